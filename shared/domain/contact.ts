@@ -1,0 +1,90 @@
+import type { Failure } from './errors.ts';
+import type { Connection } from './fleet.ts';
+import type { DeploymentId, HostName, StorePath } from './names.ts';
+import type { Token } from './token.ts';
+
+/** How a deployment ended, as the host's own record says. */
+export type RecordedEnd =
+  | { readonly kind: 'succeeded' }
+  | { readonly kind: 'awaiting-reboot' }
+  /** Nothing was changed: a check before the switch said no, or it ended before it touched anything. */
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  /** The system that ran before runs again. `evidence`: the toplevel itself is to blame. */
+  | { readonly kind: 'rolled-back'; readonly failure: Failure; readonly evidence: boolean }
+  /** The roll back failed as well. */
+  | { readonly kind: 'stuck'; readonly failure: Failure };
+
+/** One deployment's journal on a host, kept until the ledger holds its outcome. */
+export interface HostRecord {
+  readonly deployment: DeploymentId;
+  readonly token: Token;
+  readonly toplevel: StorePath;
+  /** What ran before, and what a roll back returns to. */
+  readonly previous: StorePath | undefined;
+  /** Of the boot in which the activation was started. */
+  readonly bootId: string;
+  /** `undefined` while the guard or its watchdog is still at work. */
+  readonly end: RecordedEnd | undefined;
+}
+
+/** What one probe of a host says. */
+export interface ProbeReport {
+  readonly current: StorePath | undefined;
+  readonly booted: StorePath | undefined;
+  readonly profile: StorePath | undefined;
+  /** NixOS's own number in /nix/var/nix/profiles/system-N-link. */
+  readonly profileGeneration: number | undefined;
+  readonly bootDefault: StorePath | undefined;
+  readonly bootId: string;
+  readonly failedUnits: readonly string[];
+  /** Bytes free on the store's file system. */
+  readonly freeBytes: number;
+  /** Someone holds the guard's or switch-to-configuration's lock. */
+  readonly locked: boolean;
+  readonly owner: string | undefined;
+  readonly highestToken: Token | undefined;
+  readonly records: readonly HostRecord[];
+  readonly nixVersion: string;
+  /** The queried toplevels that are valid and rooted on the host. */
+  readonly rooted: readonly StorePath[];
+  /** Kernel, initrd, modules, parameters or systemd of the booted system differ from the current one's. */
+  readonly rebootNeeded: boolean;
+}
+
+/** The last contact with a host. */
+export type HostContact =
+  | {
+      readonly kind: 'reached';
+      readonly host: HostName;
+      readonly incarnation: string;
+      readonly at: number;
+      /** Which of the candidates answered. */
+      readonly connection: Connection;
+      readonly report: ProbeReport;
+    }
+  | {
+      readonly kind: 'unreachable';
+      readonly host: HostName;
+      readonly incarnation: string;
+      readonly at: number;
+      /** Since when no probe got through. */
+      readonly since: number;
+      /** Probes that failed in a row. */
+      readonly attempts: number;
+      readonly failure: Failure;
+    };
+
+/** What a probe of a host is to do, written by the leader and read when the job runs. */
+export interface ProbeTarget {
+  readonly host: HostName;
+  /** Candidates in the order in which they are tried. */
+  readonly connections: readonly Connection[];
+  /** Toplevels whose presence on the host is of interest. */
+  readonly ask: readonly StorePath[];
+  /** Deployments whose outcome the ledger holds: their records may be dropped. */
+  readonly acknowledged: readonly DeploymentId[];
+  /** Give up whatever has a token below this one and has not started. */
+  readonly fence: Token | undefined;
+  /** Make this Varve the owner; `takeover` also from another one. */
+  readonly adopt: { readonly owner: string; readonly takeover: boolean } | undefined;
+}

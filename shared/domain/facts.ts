@@ -1,0 +1,122 @@
+import type { Action, Delivery, Phase } from './deployment.ts';
+import type { Failure } from './errors.ts';
+import type { Connection, Mode } from './fleet.ts';
+import type { DeploymentId, DrvPath, HostName, Revision, StorePath, Tree } from './names.ts';
+import type { Observation, Release } from './observation.ts';
+import type { Token } from './token.ts';
+
+/** Who did it: `varve`, or a person as the API knew them. */
+export type Actor = string;
+
+interface Base {
+  /** Milliseconds since the epoch, by the leader's clock. */
+  readonly at: number;
+}
+
+/** Which generation of which host a deployment is for. */
+export interface Aim {
+  readonly deployment: DeploymentId;
+  readonly host: HostName;
+  readonly observation: number;
+  readonly revision: Revision;
+  readonly tree: Tree;
+  readonly toplevel: StorePath;
+  readonly drvPath: DrvPath;
+  readonly action: Action;
+  readonly mode: Mode;
+  readonly token: Token;
+}
+
+/**
+ * What the ledger keeps: everything that can not be derived from the source and the hosts. Appending the same fact
+ * twice changes nothing (`factKey` says what "the same" is).
+ */
+export type Fact =
+  /** The first fact of a ledger. `owner` is a random id: hosts carry it. */
+  | (Base & { readonly kind: 'genesis'; readonly owner: string })
+  /** A leadership began. */
+  | (Base & { readonly kind: 'epoch'; readonly epoch: number; readonly leader: string })
+  | (Base & { readonly kind: 'observation'; readonly observation: Observation })
+  | (Base & { readonly kind: 'release'; readonly release: Release; readonly durationMs: number })
+  | (Base & {
+      readonly kind: 'evaluation-failed';
+      readonly key: string;
+      readonly tree: Tree;
+      readonly failure: Failure;
+    })
+  /** A host has this Varve as its owner from here on; what it ran is generation 0. */
+  | (Base & {
+      readonly kind: 'adopted';
+      readonly host: HostName;
+      readonly by: Actor;
+      readonly takeover: boolean;
+      readonly running: StorePath | undefined;
+      readonly connection: Connection;
+    })
+  /** A person asked for a host to be adopted; carried out when the host is reached. */
+  | (Base & {
+      readonly kind: 'adopt-asked';
+      readonly host: HostName;
+      readonly by: Actor;
+      readonly takeover: boolean;
+    })
+  /** Durable before the activation is queued. */
+  | (Base & {
+      readonly kind: 'intent';
+      readonly aim: Aim;
+      readonly connection: Connection;
+      readonly reason: string;
+    })
+  /** How a deployment ended. One that never came to an activation has an outcome without an intent. */
+  | (Base & {
+      readonly kind: 'outcome';
+      readonly aim: Aim;
+      readonly phase: Phase;
+      readonly connection: Connection;
+      readonly delivery: Delivery | undefined;
+      readonly previous: StorePath | undefined;
+      readonly failure: Failure | undefined;
+      readonly evidence: boolean;
+      readonly reason: string;
+      readonly createdAt: number;
+      readonly timeline: Readonly<Partial<Record<Phase, number>>>;
+    })
+  | (Base & {
+      readonly kind: 'hold';
+      readonly host: HostName;
+      readonly by: Actor;
+      readonly reason: string;
+      readonly until: number | undefined;
+    })
+  | (Base & { readonly kind: 'hold-lifted'; readonly host: HostName; readonly by: Actor })
+  /** A person asked for remembered failures to be forgotten: of one host, or of the whole fleet. */
+  | (Base & { readonly kind: 'retry'; readonly host: HostName | undefined; readonly by: Actor });
+
+export type FactKind = Fact['kind'];
+export type FactOf<Kind extends FactKind> = Extract<Fact, { readonly kind: Kind }>;
+
+/** Two facts with the same key say the same: the second is dropped. */
+export function factKey(fact: Fact): string {
+  switch (fact.kind) {
+    case 'genesis':
+      return 'genesis';
+    case 'epoch':
+      return `epoch ${fact.epoch}`;
+    case 'observation':
+      return `observation ${fact.observation.n}`;
+    case 'release':
+      return `release ${fact.release.key}`;
+    case 'intent':
+    case 'outcome':
+      return `${fact.kind} ${fact.aim.deployment}`;
+    case 'adopted':
+    case 'adopt-asked':
+    case 'hold':
+    case 'hold-lifted':
+      return `${fact.kind} ${fact.host} ${fact.at}`;
+    case 'evaluation-failed':
+      return `evaluation-failed ${fact.key} ${fact.at}`;
+    case 'retry':
+      return `retry ${fact.host ?? ''} ${fact.at}`;
+  }
+}

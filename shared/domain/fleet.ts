@@ -1,0 +1,92 @@
+import type { HostName } from './names.ts';
+
+/** How a worker reaches a host. Belongs to a generation: a commit may change any part of it. */
+export interface Connection {
+  /** Name or IP address, without user and port. */
+  readonly address: string;
+  readonly port: number;
+  readonly user: string;
+  /** Accepted host keys, `type base64` as in known_hosts; empty: the service's known_hosts decides. */
+  readonly hostKeys: readonly string[];
+}
+
+export type Mode = 'switch' | 'boot' | 'test' | 'dry-activate';
+
+/** A health check, run after a switch (over a fresh connection) before the activation is acknowledged. */
+export type Check =
+  | { readonly kind: 'unit'; readonly name: string }
+  | { readonly kind: 'http'; readonly url: string; readonly status: number; readonly timeoutMs: number }
+  | { readonly kind: 'tcp'; readonly port: number; readonly timeoutMs: number }
+  | { readonly kind: 'command'; readonly command: readonly string[]; readonly timeoutMs: number };
+
+/** How long things may take, in milliseconds. */
+export interface Timeouts {
+  /** Making the toplevel valid on a worker. */
+  readonly buildMs: number;
+  /** Pushing the closure. */
+  readonly pushMs: number;
+  /** From the start of the switch to its end; then the host rolls back by itself. */
+  readonly activationMs: number;
+  /** From the end of the switch to the acknowledgement; then the host rolls back by itself. */
+  readonly confirmMs: number;
+  /** How long units are watched after the switch before they count as healthy. */
+  readonly settleMs: number;
+}
+
+export interface HostSpec {
+  readonly name: HostName;
+  /** The attribute under the fleet's flake attribute; the host's name unless said otherwise. */
+  readonly attribute: string;
+  readonly connection: Connection;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly mode: Mode;
+  readonly checks: readonly Check[];
+  readonly timeouts: Timeouts;
+}
+
+/** Where a revision keeps its configurations. */
+export interface FlakeSpec {
+  /** Folder of flake.nix inside the repository; `.` is its top. */
+  readonly folder: string;
+  /** Usually `nixosConfigurations`. */
+  readonly attribute: string;
+}
+
+/** What happens to a host that has no owner yet. */
+export type AdoptPolicy = 'manual' | 'auto';
+
+/** The hosts and the policy that a revision describes. */
+export interface Fleet {
+  readonly flake: FlakeSpec;
+  readonly adopt: AdoptPolicy;
+  /**
+   * `listed`: `varve.yaml` names the hosts. `discovered`: there is none, so every configuration of the release is
+   * a host at its own name, made with `hostAtItsOwnName`.
+   */
+  readonly hosts:
+    | { readonly kind: 'listed'; readonly list: readonly HostSpec[] }
+    | { readonly kind: 'discovered'; readonly defaults: Omit<HostSpec, 'name' | 'attribute' | 'connection'> };
+}
+
+/** The host that a configuration stands for where no `varve.yaml` says more. */
+export function hostAtItsOwnName(
+  name: HostName,
+  defaults: Omit<HostSpec, 'name' | 'attribute' | 'connection'>,
+): HostSpec {
+  return {
+    ...defaults,
+    name,
+    attribute: name,
+    connection: { address: name, port: 22, user: 'root', hostKeys: [] },
+  };
+}
+
+export function sameConnection(a: Connection, b: Connection): boolean {
+  return (
+    a.address === b.address &&
+    a.port === b.port &&
+    a.user === b.user &&
+    a.hostKeys.length === b.hostKeys.length &&
+    a.hostKeys.every((key, i) => key === b.hostKeys[i])
+  );
+}

@@ -1,0 +1,36 @@
+import type { Failure } from '../../domain/errors.ts';
+import type { Fleet } from '../../domain/fleet.ts';
+import type { Revision, Tree } from '../../domain/names.ts';
+
+/** What one look at the tracked ref found. */
+export type Look =
+  | {
+      readonly kind: 'seen';
+      readonly revision: Revision;
+      readonly tree: Tree;
+      /** Descends from `since` (true when there is no `since`). */
+      readonly descends: boolean;
+      readonly author: string;
+      readonly subject: string;
+    }
+  /** Unreachable, refused, ref gone …: hosts keep what they have. */
+  | { readonly kind: 'failing'; readonly failure: Failure };
+
+/** What a revision says about the fleet. */
+export type Manifest =
+  | { readonly kind: 'fleet'; readonly fleet: Fleet }
+  /** `varve.yaml` is wrong, or the tree holds what can not be evaluated faithfully. */
+  | { readonly kind: 'invalid'; readonly failure: Failure };
+
+/** The watched repository. */
+export interface Source {
+  /** One listing of remote heads, then a fetch if the ref moved. Never throws for the remote's faults. */
+  look(since: Revision | undefined): Promise<Look>;
+  /** Reads `varve.yaml` at a revision that was seen; the same revision always gives the same answer. */
+  manifest(revision: Revision): Promise<Manifest>;
+  /**
+   * A Git pack with the synthetic commit of the tree and everything it reaches.
+   * @throws FleetError NOT_FOUND for a tree that this source has not seen.
+   */
+  pack(tree: Tree): Promise<Uint8Array>;
+}
