@@ -57,6 +57,8 @@ export type HostContact =
       readonly kind: 'reached';
       readonly host: HostName;
       readonly incarnation: string;
+      /** `askedAt` of the target that this probe read: by the leader's clock, so that it compares with its own. */
+      readonly askedAt: number;
       readonly at: number;
       /** Which of the candidates answered. */
       readonly connection: Connection;
@@ -66,6 +68,7 @@ export type HostContact =
       readonly kind: 'unreachable';
       readonly host: HostName;
       readonly incarnation: string;
+      readonly askedAt: number;
       readonly at: number;
       /** Since when no probe got through. */
       readonly since: number;
@@ -77,6 +80,8 @@ export type HostContact =
 /** What a probe of a host is to do, written by the leader and read when the job runs. */
 export interface ProbeTarget {
   readonly host: HostName;
+  /** When the leader asked for this probe, by its clock. */
+  readonly askedAt: number;
   /** Candidates in the order in which they are tried. */
   readonly connections: readonly Connection[];
   /** Toplevels whose presence on the host is of interest. */

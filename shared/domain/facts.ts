@@ -2,7 +2,7 @@ import type { Action, Delivery, Phase } from './deployment.ts';
 import type { Failure } from './errors.ts';
 import type { Connection, Mode } from './fleet.ts';
 import type { DeploymentId, DrvPath, HostName, Revision, StorePath, Tree } from './names.ts';
-import type { Observation, Release } from './observation.ts';
+import type { Observation, Release, ReleaseKey } from './observation.ts';
 import type { Token } from './token.ts';
 
 /** Who did it: `varve`, or a person as the API knew them. */
@@ -36,7 +36,12 @@ export type Fact =
   | (Base & { readonly kind: 'genesis'; readonly owner: string })
   /** A leadership began. */
   | (Base & { readonly kind: 'epoch'; readonly epoch: number; readonly leader: string })
-  | (Base & { readonly kind: 'observation'; readonly observation: Observation })
+  | (Base & {
+      readonly kind: 'observation';
+      readonly observation: Observation;
+      /** Names the release that is wanted; absent where the manifest of the revision is invalid. */
+      readonly key: ReleaseKey | undefined;
+    })
   | (Base & { readonly kind: 'release'; readonly release: Release; readonly durationMs: number })
   | (Base & {
       readonly kind: 'evaluation-failed';

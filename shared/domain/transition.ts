@@ -1,7 +1,7 @@
 import { assertNever } from './assert-never.ts';
 import type { RecordedEnd } from './contact.ts';
 import { type Delivery, type Deployment, type Phase } from './deployment.ts';
-import type { Failure } from './errors.ts';
+import type { ErrorCode, Failure } from './errors.ts';
 import type { StorePath } from './names.ts';
 
 /** What the leader sends. */
@@ -106,7 +106,7 @@ function ended(deployment: Deployment, end: RecordedEnd, at: number): Deployment
     case 'failed':
       return enter(deployment, 'failed', at, {
         failure: end.failure,
-        evidence: end.failure.disposition === 'stalled',
+        evidence: blamesToplevel.has(end.failure.code),
       });
     case 'rolled-back':
       // Without evidence it may have been Varve's own outage: not remembered against the toplevel.
@@ -120,6 +120,15 @@ function ended(deployment: Deployment, end: RecordedEnd, at: number): Deployment
       return assertNever(end);
   }
 }
+
+/** Failures before anything was changed that the same toplevel would meet again. */
+const blamesToplevel: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ACTIVATION_REFUSED',
+  'ACTIVATION_FAILED',
+  'BOOTLOADER_FAILED',
+  'UNITS_FAILED',
+  'CHECK_FAILED',
+]);
 
 function enter(
   deployment: Deployment,
