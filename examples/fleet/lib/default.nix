@@ -1,0 +1,21 @@
+# All that the fleet needs in place of nixpkgs' lib, stdenv and module system.
+{ busyboxFolder }:
+let
+  text = import ./text.nix;
+  busybox =
+    if builtins.pathExists (busyboxFolder + "/bin/busybox") then
+      builtins.path {
+        path = busyboxFolder;
+        name = "busybox-static";
+      }
+    else
+      throw "bb/bin/busybox is missing: copy a statically linked busybox there (Debian's package busybox-static has one)";
+  mkPackage = import ./package.nix { inherit busybox; };
+  merge = import ./merge.nix;
+in
+text
+// {
+  inherit busybox mkPackage;
+  inherit (merge) mergeAll;
+  mkSystem = import ./system.nix { inherit busybox mkPackage merge text; };
+}

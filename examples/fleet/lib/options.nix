@@ -1,0 +1,53 @@
+# Every option and its default.
+{
+  # The files below /etc: path -> { text, mode ? null }. With a mode the file is copied, else it is a link.
+  etc = { };
+  # systemd units: name -> { text, wantedBy ? [ ] }.
+  units = { };
+  # name -> { uid, group, home, shell, description, authorizedKeys, createHome }, all optional.
+  users = { };
+  # name -> { gid, members }, both optional.
+  groups = { };
+  # Packages whose bin/ is linked into /run/current-system/sw/bin.
+  packages = [ ];
+  # Shell text that activation runs, and that must succeed before a switch does anything: name -> text.
+  activation = { };
+  preSwitchChecks = { };
+
+  sshd = {
+    enable = true;
+    port = 22;
+    hostKey = "/etc/ssh/ssh_host_ed25519_key";
+    authorizedKeysFiles = [ ];
+    extraConfig = "";
+  };
+
+  network.up = true;
+
+  system = {
+    version = "24.05.example";
+    label = "";
+    kernel = "6.6.1";
+    systemd = "252";
+    kernelParams = [ "quiet" ];
+    # Another value means that the running init can't be brought to the new system: a reboot is needed (exit status 100).
+    initInterfaceVersion = "systemd 1";
+    bootLoaderFails = false;
+  };
+
+  # Ways to be broken, for tests and for trying things out: see faults.nix.
+  faults = {
+    # null | 1 | 2 | 4 | 11 | 100 | 101 | "killed" | "hangs"
+    switch = null;
+    # null | "stopped" | "misconfigured"
+    sshd = null;
+    # null | seconds for which sshd is away after the switch
+    sshdBounce = null;
+    # The network goes down with the switch.
+    network = false;
+    # null | "fails" | "loops" (dies every second and is started again) | "fails-later" (after three seconds)
+    unit = null;
+    # The toplevel can't be built.
+    build = false;
+  };
+}

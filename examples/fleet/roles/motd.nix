@@ -1,0 +1,2 @@
+# The message of the day.
+text: { etc."motd".text = text + "\n"; }
