@@ -1,0 +1,148 @@
+import { z } from "zod";
+import type {
+  HostContact as HostContactValue,
+  HostRecord as HostRecordValue,
+  ProbeReport as ProbeReportValue,
+  ProbeTarget as ProbeTargetValue,
+  RecordedEnd as RecordedEndValue,
+} from "../domain/contact.ts";
+import type { Deployment as DeploymentValue } from "../domain/deployment.ts";
+import type {
+  EvaluationOutcome as EvaluationOutcomeValue,
+  EvaluationRequest as EvaluationRequestValue,
+} from "../domain/observation.ts";
+import {
+  Action,
+  Check,
+  Connection,
+  Count,
+  Delivery,
+  DeploymentId,
+  DrvPath,
+  Failure,
+  HostName,
+  Instant,
+  Mode,
+  Phase,
+  Release,
+  Revision,
+  StorePath,
+  Timeline,
+  Timeouts,
+  Token,
+  Tree,
+  byHost,
+  maybe,
+} from "./domain.ts";
+
+/** The live state as JSON: what controller and workers hand each other through the deployment store. */
+
+export const Deployment = z.object({
+  id: DeploymentId,
+  version: Count,
+  host: HostName,
+  observation: Count,
+  revision: Revision,
+  tree: Tree,
+  toplevel: StorePath,
+  drvPath: DrvPath,
+  action: Action,
+  mode: Mode,
+  reason: z.string(),
+  token: Token,
+  owner: z.string(),
+  known: z.array(Connection),
+  next: Connection,
+  checks: z.array(Check),
+  timeouts: Timeouts,
+  knownBad: z.array(DrvPath),
+  attribute: z.string(),
+  phase: Phase,
+  createdAt: Instant,
+  phaseAt: Instant,
+  timeline: Timeline,
+  delivery: maybe(Delivery),
+  previous: maybe(StorePath),
+  failure: maybe(Failure),
+  evidence: z.boolean(),
+}) satisfies z.ZodType<DeploymentValue>;
+
+export const RecordedEnd = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("succeeded") }),
+  z.object({ kind: z.literal("awaiting-reboot") }),
+  z.object({ kind: z.literal("failed"), failure: Failure }),
+  z.object({ kind: z.literal("rolled-back"), failure: Failure, evidence: z.boolean() }),
+  z.object({ kind: z.literal("stuck"), failure: Failure }),
+]) satisfies z.ZodType<RecordedEndValue>;
+
+export const HostRecord = z.object({
+  deployment: DeploymentId,
+  token: Token,
+  toplevel: StorePath,
+  previous: maybe(StorePath),
+  bootId: z.string(),
+  end: maybe(RecordedEnd),
+}) satisfies z.ZodType<HostRecordValue>;
+
+export const ProbeReport = z.object({
+  current: maybe(StorePath),
+  booted: maybe(StorePath),
+  profile: maybe(StorePath),
+  profileGeneration: maybe(Count),
+  bootDefault: maybe(StorePath),
+  bootId: z.string(),
+  failedUnits: z.array(z.string()),
+  freeBytes: z.number(),
+  locked: z.boolean(),
+  owner: maybe(z.string()),
+  highestToken: maybe(Token),
+  records: z.array(HostRecord),
+  nixVersion: z.string(),
+  rooted: z.array(StorePath),
+  rebootNeeded: z.boolean(),
+}) satisfies z.ZodType<ProbeReportValue>;
+
+export const HostContact = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("reached"),
+    host: HostName,
+    incarnation: z.string(),
+    askedAt: Instant,
+    at: Instant,
+    connection: Connection,
+    report: ProbeReport,
+  }),
+  z.object({
+    kind: z.literal("unreachable"),
+    host: HostName,
+    incarnation: z.string(),
+    askedAt: Instant,
+    at: Instant,
+    since: Instant,
+    attempts: Count,
+    failure: Failure,
+  }),
+]) satisfies z.ZodType<HostContactValue>;
+
+export const ProbeTarget = z.object({
+  host: HostName,
+  askedAt: Instant,
+  connections: z.array(Connection),
+  ask: z.array(StorePath),
+  acknowledged: z.array(DeploymentId),
+  fence: maybe(Token),
+  adopt: maybe(z.object({ owner: z.string(), takeover: z.boolean() })),
+}) satisfies z.ZodType<ProbeTargetValue>;
+
+export const EvaluationRequest = z.object({
+  key: z.string(),
+  tree: Tree,
+  folder: z.string(),
+  attribute: z.string(),
+  hosts: z.union([z.literal("all"), byHost(z.string())]),
+}) satisfies z.ZodType<EvaluationRequestValue>;
+
+export const EvaluationOutcome = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("complete"), release: Release, durationMs: z.number() }),
+  z.object({ kind: z.literal("failed"), failure: Failure, durationMs: z.number() }),
+]) satisfies z.ZodType<EvaluationOutcomeValue>;
