@@ -108,14 +108,14 @@ export const Connection = z.object({
   address: z.string(),
   port: z.int().min(1).max(65_535),
   user: z.string(),
-  hostKeys: z.array(z.string()),
+  hostKeys: z.array(z.string()).readonly(),
 }) satisfies z.ZodType<ConnectionValue>;
 
 export const Check = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("unit"), name: z.string() }),
   z.object({ kind: z.literal("http"), url: z.string(), status: z.int(), timeoutMs: z.number() }),
   z.object({ kind: z.literal("tcp"), port: z.int(), timeoutMs: z.number() }),
-  z.object({ kind: z.literal("command"), command: z.array(z.string()), timeoutMs: z.number() }),
+  z.object({ kind: z.literal("command"), command: z.array(z.string()).readonly(), timeoutMs: z.number() }),
 ]) satisfies z.ZodType<CheckValue>;
 
 export const Timeouts = z.object({
