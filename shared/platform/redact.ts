@@ -1,0 +1,49 @@
+/** Takes what is secret out of a text. */
+export interface Redactor {
+  (text: string): string;
+}
+
+const mark = '[redacted]';
+
+/** Shorter ones would tear ordinary words apart; a secret of three letters protects nothing anyway. */
+const shortestSecret = 4;
+
+/** A password in a URL, and what follows an authorization header, are secret wherever they come from. */
+const patterns: readonly (readonly [RegExp, string])[] = [
+  [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'\\]+@/gi, `$1${mark}@`],
+  [/(\bauthorization\\?["']?\s*[:=]\s*\\?["']?(?:basic|bearer|token)\s+)[^\s"'\\]+/gi, `$1${mark}`],
+];
+
+/**
+ * A redactor for these secrets, in every form in which they commonly appear in text: as they are, inside JSON,
+ * URL-encoded, and in base64 (also as the password of a basic authorization for git's user names).
+ */
+export function createRedactor(secrets: readonly string[]): Redactor {
+  const forms = new Set<string>();
+  for (const secret of secrets) {
+    for (const text of new Set([secret, secret.trim()])) {
+      if (text.length < shortestSecret) continue;
+      for (const form of formsOf(text)) forms.add(form);
+    }
+  }
+  // The longest first: one secret may be a part of another.
+  const ordered = [...forms].sort((a, b) => b.length - a.length);
+  return (text) => {
+    let out = text;
+    for (const form of ordered) out = out.replaceAll(form, mark);
+    for (const [pattern, replacement] of patterns) out = out.replaceAll(pattern, replacement);
+    return out;
+  };
+}
+
+function formsOf(secret: string): readonly string[] {
+  return [
+    secret,
+    JSON.stringify(secret).slice(1, -1),
+    encodeURIComponent(secret),
+    Buffer.from(secret, 'utf8').toString('base64'),
+    ...['x-access-token', 'git', 'oauth2'].map((user) =>
+      Buffer.from(`${user}:${secret}`, 'utf8').toString('base64'),
+    ),
+  ];
+}
