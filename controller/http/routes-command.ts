@@ -1,0 +1,119 @@
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import {
+  AdoptRequest,
+  CommandDone,
+  HoldRequest,
+  RetryRequest,
+  RevertDone,
+  RevertRequest,
+  SyncAsked,
+} from '../../shared/contracts/api-commands.ts';
+import { ErrorAnswer, apiPrefix } from '../../shared/contracts/api-common.ts';
+import { FleetError } from '../../shared/domain/errors.ts';
+import { parseHostName, parseRevision } from '../../shared/domain/names.ts';
+import type { FleetBackend } from './backend.ts';
+
+const HostParams = z.object({ host: z.string() });
+
+/** What people may ask for. Only the leader does it; every act is answered after it is durable. */
+export async function commandRoutes(
+  root: FastifyInstance,
+  deps: { readonly backend: FleetBackend; readonly now: () => number },
+): Promise<void> {
+  const { backend } = deps;
+  const app = root.withTypeProvider<ZodTypeProvider>();
+  const answers = <Schema extends z.ZodType>(schema: Schema) => ({
+    200: schema,
+    default: ErrorAnswer,
+  });
+
+  app.addHook('preHandler', async () => {
+    const leadership = backend.leadership();
+    if (leadership.kind === 'standby') throw notLeader(leadership.leader);
+  });
+
+  app.post(
+    `${apiPrefix}/sync`,
+    { schema: { summary: 'Look at the repository now', response: answers(SyncAsked) } },
+    async (request) => {
+      await backend.sync({ cause: 'command', actor: request.actor });
+      return { accepted: true as const, at: deps.now() };
+    },
+  );
+  app.post(
+    `${apiPrefix}/retry`,
+    {
+      schema: {
+        summary: 'Forget remembered failures of a host, or of the fleet',
+        body: RetryRequest,
+        response: answers(CommandDone),
+      },
+    },
+    async (request) => {
+      const { host } = request.body;
+      return backend.retry(host === undefined ? undefined : parseHostName(host), request.actor);
+    },
+  );
+  app.post(
+    `${apiPrefix}/hosts/:host/adopt`,
+    {
+      schema: {
+        summary: 'Make this Varve the owner of a host',
+        params: HostParams,
+        body: AdoptRequest,
+        response: answers(CommandDone),
+      },
+    },
+    async (request) => backend.adopt(parseHostName(request.params.host), request.body, request.actor),
+  );
+  app.post(
+    `${apiPrefix}/hosts/:host/hold`,
+    {
+      schema: {
+        summary: 'Leave a host as it is',
+        params: HostParams,
+        body: HoldRequest,
+        response: answers(CommandDone),
+      },
+    },
+    async (request) => {
+      if (request.body.until !== undefined && request.body.until <= deps.now()) {
+        throw new FleetError({
+          code: 'INVALID_INPUT',
+          disposition: 'stalled',
+          message: 'the hold would end in the past',
+          hint: '`until` is in milliseconds since the epoch',
+        });
+      }
+      return backend.hold(parseHostName(request.params.host), request.body, request.actor);
+    },
+  );
+  app.post(
+    `${apiPrefix}/hosts/:host/release`,
+    { schema: { summary: 'End a hold', params: HostParams, response: answers(CommandDone) } },
+    async (request) => backend.release(parseHostName(request.params.host), request.actor),
+  );
+  app.post(
+    `${apiPrefix}/revert`,
+    {
+      schema: {
+        summary: 'Make and push a commit that undoes a revision',
+        body: RevertRequest,
+        response: answers(RevertDone),
+      },
+    },
+    async (request) => backend.revert(parseRevision(request.body.revision), request.actor),
+  );
+}
+
+function notLeader(leader: string | undefined): FleetError {
+  return new FleetError({
+    code: 'NOT_LEADER',
+    disposition: 'transient',
+    message: 'this controller stands by: commands go to the leader',
+    hint: leader === undefined ? 'try again in a moment: a leader is being chosen' : `ask ${leader}`,
+    ...(leader === undefined ? {} : { details: { leader } }),
+  });
+}

@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import {
+  Health,
+  HoldView,
+  ObservationView,
+  ProgressView,
+  Sync,
+  Text,
+  Time,
+  VerdictKind,
+  listOf,
+} from './api-common.ts';
+import { Action, Failure, Phase } from './domain.ts';
+
+/** Who leads, as the controller that answers knows it. */
+export const LeaderView = z.object({
+  /** `self`: the controller that answers. `none`: nobody right now. */
+  kind: z.enum(['self', 'other', 'none']),
+  /** Where the leader answers, if it is known. */
+  address: Text.optional(),
+  epoch: z.number().int().optional(),
+});
+export type LeaderView = z.infer<typeof LeaderView>;
+
+/** The watched repository. While it is failing, hosts keep what they have. */
+export const SourceView = z.object({
+  /** `waiting`: no look has ended yet. */
+  state: z.enum(['ok', 'failing', 'waiting']),
+  /** Without credentials. */
+  repository: Text,
+  ref: Text,
+  lastLookAt: Time.optional(),
+  lastSuccessAt: Time.optional(),
+  failure: Failure.optional(),
+});
+export type SourceView = z.infer<typeof SourceView>;
+
+/** The evaluation of the newest observation's tree. */
+export const ReleaseView = z.object({
+  state: z.enum(['none', 'evaluating', 'complete', 'failed']),
+  durationMs: z.number().nonnegative().optional(),
+  failure: Failure.optional(),
+});
+export type ReleaseView = z.infer<typeof ReleaseView>;
+
+/** A deployment that is under way. */
+export const LiveDeployment = z.object({
+  id: Text,
+  phase: Phase,
+  action: Action,
+  observation: z.number().int(),
+  revision: Text,
+  createdAt: Time,
+  phaseAt: Time,
+  progress: ProgressView.optional(),
+  /** The last line of its log. */
+  activity: Text.optional(),
+});
+export type LiveDeployment = z.infer<typeof LiveDeployment>;
+
+export const HostStatus = z.object({
+  host: Text,
+  labels: z.record(z.string(), z.string()).readonly(),
+  /** `user@address:port`. */
+  address: Text,
+  sync: Sync,
+  health: Health,
+  verdict: VerdictKind,
+  /** Why it is so, for people. */
+  reason: Text,
+  waitsFor: Text.optional(),
+  until: Time.optional(),
+  failure: Failure.optional(),
+  hold: HoldView.optional(),
+  /** The system that runs, by the last probe. */
+  current: Text.optional(),
+  desired: Text.optional(),
+  /** Of the generation that was confirmed last. */
+  revision: Text.optional(),
+  observation: z.number().int().optional(),
+  confirmedAt: Time.optional(),
+  /** NixOS's own number. */
+  profileGeneration: z.number().int().optional(),
+  rebootNeeded: z.boolean().optional(),
+  failedUnits: listOf(Text).optional(),
+  lastContactAt: Time.optional(),
+  unreachableSince: Time.optional(),
+  deployment: LiveDeployment.optional(),
+});
+export type HostStatus = z.infer<typeof HostStatus>;
+
+/** The whole fleet at a glance. `GET /api/v1/status` */
+export const Status = z.object({
+  at: Time,
+  version: Text,
+  owner: Text.optional(),
+  leader: LeaderView,
+  source: SourceView,
+  /** The newest one; absent before the first look. */
+  observation: ObservationView.optional(),
+  release: ReleaseView,
+  hosts: listOf(HostStatus),
+});
+export type Status = z.infer<typeof Status>;
+
+/** One host's line of a plan. */
+export const VerdictView = z.object({
+  host: Text,
+  verdict: VerdictKind,
+  reason: Text,
+  waitsFor: Text.optional(),
+  until: Time.optional(),
+  from: Text.optional(),
+  to: Text.optional(),
+});
+export type VerdictView = z.infer<typeof VerdictView>;
+
+/** What the next pass would do; reading it does nothing. `GET /api/v1/plan` */
+export const PlanView = z.object({
+  at: Time,
+  observation: ObservationView.optional(),
+  requeueAt: Time.optional(),
+  verdicts: listOf(VerdictView),
+});
+export type PlanView = z.infer<typeof PlanView>;
+
+/** One link of the chain that leads to a verdict, the deepest cause last. */
+export const WhyLink = z.object({
+  statement: Text,
+  at: Time.optional(),
+  until: Time.optional(),
+  deployment: Text.optional(),
+  revision: Text.optional(),
+});
+export type WhyLink = z.infer<typeof WhyLink>;
+
+/** Why a host is what it is. `GET /api/v1/hosts/:host/why` */
+export const Why = z.object({
+  host: Text,
+  sync: Sync,
+  health: Health,
+  verdict: VerdictKind,
+  reason: Text,
+  chain: listOf(WhyLink),
+  /** What a person could do now, if anything. */
+  advice: Text.optional(),
+});
+export type Why = z.infer<typeof Why>;

@@ -1,0 +1,396 @@
+import type { FleetBackend, Leadership, LogReader } from '../../controller/http/backend.ts';
+import { type EventHub, createEventHub } from '../../controller/http/event-hub.ts';
+import { type HttpServer, type HttpSettings, createHttpServer } from '../../controller/http/server.ts';
+import type { LogLine, Shown } from '../../shared/contracts/api-history.ts';
+import type { HostStatus, Status } from '../../shared/contracts/api.ts';
+import { FleetError } from '../../shared/domain/errors.ts';
+
+/** A fleet that exists only in the answers of the HTTP surface: what is asked of it is written down. */
+export interface FakeBackend extends FleetBackend {
+  /** Every command that came through, as `name argument … by actor`. */
+  readonly asked: string[];
+  state: Status;
+  lead: Leadership;
+  ready: boolean;
+  /** Thrown by the next call of anything. */
+  breakNext: unknown;
+}
+
+export const revisions = {
+  old: '1111111111111111111111111111111111111111',
+  new: '2222222222222222222222222222222222222222',
+} as const;
+
+const tree = '3333333333333333333333333333333333333333';
+const at = Date.UTC(2026, 10, 22, 12, 0, 0);
+
+function toplevel(letter: string, host: string): string {
+  return `/nix/store/${letter.repeat(32)}-nixos-system-${host}-24.05`;
+}
+
+export function aHost(host: string, change: Partial<HostStatus> = {}): HostStatus {
+  return {
+    host,
+    labels: {},
+    address: `root@${host}.example:22`,
+    sync: 'Synced',
+    health: 'Healthy',
+    verdict: 'in-sync',
+    reason: 'runs what Git says',
+    current: toplevel('b', host),
+    desired: toplevel('b', host),
+    revision: revisions.new,
+    observation: 2,
+    confirmedAt: at,
+    profileGeneration: 7,
+    lastContactAt: at,
+    ...change,
+  };
+}
+
+export function aStatus(change: Partial<Status> = {}): Status {
+  return {
+    at,
+    version: '0.1.0',
+    owner: 'owner-1',
+    leader: { kind: 'self', epoch: 1 },
+    source: {
+      state: 'ok',
+      repository: 'ssh://git@forge.example/fleet.git',
+      ref: 'main',
+      lastLookAt: at,
+      lastSuccessAt: at,
+    },
+    observation: {
+      n: 2,
+      revision: revisions.new,
+      tree,
+      at,
+      forced: false,
+      author: 'Ada',
+      subject: 'web1: a newer page',
+    },
+    release: { state: 'complete', durationMs: 2_300 },
+    hosts: [aHost('web1'), aHost('web2'), aHost('db1')],
+    ...change,
+  };
+}
+
+const zero = { builds: 0, pushedPaths: 0, pushedBytes: 0, durationMs: 12 };
+
+export function createFakeBackend(): FakeBackend {
+  const asked: string[] = [];
+
+  function known(host: string): HostStatus {
+    const found = backend.state.hosts.find((each) => each.host === host);
+    if (found === undefined) throw notFound(`no host is called ${host}`, 'see `varve status` for the hosts');
+    return found;
+  }
+  function maybeBreak(): void {
+    const { breakNext } = backend;
+    backend.breakNext = undefined;
+    if (breakNext !== undefined) throw breakNext;
+  }
+  function done(line: string, message: string) {
+    maybeBreak();
+    asked.push(line);
+    return { done: true as const, at, message };
+  }
+
+  const backend: FakeBackend = {
+    asked,
+    state: aStatus(),
+    lead: { kind: 'leading' },
+    ready: true,
+    breakNext: undefined,
+    leadership: () => backend.lead,
+    async readiness() {
+      return { ready: backend.ready, reasons: backend.ready ? [] : ['Redis does not answer'] };
+    },
+    async status() {
+      maybeBreak();
+      return backend.state;
+    },
+    async plan() {
+      const { observation, hosts } = backend.state;
+      return {
+        at,
+        ...(observation === undefined ? {} : { observation }),
+        requeueAt: at + 60_000,
+        verdicts: hosts.map(({ host, verdict, reason, current, desired }) => ({
+          host,
+          verdict,
+          reason,
+          ...(current === undefined ? {} : { from: current }),
+          ...(desired === undefined ? {} : { to: desired }),
+        })),
+      };
+    },
+    async why(host) {
+      const { sync, health, verdict, reason } = known(host);
+      return {
+        host,
+        sync,
+        health,
+        verdict,
+        reason,
+        chain: [{ statement: 'observation 2 wants the toplevel that runs', at, revision: revisions.new }],
+        advice: 'nothing to do',
+      };
+    },
+    async fleetHistory() {
+      const { observation } = backend.state;
+      return {
+        observations:
+          observation === undefined
+            ? []
+            : [
+                {
+                  observation,
+                  release: { state: 'complete', durationMs: 2_300 },
+                  hosts: { total: 3, unchanged: 2, succeeded: 1, failed: 0, underWay: 0 },
+                  durationMs: 8_400,
+                },
+                {
+                  observation: { ...observation, n: 1, revision: revisions.old, subject: 'first' },
+                  release: { state: 'complete', durationMs: 4_100 },
+                  hosts: { total: 3, unchanged: 0, succeeded: 3, failed: 0, underWay: 0 },
+                  durationMs: 61_000,
+                },
+              ],
+        acts: [{ at, by: 'local:ada', act: 'hold', host: 'db1', text: 'until the migration is over' }],
+      };
+    },
+    async hostHistory(host) {
+      known(host);
+      return {
+        host,
+        generations: [
+          {
+            host,
+            observation: 2,
+            at,
+            result: 'unchanged',
+            revision: revisions.new,
+            subject: 'web1: a newer page',
+            toplevel: toplevel('b', host),
+            actor: 'Ada',
+            reason: 'same toplevel',
+          },
+          {
+            host,
+            observation: 1,
+            at,
+            result: 'rolled-back',
+            revision: revisions.old,
+            subject: 'first',
+            toplevel: toplevel('a', host),
+            deployment: 'd000001',
+            actor: 'Ada',
+            reason: 'new toplevel',
+            durationMs: 61_000,
+            delivery: { builds: 1, pushedPaths: 12, pushedBytes: 34_567, durationMs: 4_000 },
+            failure: {
+              code: 'CONFIRM_TIMEOUT',
+              disposition: 'stalled',
+              message: 'no fresh connection within 60 s',
+            },
+          },
+        ],
+      };
+    },
+    async showDeployment(id): Promise<Shown> {
+      if (id !== 'd000001') throw notFound(`no deployment is called ${id}`, 'see `varve history`');
+      return {
+        kind: 'deployment',
+        deployment: {
+          id,
+          host: 'web1',
+          phase: 'succeeded',
+          action: 'activate',
+          mode: 'switch',
+          observation: 2,
+          revision: revisions.new,
+          tree,
+          toplevel: toplevel('b', 'web1'),
+          drvPath: `${toplevel('c', 'web1')}.drv`,
+          previous: toplevel('a', 'web1'),
+          reason: 'observation 2 wants another toplevel',
+          createdAt: at,
+          phaseAt: at + 8_000,
+          timeline: [
+            { phase: 'pending', at },
+            { phase: 'delivering', at: at + 100 },
+            { phase: 'activating', at: at + 4_000 },
+            { phase: 'succeeded', at: at + 8_000 },
+          ],
+          delivery: zero,
+          evidence: false,
+        },
+      };
+    },
+    async showRevision(revision): Promise<Shown> {
+      const { observation } = backend.state;
+      if (observation === undefined || revision !== observation.revision) {
+        throw notFound(`revision ${revision} was never observed`, 'see `varve history`');
+      }
+      return {
+        kind: 'revision',
+        revision: {
+          observations: [observation],
+          release: { state: 'complete', durationMs: 2_300 },
+          generations: backend.state.hosts.map(({ host }) => ({
+            host,
+            observation: 2,
+            at,
+            result: host === 'web1' ? ('succeeded' as const) : ('unchanged' as const),
+            actor: 'Ada',
+            reason: 'new toplevel',
+          })),
+        },
+      };
+    },
+    async diff(host, from, to) {
+      known(host);
+      return {
+        host,
+        from: { revision: from, toplevel: toplevel('a', host), bytes: 1_000_000, paths: 40 },
+        to: { revision: to, toplevel: toplevel('b', host), bytes: 1_200_000, paths: 41 },
+        identical: from === to,
+        added: [{ name: 'caddy', from: [], to: ['2.8.4'], bytes: 300_000 }],
+        removed: [{ name: 'nginx', from: ['1.26.1'], to: [], bytes: -120_000 }],
+        changed: [{ name: 'openssl', from: ['3.0.13'], to: ['3.0.14'], bytes: 20_000 }],
+      };
+    },
+    async sync(hint) {
+      maybeBreak();
+      asked.push(`sync ${hint.cause} by ${hint.actor}`);
+    },
+    async retry(host, actor) {
+      if (host !== undefined) known(host);
+      return done(`retry ${host ?? '*'} by ${actor}`, 'remembered failures are forgotten');
+    },
+    async adopt(host, request, actor) {
+      return done(`adopt ${known(host).host} ${request.takeover} by ${actor}`, `${host} will be adopted`);
+    },
+    async hold(host, request, actor) {
+      return done(
+        `hold ${known(host).host} ${request.reason} ${request.until} by ${actor}`,
+        `${host} is held`,
+      );
+    },
+    async release(host, actor) {
+      return done(`release ${known(host).host} by ${actor}`, `${host} is no longer held`);
+    },
+    async revert(revision, actor) {
+      done(`revert ${revision} by ${actor}`, '');
+      return { reverted: revision, revision: revisions.new, ref: 'main', at };
+    },
+    async pack(wanted) {
+      if (wanted !== tree) throw notFound(`tree ${wanted} was never seen`, undefined);
+      return new TextEncoder().encode('PACK');
+    },
+  };
+  return backend;
+}
+
+function notFound(message: string, hint: string | undefined): FleetError {
+  return new FleetError({ code: 'NOT_FOUND', disposition: 'stalled', message, hint });
+}
+
+/** Logs that a test writes line by line. */
+export interface FakeLogs extends LogReader {
+  write(id: string, line: string): void;
+  end(id: string): void;
+}
+
+export function createFakeLogs(): FakeLogs {
+  const logs = new Map<string, { lines: LogLine[]; complete: boolean; followers: Set<() => void> }>();
+  function logOf(id: string) {
+    const log = logs.get(id) ?? { lines: [], complete: false, followers: new Set() };
+    logs.set(id, log);
+    return log;
+  }
+  return {
+    write(id, line) {
+      const log = logOf(id);
+      log.lines.push({ id: String(log.lines.length + 1), at, line });
+      for (const follower of log.followers) follower();
+    },
+    end(id) {
+      const log = logOf(id);
+      log.complete = true;
+      for (const follower of log.followers) follower();
+    },
+    async read(id, after) {
+      const log = logs.get(id);
+      if (log === undefined) throw notFound(`deployment ${id} has no log`, undefined);
+      return {
+        lines: log.lines.filter((line) => Number(line.id) > Number(after ?? 0)),
+        complete: log.complete,
+      };
+    },
+    async follow(id, callback) {
+      logOf(id).followers.add(callback);
+      return async () => {
+        logOf(id).followers.delete(callback);
+      };
+    },
+  };
+}
+
+export const testTokens = {
+  internal: 'internal-token-of-the-test',
+  reader: 'reader-token',
+  operator: 'operator-token',
+  admin: 'admin-token',
+} as const;
+
+export interface FakeController {
+  readonly server: HttpServer;
+  readonly backend: FakeBackend;
+  readonly logs: FakeLogs;
+  readonly events: EventHub;
+  /** Every line that was logged, as JSON. */
+  readonly logged: string[];
+}
+
+/** The real HTTP surface over a fake fleet. */
+export async function createFakeController(settings: Partial<HttpSettings> = {}): Promise<FakeController> {
+  const { sha256Hex } = await import('../../controller/http/caller.ts');
+  const backend = createFakeBackend();
+  const logs = createFakeLogs();
+  const events = createEventHub({ now: () => Date.now(), life: 'life1', keep: 50 });
+  const logged: string[] = [];
+  const log = (fields: object, message: string): void => {
+    logged.push(JSON.stringify({ ...fields, message }));
+  };
+  const server = await createHttpServer({
+    backend,
+    logs,
+    events,
+    logger: { debug: log, info: log, warn: log, error: log },
+    now: () => Date.now(),
+    version: '0.1.0',
+    settings: {
+      tokens: [
+        { name: 'rita', sha256: sha256Hex(testTokens.reader), right: 'read' },
+        { name: 'omar', sha256: sha256Hex(testTokens.operator), right: 'operate' },
+        { name: 'ada', sha256: sha256Hex(testTokens.admin), right: 'admin' },
+      ],
+      loopbackWithoutToken: true,
+      internalToken: testTokens.internal,
+      hostNames: ['varve.example'],
+      webhooks: [
+        {
+          id: 'default',
+          secrets: ['new secret', 'old secret'],
+          repositories: ['ssh://git@forge.example/fleet.git'],
+          ref: 'main',
+        },
+      ],
+      ...settings,
+    },
+  });
+  return { server, backend, logs, events, logged };
+}
