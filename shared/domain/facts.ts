@@ -71,6 +71,7 @@ export type Fact =
       readonly aim: Aim;
       readonly connection: Connection;
       readonly reason: string;
+      readonly createdAt: number;
     })
   /** How a deployment ended. One that never came to an activation has an outcome without an intent. */
   | (Base & {

@@ -76,6 +76,10 @@ export function parseDrvPath(text: string): DrvPath {
   return text as DrvPath;
 }
 
+export function isDrvPath(text: string): text is DrvPath {
+  return storePath.test(text) && text.endsWith('.drv');
+}
+
 /** @throws FleetError INVALID_INPUT */
 export function parseDeploymentId(text: string): DeploymentId {
   if (!deploymentId.test(text)) {

@@ -99,23 +99,31 @@ function moved(deployment: Deployment, event: DeploymentEvent, at: number): Depl
 }
 
 function ended(deployment: Deployment, end: RecordedEnd, at: number): Deployment {
+  const { phase, failure, evidence } = judgeEnd(end);
+  return enter(deployment, phase, at, { failure, evidence });
+}
+
+/** The terminal phase that an end on the host stands for, and whether the toplevel itself is to blame. */
+export function judgeEnd(end: RecordedEnd): {
+  readonly phase: Phase;
+  readonly failure: Failure | undefined;
+  readonly evidence: boolean;
+} {
   switch (end.kind) {
     case 'succeeded':
     case 'awaiting-reboot':
-      return enter(deployment, end.kind, at, { failure: undefined });
+      return { phase: end.kind, failure: undefined, evidence: false };
     case 'failed':
-      return enter(deployment, 'failed', at, {
-        failure: end.failure,
-        evidence: blamesToplevel.has(end.failure.code),
-      });
+      return { phase: 'failed', failure: end.failure, evidence: blamesToplevel.has(end.failure.code) };
     case 'rolled-back':
       // Without evidence it may have been Varve's own outage: not remembered against the toplevel.
-      return enter(deployment, end.evidence ? 'rolled-back' : 'unconfirmed', at, {
+      return {
+        phase: end.evidence ? 'rolled-back' : 'unconfirmed',
         failure: end.failure,
         evidence: end.evidence,
-      });
+      };
     case 'stuck':
-      return enter(deployment, 'stuck', at, { failure: end.failure, evidence: true });
+      return { phase: 'stuck', failure: end.failure, evidence: true };
     default:
       return assertNever(end);
   }

@@ -1,0 +1,136 @@
+import type { Deployment } from '../../shared/domain/deployment.ts';
+import type { Desired } from '../../shared/domain/desired.ts';
+import type { Aim, FactOf } from '../../shared/domain/facts.ts';
+import { sameConnection, type Connection, type HostSpec } from '../../shared/domain/fleet.ts';
+import type { HostMemory, Memory } from '../../shared/domain/memory.ts';
+import type { DeploymentId, DrvPath } from '../../shared/domain/names.ts';
+import type { HostContact } from '../../shared/domain/contact.ts';
+import type { Token } from '../../shared/domain/token.ts';
+import type { Verdict } from '../../shared/domain/verdict.ts';
+
+export interface NewDeployment {
+  readonly id: DeploymentId;
+  readonly token: Token;
+  readonly verdict: Verdict;
+  readonly spec: HostSpec;
+  readonly desired: Extract<Desired, { readonly kind: 'ready' }>;
+  readonly memory: Memory;
+  readonly contact: HostContact | undefined;
+  readonly at: number;
+}
+
+/** The record of a deployment that is about to begin. Pure; `undefined` if the release has no system for the host. */
+export function newDeployment(init: NewDeployment): Deployment | undefined {
+  const { desired, memory, spec, verdict } = init;
+  const released = desired.release.hosts.get(spec.name);
+  if (released === undefined || memory.owner === undefined) return undefined;
+  const { observation } = desired;
+  return {
+    id: init.id,
+    version: 1,
+    host: spec.name,
+    observation: observation.n,
+    revision: observation.revision,
+    tree: observation.tree,
+    toplevel: released.toplevel,
+    drvPath: released.drvPath,
+    action: verdict.kind === 'finalise' ? 'finalise' : 'activate',
+    mode: spec.mode,
+    reason: verdict.reason,
+    token: init.token,
+    owner: memory.owner,
+    known: knownConnections(memory.hosts.get(spec.name), init.contact),
+    next: spec.connection,
+    checks: spec.checks,
+    timeouts: spec.timeouts,
+    knownBad: knownBad(memory),
+    attribute: spec.attribute,
+    phase: 'pending',
+    createdAt: init.at,
+    phaseAt: init.at,
+    timeline: { pending: init.at },
+    delivery: undefined,
+    previous: undefined,
+    failure: undefined,
+    evidence: false,
+  };
+}
+
+/** The inner derivations that failed, as well as the toplevels that they were part of. */
+function knownBad(memory: Memory): readonly DrvPath[] {
+  return [...memory.failedBuilds.keys()];
+}
+
+/** How the host is reached before the new generation is confirmed: what answered last, then what was confirmed last. */
+export function knownConnections(
+  remembered: HostMemory | undefined,
+  contact: HostContact | undefined,
+): readonly Connection[] {
+  const candidates: Connection[] = [];
+  if (contact?.kind === 'reached') candidates.push(contact.connection);
+  if (remembered?.confirmed !== undefined) candidates.push(remembered.confirmed.connection);
+  return distinct(candidates);
+}
+
+/** Every way in which a host may be reachable, likeliest first: also that of a generation that was never confirmed. */
+export function candidateConnections(
+  remembered: HostMemory | undefined,
+  contact: HostContact | undefined,
+  spec: HostSpec | undefined,
+): readonly Connection[] {
+  return distinct([
+    ...knownConnections(remembered, contact),
+    ...(spec === undefined ? [] : [spec.connection]),
+    ...[...(remembered?.openIntents.values() ?? [])].map((intent) => intent.connection),
+  ]);
+}
+
+function distinct(connections: readonly Connection[]): readonly Connection[] {
+  return connections.filter(
+    (connection, i) => connections.findIndex((other) => sameConnection(connection, other)) === i,
+  );
+}
+
+export function aimOf(deployment: Deployment): Aim {
+  return {
+    deployment: deployment.id,
+    host: deployment.host,
+    observation: deployment.observation,
+    revision: deployment.revision,
+    tree: deployment.tree,
+    toplevel: deployment.toplevel,
+    drvPath: deployment.drvPath,
+    action: deployment.action,
+    mode: deployment.mode,
+    token: deployment.token,
+  };
+}
+
+export function intentOf(deployment: Deployment, at: number): FactOf<'intent'> {
+  return {
+    kind: 'intent',
+    at,
+    aim: aimOf(deployment),
+    connection: deployment.next,
+    reason: deployment.reason,
+    createdAt: deployment.createdAt,
+  };
+}
+
+/** The outcome of a deployment that ended as its record in the store says. */
+export function outcomeOf(deployment: Deployment, at: number): FactOf<'outcome'> {
+  return {
+    kind: 'outcome',
+    at,
+    aim: aimOf(deployment),
+    phase: deployment.phase,
+    connection: deployment.next,
+    delivery: deployment.delivery,
+    previous: deployment.previous,
+    failure: deployment.failure,
+    evidence: deployment.evidence,
+    reason: deployment.reason,
+    createdAt: deployment.createdAt,
+    timeline: deployment.timeline,
+  };
+}

@@ -1,0 +1,184 @@
+import { isActive, isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
+import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
+import type { FactOf } from '../../shared/domain/facts.ts';
+import type { Memory } from '../../shared/domain/memory.ts';
+import type { HostName } from '../../shared/domain/names.ts';
+import type { Token } from '../../shared/domain/token.ts';
+import { transition, type LeaderEvent } from '../../shared/domain/transition.ts';
+import type { Verdict } from '../../shared/domain/verdict.ts';
+import type { DeploymentStore, Term } from '../../shared/platform/ports/deployment-store.ts';
+import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
+import type { Ids } from '../../shared/platform/ports/ids.ts';
+import type { ProbeTarget } from '../../shared/domain/contact.ts';
+import { intentOf, newDeployment } from './aim.ts';
+import { probeTarget, type AskedProbes } from './probe-target.ts';
+import { evaluationRequest } from './release-key.ts';
+import { subject, type JobTracker, type Wanted } from './job-tracker.ts';
+import type { Snapshot } from './observe.ts';
+
+export interface ApplyDeps {
+  readonly store: DeploymentStore;
+  readonly ids: Ids;
+  readonly jobs: JobTracker;
+  readonly asked: AskedProbes;
+  readonly faultPoint: FaultPoint;
+  /** The next token of this leadership. */
+  readonly nextToken: () => Token;
+}
+
+export interface ApplyInput {
+  readonly term: Term;
+  readonly desired: Desired;
+  readonly memory: Memory;
+  readonly snapshot: Snapshot;
+  readonly verdicts: readonly Verdict[];
+  readonly probes: readonly HostName[];
+  readonly fences: ReadonlyMap<HostName, Token>;
+  readonly now: number;
+}
+
+/** The intents that have to be in the ledger before `apply` may queue their activations. Pure. */
+export function intentsOf(input: Pick<ApplyInput, 'verdicts' | 'snapshot' | 'memory' | 'now'>): readonly FactOf<'intent'>[] {
+  const live = liveByHost(input.snapshot.deployments);
+  return input.verdicts.flatMap((verdict) => {
+    const deployment = verdict.kind === 'activate' ? live.get(verdict.host) : undefined;
+    if (deployment === undefined) return [];
+    const open = input.memory.hosts.get(verdict.host)?.openIntents.has(deployment.id) ?? false;
+    return open ? [] : [intentOf(deployment, input.now)];
+  });
+}
+
+/**
+ * Carries a plan out, as far as it has not been carried out already. Returns when to look again because a job could
+ * not be enqueued yet. Each act is idempotent; a write that another pass or a worker has overtaken is left to the
+ * next pass.
+ */
+export async function apply(deps: ApplyDeps, input: ApplyInput): Promise<number | undefined> {
+  const { desired, snapshot, term } = input;
+  const live = liveByHost(snapshot.deployments);
+  const wanted: Wanted[] = [];
+  if (desired.kind === 'evaluating') {
+    const request = evaluationRequest(desired.observation.tree, desired.fleet);
+    const asked = snapshot.evaluations.find((known) => known.request.key === request.key);
+    if (asked === undefined) await deps.store.askEvaluation(term, request);
+    if (asked?.outcome === undefined) wanted.push({ step: 'evaluate', key: request.key });
+  }
+  for (const verdict of input.verdicts) {
+    const deployment = live.get(verdict.host);
+    const job = await carryOut(deps, input, verdict, deployment);
+    if (job !== undefined) wanted.push(job);
+  }
+  wanted.push(...(await askProbes(deps, input)));
+  let again: number | undefined;
+  for (const job of wanted) {
+    const later = await deps.jobs.ensure(job, snapshot.pending, input.now);
+    if (later !== undefined) again = Math.min(again ?? later, later);
+  }
+  deps.jobs.forget(new Set(wanted.map(subject)));
+  return again;
+}
+
+async function carryOut(
+  deps: ApplyDeps,
+  input: ApplyInput,
+  verdict: Verdict,
+  deployment: Deployment | undefined,
+): Promise<Wanted | undefined> {
+  switch (verdict.kind) {
+    case 'deliver':
+    case 'finalise':
+      return deployment === undefined ? create(deps, input, verdict) : deliveryOf(deployment);
+    case 'activate':
+      return deployment === undefined ? undefined : activationOf(deployment);
+    case 'superseded':
+      if (deployment !== undefined) await send(deps, input, deployment, { kind: 'supersede', by: verdict.reason });
+      return undefined;
+    case 'held':
+    case 'orphaned':
+    case 'stalled':
+    case 'unmanaged':
+    case 'in-sync':
+      if (deployment !== undefined) {
+        await send(deps, input, deployment, {
+          kind: 'cancel',
+          why: { code: 'CANCELLED', disposition: 'waiting', message: verdict.reason },
+        });
+      }
+      return undefined;
+    case 'wait':
+      return deployment !== undefined && isActive(deployment) ? activationOf(deployment) : undefined;
+    case 'probe':
+    case 'unreachable':
+      return undefined;
+  }
+}
+
+function deliveryOf({ id, host, phase }: Deployment): Wanted | undefined {
+  return phase === 'pending' || phase === 'delivering' ? { step: 'deliver', deployment: id, host } : undefined;
+}
+
+function activationOf({ id, host }: Deployment): Wanted {
+  return { step: 'activate', deployment: id, host };
+}
+
+async function create(deps: ApplyDeps, input: ApplyInput, verdict: Verdict): Promise<Wanted | undefined> {
+  const { desired, memory, snapshot } = input;
+  const spec = hostsOf(desired).get(verdict.host);
+  if (desired.kind !== 'ready' || spec === undefined) return undefined;
+  const deployment = newDeployment({
+    id: deps.ids.deployment(),
+    token: deps.nextToken(),
+    verdict,
+    spec,
+    desired,
+    memory,
+    contact: snapshot.contacts.get(verdict.host),
+    at: input.now,
+  });
+  if (deployment === undefined) return undefined;
+  await deps.faultPoint('before-create');
+  const written = await deps.store.create(input.term, deployment);
+  await deps.faultPoint('after-create');
+  return written.kind === 'written' ? deliveryOf(deployment) : undefined;
+}
+
+/** Sends a leader's event. An overtaken one is dropped: the next pass sees what overtook it. */
+export async function send(
+  deps: Pick<ApplyDeps, 'store' | 'faultPoint'>,
+  input: Pick<ApplyInput, 'term' | 'now'>,
+  deployment: Deployment,
+  event: LeaderEvent,
+): Promise<void> {
+  const moved = transition(deployment, event, input.now);
+  if (moved.kind === 'refused') return;
+  await deps.faultPoint('before-compare-and-set');
+  await deps.store.compareAndSet(input.term, moved.deployment);
+  await deps.faultPoint('after-compare-and-set');
+}
+
+async function askProbes(deps: ApplyDeps, input: ApplyInput): Promise<Wanted[]> {
+  const hosts = [...new Set<HostName>([...input.probes, ...input.fences.keys()])];
+  const targets: ProbeTarget[] = [];
+  const wanted: Wanted[] = [];
+  for (const host of hosts) {
+    const target = probeTarget(host, input);
+    if (target === undefined) continue;
+    const job: Wanted = { step: 'probe', host };
+    wanted.push(job);
+    // A probe that has not begun reads its target when it does: it is written anew only if it would ask too little.
+    if (!deps.jobs.queued(job, input.snapshot.pending) || !deps.asked.covers(target)) targets.push(target);
+  }
+  if (targets.length > 0) {
+    const written = await deps.store.setTargets(input.term, targets);
+    if (written.kind === 'written') targets.forEach((target) => deps.asked.note(target));
+  }
+  return wanted;
+}
+
+function liveByHost(deployments: readonly Deployment[]): ReadonlyMap<HostName, Deployment> {
+  return new Map(
+    deployments
+      .filter((deployment) => !isTerminal(deployment))
+      .map((deployment) => [deployment.host, deployment]),
+  );
+}

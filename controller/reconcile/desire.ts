@@ -1,0 +1,47 @@
+import type { Desired } from '../../shared/domain/desired.ts';
+import type { Failure } from '../../shared/domain/errors.ts';
+import type { Memory } from '../../shared/domain/memory.ts';
+import type { Revision } from '../../shared/domain/names.ts';
+import type { Manifest } from '../../shared/platform/ports/source.ts';
+
+/** The manifest of a revision, once it was read. */
+export interface ReadManifest {
+  readonly revision: Revision;
+  readonly manifest: Manifest;
+}
+
+/** What the newest observation wants, as far as it is known now. Pure. */
+export function desire(memory: Memory, read: ReadManifest | undefined): Desired {
+  const observation = memory.observations.at(-1);
+  if (observation === undefined) {
+    return { kind: 'unknown', reason: 'the tracked ref has not been seen yet' };
+  }
+  if (read?.revision !== observation.revision) {
+    return { kind: 'unknown', reason: `revision ${observation.revision.slice(0, 12)} is being read` };
+  }
+  if (read.manifest.kind === 'invalid') {
+    return { kind: 'blocked', observation, failure: read.manifest.failure };
+  }
+  const { fleet } = read.manifest;
+  if (fleet.hosts.kind === 'listed' && fleet.hosts.list.length === 0) {
+    return { kind: 'blocked', observation, failure: noHosts };
+  }
+  const key = memory.newestKey;
+  const release = key === undefined ? undefined : memory.releases.get(key);
+  if (release !== undefined) {
+    if (release.hosts.size === 0) return { kind: 'blocked', observation, failure: noHosts };
+    return { kind: 'ready', observation, fleet, release };
+  }
+  const failure = key === undefined ? undefined : memory.failedEvaluations.get(key);
+  return failure === undefined
+    ? { kind: 'evaluating', observation, fleet }
+    : { kind: 'blocked', observation, failure };
+}
+
+/** A commit that empties the fleet is more likely a mistake than a wish. */
+const noHosts: Failure = {
+  code: 'NO_HOSTS',
+  disposition: 'stalled',
+  message: 'it names no host at all; every host keeps what it runs',
+  hint: 'revert the commit; to retire hosts on purpose remove all but one, or stop Varve',
+};

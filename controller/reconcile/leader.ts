@@ -1,0 +1,271 @@
+import { FleetError } from '../../shared/domain/errors.ts';
+import type { Fact } from '../../shared/domain/facts.ts';
+import { createMemory, type Memory, type MemoryKeeper } from '../../shared/domain/memory.ts';
+import type { Clock } from '../../shared/platform/ports/clock.ts';
+import type { DeploymentStore, Term } from '../../shared/platform/ports/deployment-store.ts';
+import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
+import type { Ids } from '../../shared/platform/ports/ids.ts';
+import type { JobQueue } from '../../shared/platform/ports/job-queue.ts';
+import type { Lease } from '../../shared/platform/ports/lease.ts';
+import type { Ledger } from '../../shared/platform/ports/ledger.ts';
+import type { Source } from '../../shared/platform/ports/source.ts';
+import { createCommands } from './commands.ts';
+import type { Patience } from './plan.ts';
+import { createReconciler, LeadershipLost, notLeading, type PassResult } from './reconciler.ts';
+import { createWatcher, type SourceState, type Watcher } from './watcher.ts';
+
+export interface ControllerDeps {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly queue: JobQueue;
+  readonly store: DeploymentStore;
+  readonly lease: Lease;
+  readonly ledger: Ledger;
+  readonly source: Source;
+  readonly faultPoint: FaultPoint;
+  readonly jitter: () => number;
+  readonly settings: ControllerSettings;
+  readonly onEvent: (event: ControllerEvent) => void;
+}
+
+export interface ControllerSettings {
+  /** How this controller is called: a name, and the address of its API, where others may be sent to. */
+  readonly name: string;
+  readonly leaseMs: number;
+  readonly pollEveryMs: number;
+  readonly onRewrite: 'follow' | 'hold';
+  readonly patience: Patience;
+}
+
+/** What happens, for logs, metrics and whoever listens. */
+export type ControllerEvent =
+  | { readonly kind: 'leading'; readonly epoch: number }
+  | { readonly kind: 'not-leading'; readonly reason: string }
+  | { readonly kind: 'facts'; readonly facts: readonly Fact[] }
+  | { readonly kind: 'passed'; readonly result: PassResult; readonly durationMs: number }
+  | { readonly kind: 'pass-failed'; readonly error: unknown };
+
+/** What the leader knows: read by the API. */
+export interface Reign {
+  readonly term: Term;
+  readonly memory: Memory;
+  readonly source: SourceState;
+  readonly last: PassResult | undefined;
+}
+
+export interface Controller {
+  /** Stands by, leads when it can, until `signal` aborts. Rejects only for what no waiting mends. */
+  run(signal: AbortSignal): Promise<void>;
+  reign(): Reign | undefined;
+  /** A hint that the tracked ref may have moved. */
+  look(): void;
+  /** Appends a person's facts with the next pass; resolves when they are durable. @throws FleetError NOT_LEADER */
+  command(facts: readonly Fact[]): Promise<void>;
+}
+
+/**
+ * Leadership: the lease lets one try, the ledger lets one win. A leadership begins by loading the ledger, appending an
+ * epoch above all others, and giving the store a new life; it ends when any of the three is lost.
+ */
+export function createController(deps: ControllerDeps): Controller {
+  const { clock, lease, settings } = deps;
+  const commands = createCommands();
+  let aboveEpoch = 0;
+  let reigning: { term: Term; memory: Memory; watcher: Watcher; last: PassResult | undefined } | undefined;
+
+  async function lead(signal: AbortSignal): Promise<void> {
+    const end = new AbortController();
+    const whileLeading = AbortSignal.any([signal, end.signal]);
+    let heldUntil = 0;
+    async function hold(): Promise<boolean> {
+      const before = clock.now();
+      const held = await lease.hold(settings.name, settings.leaseMs);
+      if (held) heldUntil = before + settings.leaseMs;
+      return held;
+    }
+    if (!(await hold())) return;
+    const background: Promise<void>[] = [];
+    try {
+      const { term, keeper } = await takeOffice();
+      const watcher = createWatcher({
+        clock,
+        source: deps.source,
+        jitter: deps.jitter,
+        pollEveryMs: settings.pollEveryMs,
+        onRewrite: settings.onRewrite,
+      });
+      const bell = createBell(clock);
+      commands.open(bell.ring);
+      const close = await deps.store.onChange(bell.ring);
+      try {
+        reigning = { term, memory: keeper.memory, watcher, last: undefined };
+        deps.onEvent({ kind: 'leading', epoch: term.epoch });
+        background.push(
+          renew(hold, end, whileLeading),
+          watcher.watch(() => keeper.memory.observations.at(-1)?.revision, bell.ring, whileLeading),
+        );
+        await passes(term, keeper, watcher, bell, whileLeading, () => heldUntil);
+      } finally {
+        await close();
+      }
+    } finally {
+      reigning = undefined;
+      commands.shut(notLeading(undefined));
+      end.abort();
+      await Promise.allSettled(background);
+    }
+  }
+
+  /** Renews the lease three times within its life; ends the leadership when someone else has it. */
+  async function renew(hold: () => Promise<boolean>, end: AbortController, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(settings.leaseMs / 3, signal);
+      if (signal.aborted) return;
+      try {
+        if (!(await hold())) end.abort();
+      } catch {
+        // The store is out of reach: the lease runs out by itself, and passes check that.
+      }
+    }
+  }
+
+  async function takeOffice(): Promise<{ term: Term; keeper: MemoryKeeper }> {
+    const keeper = createMemory();
+    for (const fact of await deps.ledger.load()) keeper.remember(fact);
+    const { memory } = keeper;
+    const present = await deps.store.term();
+    const epoch = Math.max(memory.epoch, present?.epoch ?? 0, aboveEpoch) + 1;
+    const at = clock.now();
+    const facts: Fact[] = [];
+    if (memory.owner === undefined) facts.push({ kind: 'genesis', at, owner: deps.ids.unique() });
+    facts.push({ kind: 'epoch', at, epoch, leader: settings.name });
+    await deps.faultPoint('before-ledger-commit');
+    const appended = await deps.ledger.append(facts);
+    await deps.faultPoint('after-ledger-commit');
+    if (appended.kind === 'conflict') throw new LeadershipLost('another controller took office first');
+    facts.forEach((fact) => keeper.remember(fact));
+    const term = { epoch, incarnation: deps.ids.unique() };
+    if (!(await deps.store.begin(term))) throw new LeadershipLost('the store knows a newer leadership');
+    return { term, keeper };
+  }
+
+  async function passes(
+    term: Term,
+    keeper: MemoryKeeper,
+    watcher: Watcher,
+    bell: Bell,
+    signal: AbortSignal,
+    heldUntil: () => number,
+  ): Promise<void> {
+    const reconciler = createReconciler(
+      {
+        clock,
+        ids: deps.ids,
+        queue: deps.queue,
+        store: deps.store,
+        ledger: deps.ledger,
+        faultPoint: deps.faultPoint,
+        patience: settings.patience,
+        sighting: watcher.sighting,
+        read: watcher.read,
+        commands,
+        onFacts: (facts) => deps.onEvent({ kind: 'facts', facts }),
+      },
+      term,
+      keeper,
+    );
+    let failures = 0;
+    while (!signal.aborted) {
+      const began = clock.now();
+      if (began >= heldUntil()) throw new LeadershipLost('the lease ran out');
+      bell.quiet();
+      let next: number | undefined;
+      try {
+        const result = await reconciler.pass();
+        if (reigning !== undefined) reigning.last = result;
+        deps.onEvent({ kind: 'passed', result, durationMs: clock.now() - began });
+        failures = 0;
+        next = result.requeueAt;
+      } catch (thrown) {
+        if (thrown instanceof LeadershipLost || !(thrown instanceof FleetError)) throw thrown;
+        if (thrown.disposition === 'stalled') throw thrown;
+        deps.onEvent({ kind: 'pass-failed', error: thrown });
+        failures += 1;
+        // Not rung awake by its own failing writes.
+        await clock.sleep(Math.min(100 * 2 ** failures, 5_000), signal);
+        continue;
+      }
+      await bell.wait(next, signal);
+    }
+  }
+
+  return {
+    async run(signal) {
+      let failures = 0;
+      while (!signal.aborted) {
+        try {
+          await lead(signal);
+          failures = 0;
+        } catch (thrown) {
+          if (thrown instanceof LeadershipLost) {
+            aboveEpoch = Math.max(aboveEpoch, thrown.aboveEpoch);
+            deps.onEvent({ kind: 'not-leading', reason: thrown.message });
+          } else if (thrown instanceof FleetError && thrown.disposition !== 'stalled') {
+            deps.onEvent({ kind: 'pass-failed', error: thrown });
+          } else {
+            throw thrown;
+          }
+          failures += 1;
+        }
+        if (!signal.aborted) {
+          await clock.sleep(Math.min(settings.leaseMs / 3, 250 * 2 ** Math.min(failures, 6)), signal);
+        }
+      }
+      try {
+        await lease.release(settings.name);
+      } catch {
+        // It runs out by itself.
+      }
+    },
+    reign: () =>
+      reigning === undefined
+        ? undefined
+        : {
+            term: reigning.term,
+            memory: reigning.memory,
+            source: reigning.watcher.state(),
+            last: reigning.last,
+          },
+    look: () => reigning?.watcher.hint(),
+    command: (facts) => commands.submit(facts),
+  };
+}
+
+/** Wakes the loop of passes; rung many times between two passes it counts once. */
+interface Bell {
+  readonly ring: () => void;
+  quiet(): void;
+  wait(until: number | undefined, signal: AbortSignal): Promise<void>;
+}
+
+function createBell(clock: Clock): Bell {
+  let rung = false;
+  let wake: () => void = () => {};
+  return {
+    ring: () => {
+      rung = true;
+      wake();
+    },
+    quiet: () => void (rung = false),
+    async wait(until, signal) {
+      if (rung || signal.aborted) return;
+      const rest = new AbortController();
+      wake = () => rest.abort();
+      // Nothing due: a look once a minute all the same, should a change have gone unnoticed.
+      const ms = Math.min(until === undefined ? 60_000 : Math.max(until - clock.now(), 0), 60_000);
+      await clock.sleep(ms, AbortSignal.any([signal, rest.signal]));
+      wake = () => {};
+    },
+  };
+}
+

@@ -1,0 +1,146 @@
+import type { HostContact } from '../../shared/domain/contact.ts';
+import { isActive, isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
+import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
+import type { HostSpec } from '../../shared/domain/fleet.ts';
+import type { HostMemory, Memory } from '../../shared/domain/memory.ts';
+import type { HostName } from '../../shared/domain/names.ts';
+import type { Verdict } from '../../shared/domain/verdict.ts';
+import { judgeManaged } from './judge.ts';
+
+/** Everything that was read before deciding: a snapshot. */
+export interface Observed {
+  /** The store's present life: contacts of other lives do not count. */
+  readonly incarnation: string;
+  readonly memory: Memory;
+  readonly contacts: ReadonlyMap<HostName, HostContact>;
+  /** Deployments in the store. Terminal ones are ignored. */
+  readonly deployments: readonly Deployment[];
+}
+
+/** How patient the reconciler is, in milliseconds. */
+export interface Patience {
+  /** Every host is probed at least this often. */
+  readonly probeEveryMs: number;
+  /** First wait after a setback; doubled with each one in a row. */
+  readonly backOffMs: number;
+  readonly longestBackOffMs: number;
+  /** How soon a host with something under way that is not ours to see is looked at again. */
+  readonly lookAgainMs: number;
+}
+
+export interface Plan {
+  /** Exactly one verdict for every host that is wanted or remembered, sorted by host. */
+  readonly verdicts: readonly Verdict[];
+  /** When a pass is due at the latest although nothing happened; `undefined`: only when something happens. */
+  readonly requeueAt: number | undefined;
+}
+
+/** What is known of one host when it is judged. */
+export interface HostView {
+  readonly host: HostName;
+  readonly spec: HostSpec | undefined;
+  readonly remembered: HostMemory | undefined;
+  /** Of the present incarnation only. */
+  readonly contact: HostContact | undefined;
+  readonly live: Deployment | undefined;
+}
+
+/**
+ * Decides what every host needs next, and why. Pure: the same input gives the same plan, whatever the order of
+ * hosts; it neither throws nor looks at anything but its arguments.
+ */
+export function plan(desired: Desired, observed: Observed, patience: Patience, now: number): Plan {
+  const wanted = hostsOf(desired);
+  const live = new Map<HostName, Deployment>();
+  for (const deployment of observed.deployments) {
+    if (!isTerminal(deployment)) live.set(deployment.host, deployment);
+  }
+  const hosts = [...new Set([...wanted.keys(), ...observed.memory.hosts.keys(), ...live.keys()])].sort();
+  const verdicts: Verdict[] = [];
+  let requeueAt: number | undefined;
+  for (const host of hosts) {
+    const contact = observed.contacts.get(host);
+    const view: HostView = {
+      host,
+      spec: wanted.get(host),
+      remembered: observed.memory.hosts.get(host),
+      contact: contact?.incarnation === observed.incarnation ? contact : undefined,
+      live: live.get(host),
+    };
+    const verdict = judge(view, desired, observed, patience, now);
+    if (verdict === undefined) continue;
+    verdicts.push(verdict);
+    if (verdict.until !== undefined) requeueAt = Math.min(requeueAt ?? verdict.until, verdict.until);
+  }
+  return { verdicts, requeueAt };
+}
+
+function judge(
+  view: HostView,
+  desired: Desired,
+  observed: Observed,
+  patience: Patience,
+  now: number,
+): Verdict | undefined {
+  const { host, spec, remembered, live } = view;
+  const base = {
+    host,
+    waitsFor: undefined,
+    until: undefined,
+    toplevel: undefined,
+    deployment: live?.id,
+    code: undefined,
+  };
+  // An activation is never interrupted, whatever else has become of the host or of the repository meanwhile.
+  if (live !== undefined && isActive(live)) {
+    return {
+      ...base,
+      kind: 'wait',
+      waitsFor: 'activation',
+      toplevel: live.toplevel,
+      reason: `deployment ${live.id} is ${live.phase}`,
+    };
+  }
+  const hold = remembered?.hold;
+  if (hold !== undefined && (hold.until === undefined || hold.until > now)) {
+    return {
+      ...base,
+      kind: 'held',
+      waitsFor: 'person',
+      until: hold.until,
+      reason: `held by ${hold.by}: ${hold.reason}`,
+    };
+  }
+  switch (desired.kind) {
+    case 'unknown':
+      return { ...base, kind: 'wait', waitsFor: 'the source', reason: desired.reason };
+    case 'blocked':
+      return {
+        ...base,
+        kind: 'stalled',
+        waitsFor: 'commit or retry',
+        code: desired.failure.code,
+        reason: `observation ${desired.observation.n} is blocked: ${desired.failure.message}`,
+      };
+    case 'evaluating':
+    case 'ready':
+      break;
+  }
+  if (spec === undefined) {
+    // A release that is still evaluated says nothing of hosts that the repository does not list.
+    if (desired.kind === 'evaluating' && desired.fleet.hosts.kind === 'discovered') {
+      return { ...base, kind: 'wait', waitsFor: 'evaluation', reason: 'its tree is being evaluated' };
+    }
+    // Only mentioned in passing (a retry or a hold of a name that never was a host of ours).
+    if (remembered?.adopted === undefined && remembered?.lastOutcome === undefined && live === undefined) {
+      return undefined;
+    }
+    return {
+      ...base,
+      kind: 'orphaned',
+      waitsFor: 'person',
+      reason: `observation ${desired.observation.n} does not name it any more; it keeps what it runs and is not touched`,
+    };
+  }
+  return judgeManaged({ ...view, spec }, desired, observed.memory, patience, now);
+}

@@ -1,0 +1,54 @@
+import type { HostContact } from '../../shared/domain/contact.ts';
+import type { HostName } from '../../shared/domain/names.ts';
+import type { Verdict } from '../../shared/domain/verdict.ts';
+import type { Patience } from './plan.ts';
+
+export interface DueProbes {
+  readonly hosts: readonly HostName[];
+  /** When the next one becomes due. */
+  readonly requeueAt: number | undefined;
+}
+
+/**
+ * Which hosts are to be probed now: those whose verdict needs it, and every other one in its turn. Pure. A host with
+ * an activation under way is left alone, so is an orphaned one.
+ */
+export function dueProbes(
+  verdicts: readonly Verdict[],
+  contacts: ReadonlyMap<HostName, HostContact>,
+  patience: Patience,
+  now: number,
+): DueProbes {
+  const hosts: HostName[] = [];
+  let requeueAt: number | undefined;
+  for (const verdict of verdicts) {
+    const due = dueAt(verdict, contacts.get(verdict.host), patience, now);
+    if (due === undefined) continue;
+    if (due <= now) hosts.push(verdict.host);
+    else requeueAt = Math.min(requeueAt ?? due, due);
+  }
+  return { hosts, requeueAt };
+}
+
+function dueAt(
+  verdict: Verdict,
+  contact: HostContact | undefined,
+  patience: Patience,
+  now: number,
+): number | undefined {
+  switch (verdict.kind) {
+    case 'probe':
+      return now;
+    case 'unreachable':
+      return verdict.until ?? now;
+    case 'orphaned':
+      return undefined;
+    case 'wait':
+      if (verdict.waitsFor === 'activation') return undefined;
+      if (verdict.waitsFor === 'recovery' || verdict.waitsFor === 'lock') return verdict.until ?? now;
+      break;
+    default:
+      break;
+  }
+  return contact === undefined ? now : contact.askedAt + patience.probeEveryMs;
+}

@@ -1,0 +1,237 @@
+import { FleetError } from '../../shared/domain/errors.ts';
+import type { Fact } from '../../shared/domain/facts.ts';
+import type { Desired } from '../../shared/domain/desired.ts';
+import type { MemoryKeeper } from '../../shared/domain/memory.ts';
+import type { ReleaseKey } from '../../shared/domain/observation.ts';
+import type { Verdict } from '../../shared/domain/verdict.ts';
+import type { Clock } from '../../shared/platform/ports/clock.ts';
+import type { DeploymentStore, Term } from '../../shared/platform/ports/deployment-store.ts';
+import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
+import type { Ids } from '../../shared/platform/ports/ids.ts';
+import type { JobQueue } from '../../shared/platform/ports/job-queue.ts';
+import type { Ledger } from '../../shared/platform/ports/ledger.ts';
+import { apply, intentsOf, send, type ApplyDeps } from './apply.ts';
+import { desire, type ReadManifest } from './desire.ts';
+import { createJobTracker } from './job-tracker.ts';
+import { createOutages, observe, type Snapshot } from './observe.ts';
+import { backOff } from './judge.ts';
+import { plan, type Patience } from './plan.ts';
+import { createAskedProbes } from './probe-target.ts';
+import { dueProbes } from './probes.ts';
+import { evaluationRequest } from './release-key.ts';
+import { settle, type Settlement } from './settle.ts';
+import type { Sighting } from './watcher.ts';
+
+export interface ReconcilerDeps {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly queue: JobQueue;
+  readonly store: DeploymentStore;
+  readonly ledger: Ledger;
+  readonly faultPoint: FaultPoint;
+  readonly patience: Patience;
+  readonly sighting: () => Sighting | undefined;
+  /** The manifest that was read last. */
+  readonly read: () => ReadManifest | undefined;
+  /** Facts that people asked for, to be appended with the next pass. */
+  readonly commands: CommandBox;
+  /** Told after every append: what became durable. */
+  readonly onFacts: (facts: readonly Fact[]) => void;
+}
+
+/** Where people's commands wait until they are durable. */
+export interface CommandBox {
+  /** Everything that waits. `settled` is called with the error, or without one once the facts are durable. */
+  take(): readonly { readonly facts: readonly Fact[]; readonly settled: (error?: unknown) => void }[];
+}
+
+/** What a pass found and decided: what CLI, API and dashboard print. */
+export interface PassResult {
+  readonly at: number;
+  readonly desired: Desired;
+  readonly verdicts: readonly Verdict[];
+  readonly snapshot: Snapshot;
+  /** When the next pass is due at the latest. */
+  readonly requeueAt: number | undefined;
+}
+
+/** Another controller leads, or the store lives another life: this leadership is over. */
+export class LeadershipLost extends Error {
+  override readonly name = 'LeadershipLost';
+  /** A host has seen a token of this epoch or above: the next leadership must be above it. */
+  readonly aboveEpoch: number;
+  constructor(message: string, aboveEpoch = 0) {
+    super(message);
+    this.aboveEpoch = aboveEpoch;
+  }
+}
+
+export interface Reconciler {
+  /** One pass: observe, settle, plan, apply. @throws LeadershipLost, FleetError (transient: try again) */
+  pass(): Promise<PassResult>;
+}
+
+/** The reconciler of one leadership: its term, and the memory that the ledger gave. */
+export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: MemoryKeeper): Reconciler {
+  const { clock, store, queue, faultPoint } = deps;
+  const { memory } = keeper;
+  const outages = createOutages();
+  const asked = createAskedProbes();
+  const evaluationTries = new Map<ReleaseKey, { count: number; notBefore: number }>();
+  let counter = 0;
+  const jobs = createJobTracker({
+    queue,
+    epoch: term.epoch,
+    beforeEnqueue: () => faultPoint('before-enqueue'),
+    afterEnqueue: () => faultPoint('after-enqueue'),
+  });
+  const applyDeps: ApplyDeps = {
+    store,
+    ids: deps.ids,
+    jobs,
+    asked,
+    faultPoint,
+    nextToken: () => ({ epoch: term.epoch, counter: (counter += 1) }),
+  };
+
+  async function append(facts: readonly Fact[]): Promise<void> {
+    if (facts.length === 0) return;
+    await faultPoint('before-ledger-commit');
+    const appended = await deps.ledger.append(facts);
+    await faultPoint('after-ledger-commit');
+    if (appended.kind === 'conflict') throw new LeadershipLost('another controller appended to the ledger');
+    // Only what is durable is remembered: a pass that could not append decides again from the same memory.
+    for (const fact of facts) {
+      keeper.remember(fact);
+      if (fact.kind === 'outcome') asked.outdate(fact.aim.host, fact.at);
+    }
+    deps.onFacts(facts);
+  }
+
+  function observation(now: number): Fact[] {
+    const sighting = deps.sighting();
+    const newest = memory.observations.at(-1);
+    if (sighting === undefined || sighting.look.revision === newest?.revision) return [];
+    const { look, read } = sighting;
+    for (const host of memory.hosts.keys()) asked.outdate(host, now);
+    return [
+      {
+        kind: 'observation',
+        at: now,
+        key:
+          read.manifest.kind === 'fleet'
+            ? evaluationRequest(look.tree, read.manifest.fleet).key
+            : undefined,
+        observation: {
+          n: (newest?.n ?? 0) + 1,
+          revision: look.revision,
+          tree: look.tree,
+          at: now,
+          forced: newest !== undefined && !look.descends,
+          author: look.author,
+          subject: look.subject,
+        },
+      },
+    ];
+  }
+
+  async function appendCommands(): Promise<void> {
+    const commands = deps.commands.take();
+    if (commands.length === 0) return;
+    try {
+      await append(commands.flatMap(({ facts }) => facts));
+      commands.forEach(({ settled }) => settled());
+    } catch (thrown) {
+      commands.forEach(({ settled }) => settled(thrown));
+      throw thrown;
+    }
+  }
+
+  /** Drops from the store what the ledger holds by now. */
+  async function tidy(settlement: Settlement, now: number): Promise<number | undefined> {
+    let again: number | undefined;
+    for (const { deployment, event } of settlement.revived) {
+      await send({ store, faultPoint }, { term, now }, deployment, event);
+    }
+    for (const deployment of settlement.finished) await store.remove(term, deployment.id);
+    for (const key of settlement.evaluated) {
+      evaluationTries.delete(key);
+      await store.removeEvaluation(key);
+    }
+    for (const { key } of settlement.again) {
+      const tries = evaluationTries.get(key);
+      if (tries === undefined) {
+        evaluationTries.set(key, { count: 1, notBefore: now + backOff(1, deps.patience) });
+      } else if (tries.notBefore <= now) {
+        evaluationTries.set(key, {
+          count: tries.count + 1,
+          notBefore: now + backOff(tries.count + 1, deps.patience),
+        });
+        await store.removeEvaluation(key);
+      }
+      const due = evaluationTries.get(key)?.notBefore;
+      if (due !== undefined) again = Math.min(again ?? due, due);
+    }
+    return again;
+  }
+
+  function refuseToLag(snapshot: Snapshot): void {
+    for (const contact of snapshot.contacts.values()) {
+      if (contact.kind !== 'reached' || contact.report.owner !== memory.owner) continue;
+      const highest = contact.report.highestToken;
+      if (highest === undefined) continue;
+      if (highest.epoch > term.epoch || (highest.epoch === term.epoch && highest.counter > counter)) {
+        throw new LeadershipLost(
+          `host ${contact.host} has seen token ${highest.epoch}.${highest.counter}, above this leadership's`,
+          highest.epoch,
+        );
+      }
+    }
+  }
+
+  return {
+    async pass() {
+      await appendCommands();
+      const snapshot = await observe(store, queue, term, outages);
+      if (snapshot === undefined) throw new LeadershipLost('the deployment store lives another life');
+      refuseToLag(snapshot);
+      const now = clock.now();
+      const settlement = settle({ memory, ...snapshot, now });
+      await append([...settlement.facts, ...observation(now)]);
+      const retryEvaluationAt = await tidy(settlement, now);
+      const finished = new Set(settlement.finished.map((deployment) => deployment.id));
+      const deployments = snapshot.deployments.filter((deployment) => !finished.has(deployment.id));
+      const present: Snapshot = { ...snapshot, deployments };
+      const desired = desire(memory, deps.read());
+      const observed = { incarnation: term.incarnation, memory, contacts: snapshot.contacts, deployments };
+      const { verdicts, requeueAt } = plan(desired, observed, deps.patience, now);
+      const due = dueProbes(verdicts, snapshot.contacts, deps.patience, now);
+      const input = { term, desired, memory, snapshot: present, verdicts, probes: due.hosts, fences: settlement.fences, now };
+      await append(intentsOf(input));
+      const retryJobAt = await apply(applyDeps, input);
+      return {
+        at: now,
+        desired,
+        verdicts,
+        snapshot: present,
+        requeueAt: earliest(requeueAt, due.requeueAt, retryEvaluationAt, retryJobAt),
+      };
+    },
+  };
+}
+
+function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time): time is number => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** The error of a command that reached a controller that does not lead. */
+export function notLeading(leader: string | undefined): FleetError {
+  return new FleetError({
+    code: 'NOT_LEADER',
+    disposition: 'transient',
+    message: leader === undefined ? 'no controller leads at present' : `controller ${leader} leads`,
+    hint: 'try again in a moment, or ask the leading controller',
+  });
+}
+

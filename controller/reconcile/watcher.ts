@@ -1,0 +1,113 @@
+import { FleetError, failureOf, type Failure } from '../../shared/domain/errors.ts';
+import type { Revision } from '../../shared/domain/names.ts';
+import type { Clock } from '../../shared/platform/ports/clock.ts';
+import type { Look, Source } from '../../shared/platform/ports/source.ts';
+import type { ReadManifest } from './desire.ts';
+
+export interface WatcherDeps {
+  readonly clock: Clock;
+  readonly source: Source;
+  /** Uniform in [0, 1): spreads the polls of many controllers. */
+  readonly jitter: () => number;
+  readonly pollEveryMs: number;
+  /** What happens when the ref was rewritten (a force push). */
+  readonly onRewrite: 'follow' | 'hold';
+}
+
+/** How the source is doing, for people. */
+export type SourceState =
+  | { readonly kind: 'unseen' }
+  | { readonly kind: 'ok'; readonly at: number; readonly revision: Revision }
+  | { readonly kind: 'failing'; readonly since: number; readonly failure: Failure };
+
+/** The newest thing that a look found, with its manifest. */
+export interface Sighting {
+  readonly look: Extract<Look, { readonly kind: 'seen' }>;
+  readonly read: ReadManifest;
+}
+
+export interface Watcher {
+  /** Looks now. During a look it sets a flag for one more look. */
+  hint(): void;
+  state(): SourceState;
+  /** The newest sighting, if any. */
+  sighting(): Sighting | undefined;
+  /** The manifest that was read last: of the sighting, or, while no look succeeds, of what was observed before. */
+  read(): ReadManifest | undefined;
+  /** Polls until `signal` aborts. `onNews` is called after each look. */
+  watch(since: () => Revision | undefined, onNews: () => void, signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * The poll is the truth, a hint only makes the next look come sooner. One look at a time: a slow remote delays looks,
+ * never passes.
+ */
+export function createWatcher(deps: WatcherDeps): Watcher {
+  const { clock, source } = deps;
+  let state: SourceState = { kind: 'unseen' };
+  let sighting: Sighting | undefined;
+  let read: ReadManifest | undefined;
+  let hinted = false;
+  let wake: () => void = () => {};
+
+  async function once(since: Revision | undefined): Promise<void> {
+    const look = await source.look(since);
+    if (look.kind === 'failing') {
+      fail(look.failure);
+      // The remote is out of reach, but what it said before is in the mirror and still stands.
+      if (read === undefined && since !== undefined) {
+        read = { revision: since, manifest: await source.manifest(since) };
+      }
+      return;
+    }
+    if (!look.descends && deps.onRewrite === 'hold' && look.revision !== since) {
+      return fail({
+        code: 'REPOSITORY_HELD',
+        disposition: 'stalled',
+        message: `the tracked ref was rewritten: ${look.revision} does not descend from what was observed before`,
+        hint: 'restore the branch, or set `onRewrite: follow` in the service configuration',
+      });
+    }
+    if (sighting?.look.revision !== look.revision) {
+      const manifest = await source.manifest(look.revision);
+      read = { revision: look.revision, manifest };
+      sighting = { look, read };
+    }
+    state = { kind: 'ok', at: clock.now(), revision: look.revision };
+  }
+
+  function fail(failure: Failure): void {
+    state = { kind: 'failing', since: state.kind === 'failing' ? state.since : clock.now(), failure };
+  }
+
+  return {
+    hint() {
+      hinted = true;
+      wake();
+    },
+    state: () => state,
+    sighting: () => sighting,
+    read: () => read,
+    async watch(since, onNews, signal) {
+      while (!signal.aborted) {
+        hinted = false;
+        try {
+          await once(since());
+        } catch (thrown) {
+          fail(thrown instanceof FleetError ? failureOf(thrown) : unexpected(thrown));
+        }
+        onNews();
+        if (hinted || signal.aborted) continue;
+        const rest = new AbortController();
+        wake = () => rest.abort();
+        const wait = deps.pollEveryMs * (0.9 + 0.2 * deps.jitter());
+        await clock.sleep(wait, AbortSignal.any([signal, rest.signal]));
+        wake = () => {};
+      }
+    },
+  };
+}
+
+function unexpected(thrown: unknown): Failure {
+  return { ...failureOf(thrown), code: 'SOURCE_UNREACHABLE', hint: String(thrown).slice(0, 200) };
+}

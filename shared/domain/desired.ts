@@ -1,0 +1,29 @@
+import type { Failure } from './errors.ts';
+import { hostAtItsOwnName, type Fleet, type HostSpec } from './fleet.ts';
+import type { HostName } from './names.ts';
+import type { Observation, Release } from './observation.ts';
+
+/** What the newest verified observation wants. */
+export type Desired =
+  /** Nothing was observed yet, or what was observed is not readable at present. */
+  | { readonly kind: 'unknown'; readonly reason: string }
+  /** It can not be followed: hosts keep what they have. */
+  | { readonly kind: 'blocked'; readonly observation: Observation; readonly failure: Failure }
+  | { readonly kind: 'evaluating'; readonly observation: Observation; readonly fleet: Fleet }
+  | {
+      readonly kind: 'ready';
+      readonly observation: Observation;
+      readonly fleet: Fleet;
+      readonly release: Release;
+    };
+
+/** The hosts of a revision, by name. Without a listing they are known only once the release is. */
+export function hostsOf(desired: Desired): ReadonlyMap<HostName, HostSpec> {
+  if (desired.kind === 'unknown' || desired.kind === 'blocked') return new Map();
+  const { hosts } = desired.fleet;
+  if (hosts.kind === 'listed') return new Map(hosts.list.map((host) => [host.name, host]));
+  if (desired.kind === 'evaluating') return new Map();
+  return new Map(
+    [...desired.release.hosts.keys()].map((name) => [name, hostAtItsOwnName(name, hosts.defaults)]),
+  );
+}

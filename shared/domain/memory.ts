@@ -1,0 +1,293 @@
+import type { Failure } from './errors.ts';
+import type { Fact, FactOf } from './facts.ts';
+import type { Connection, Mode } from './fleet.ts';
+import { isDrvPath, type DeploymentId, type DrvPath, type HostName, type StorePath } from './names.ts';
+import type { Observation, Release, ReleaseKey } from './observation.ts';
+
+/** The generation that Varve last saw confirmed on a host. */
+export interface Confirmed {
+  readonly deployment: DeploymentId | undefined;
+  readonly observation: number;
+  readonly toplevel: StorePath;
+  readonly connection: Connection;
+  /** `undefined` for generation 0: what ran when the host was adopted. */
+  readonly mode: Mode | undefined;
+  readonly at: number;
+  /** Set for the boot only: the host has yet to be rebooted into it. */
+  readonly awaitingReboot: boolean;
+}
+
+/** What is remembered of one host. */
+export interface HostMemory {
+  readonly adopted: { readonly by: string; readonly at: number } | undefined;
+  readonly adoptAsked: { readonly by: string; readonly at: number; readonly takeover: boolean } | undefined;
+  readonly confirmed: Confirmed | undefined;
+  readonly openIntents: ReadonlyMap<DeploymentId, FactOf<'intent'>>;
+  /** The desired toplevel failed here, and it is to blame: not tried again until another one is desired. */
+  readonly failed: { readonly toplevel: StorePath; readonly failure: Failure; readonly at: number } | undefined;
+  /** Attempts in a row at the present desired toplevel that failed for passing reasons. */
+  readonly setback: Setback | undefined;
+  readonly hold:
+    | { readonly by: string; readonly reason: string; readonly at: number; readonly until: number | undefined }
+    | undefined;
+  readonly lastOutcome: FactOf<'outcome'> | undefined;
+  /** When a person last asked for another try; drift seen before is then brought back. */
+  readonly retriedAt: number | undefined;
+  /** A dry activation of this toplevel succeeded. */
+  readonly dryRun: StorePath | undefined;
+  /** What the newest known release wants here. */
+  readonly desired: StorePath | undefined;
+}
+
+export interface Setback {
+  readonly toplevel: StorePath;
+  readonly count: number;
+  /** Of those, how many activations ended without a confirmation and without evidence. */
+  readonly unconfirmed: number;
+  readonly at: number;
+  readonly failure: Failure;
+}
+
+/** Everything that the ledger says, indexed. */
+export interface Memory {
+  readonly owner: string | undefined;
+  readonly epoch: number;
+  readonly observations: readonly Observation[];
+  readonly newestKey: ReleaseKey | undefined;
+  /** Observation number → release key. */
+  readonly keys: ReadonlyMap<number, ReleaseKey>;
+  readonly releases: ReadonlyMap<ReleaseKey, Release>;
+  readonly failedEvaluations: ReadonlyMap<ReleaseKey, Failure>;
+  readonly failedBuilds: ReadonlyMap<DrvPath, Failure>;
+  readonly hosts: ReadonlyMap<HostName, HostMemory>;
+  readonly outcomes: readonly FactOf<'outcome'>[];
+  readonly outcomeOf: ReadonlyMap<DeploymentId, FactOf<'outcome'>>;
+}
+
+interface Draft extends Memory {
+  owner: string | undefined;
+  epoch: number;
+  newestKey: ReleaseKey | undefined;
+  readonly observations: Observation[];
+  readonly keys: Map<number, ReleaseKey>;
+  readonly releases: Map<ReleaseKey, Release>;
+  readonly failedEvaluations: Map<ReleaseKey, Failure>;
+  readonly failedBuilds: Map<DrvPath, Failure>;
+  readonly hosts: Map<HostName, HostMemory>;
+  readonly outcomes: FactOf<'outcome'>[];
+  readonly outcomeOf: Map<DeploymentId, FactOf<'outcome'>>;
+}
+
+export const blankHost: HostMemory = {
+  adopted: undefined,
+  adoptAsked: undefined,
+  confirmed: undefined,
+  openIntents: new Map(),
+  failed: undefined,
+  setback: undefined,
+  hold: undefined,
+  lastOutcome: undefined,
+  retriedAt: undefined,
+  dryRun: undefined,
+  desired: undefined,
+};
+
+export interface MemoryKeeper {
+  /** A live view: it changes with every `remember`. */
+  readonly memory: Memory;
+  /** Takes one fact in. The ledger has dropped repeats; taking one twice would do no harm to decisions. */
+  remember(fact: Fact): void;
+}
+
+/** An empty memory that learns fact by fact, oldest first. Its cost is that of the fact, not of the history. */
+export function createMemory(): MemoryKeeper {
+  const draft: Draft = {
+    owner: undefined,
+    epoch: 0,
+    newestKey: undefined,
+    observations: [],
+    keys: new Map(),
+    releases: new Map(),
+    failedEvaluations: new Map(),
+    failedBuilds: new Map(),
+    hosts: new Map(),
+    outcomes: [],
+    outcomeOf: new Map(),
+  };
+  return { memory: draft, remember: (fact) => learn(draft, fact) };
+}
+
+function learn(draft: Draft, fact: Fact): void {
+  switch (fact.kind) {
+    case 'genesis':
+      draft.owner ??= fact.owner;
+      return;
+    case 'epoch':
+      draft.epoch = Math.max(draft.epoch, fact.epoch);
+      return;
+    case 'observation':
+      draft.observations.push(fact.observation);
+      draft.newestKey = fact.key;
+      if (fact.key !== undefined) draft.keys.set(fact.observation.n, fact.key);
+      desire(draft);
+      return;
+    case 'release':
+      // The first complete one is it, for ever.
+      if (!draft.releases.has(fact.release.key)) draft.releases.set(fact.release.key, fact.release);
+      draft.failedEvaluations.delete(fact.release.key);
+      desire(draft);
+      return;
+    case 'evaluation-failed':
+      draft.failedEvaluations.set(fact.key, fact.failure);
+      return;
+    case 'adopted':
+      change(draft, fact.host, {
+        adopted: { by: fact.by, at: fact.at },
+        adoptAsked: undefined,
+        confirmed:
+          fact.running === undefined
+            ? undefined
+            : {
+                deployment: undefined,
+                observation: 0,
+                toplevel: fact.running,
+                connection: fact.connection,
+                mode: undefined,
+                at: fact.at,
+                awaitingReboot: false,
+              },
+      });
+      return;
+    case 'adopt-asked':
+      change(draft, fact.host, { adoptAsked: { by: fact.by, at: fact.at, takeover: fact.takeover } });
+      return;
+    case 'intent': {
+      const open = new Map(hostOf(draft, fact.aim.host).openIntents);
+      open.set(fact.aim.deployment, fact);
+      change(draft, fact.aim.host, { openIntents: open });
+      return;
+    }
+    case 'outcome':
+      learnOutcome(draft, fact);
+      return;
+    case 'hold':
+      change(draft, fact.host, {
+        hold: { by: fact.by, reason: fact.reason, at: fact.at, until: fact.until },
+      });
+      return;
+    case 'hold-lifted':
+      change(draft, fact.host, { hold: undefined });
+      return;
+    case 'retry':
+      forget(draft, fact.host, fact.at);
+      return;
+  }
+}
+
+function hostOf(draft: Draft, host: HostName): HostMemory {
+  return draft.hosts.get(host) ?? blankHost;
+}
+
+function change(draft: Draft, host: HostName, part: Partial<HostMemory>): void {
+  draft.hosts.set(host, { ...hostOf(draft, host), ...part });
+}
+
+/** A failure is remembered until another toplevel is desired: B (fails), C, B tries B again. */
+function desire(draft: Draft): void {
+  const release = draft.newestKey === undefined ? undefined : draft.releases.get(draft.newestKey);
+  if (release === undefined) return;
+  for (const [host, { toplevel }] of release.hosts) {
+    const known = hostOf(draft, host);
+    if (known.desired === toplevel) continue;
+    change(draft, host, {
+      desired: toplevel,
+      failed: known.failed?.toplevel === toplevel ? known.failed : undefined,
+      setback: undefined,
+    });
+  }
+}
+
+function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
+  const { aim } = fact;
+  if (draft.outcomeOf.has(aim.deployment)) return;
+  draft.outcomes.push(fact);
+  draft.outcomeOf.set(aim.deployment, fact);
+  const host = hostOf(draft, aim.host);
+  const open = new Map(host.openIntents);
+  open.delete(aim.deployment);
+  change(draft, aim.host, { openIntents: open, lastOutcome: fact });
+  switch (fact.phase) {
+    case 'succeeded':
+    case 'awaiting-reboot':
+      change(draft, aim.host, {
+        failed: undefined,
+        setback: undefined,
+        ...(aim.mode === 'dry-activate'
+          ? { dryRun: aim.toplevel }
+          : {
+              confirmed: {
+                deployment: aim.deployment,
+                observation: aim.observation,
+                toplevel: aim.toplevel,
+                connection: fact.connection,
+                mode: aim.mode,
+                at: fact.at,
+                awaitingReboot: fact.phase === 'awaiting-reboot',
+              },
+            }),
+      });
+      return;
+    case 'failed':
+    case 'rolled-back':
+    case 'stuck':
+    case 'unconfirmed':
+      if (fact.failure !== undefined) learnFailure(draft, fact, fact.failure);
+      return;
+    default:
+      return;
+  }
+}
+
+function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): void {
+  const { aim } = fact;
+  if (failure.code === 'BUILD_FAILED' && failure.disposition === 'stalled') {
+    draft.failedBuilds.set(aim.drvPath, failure);
+    // The derivation that really failed: another toplevel that needs it must not build it again either.
+    const inner = failure.details?.['derivation'];
+    if (inner !== undefined && isDrvPath(inner)) draft.failedBuilds.set(inner, failure);
+    return;
+  }
+  const { desired, setback } = hostOf(draft, aim.host);
+  // A late outcome of what nobody wants any more must not be held against what is wanted now.
+  if (desired !== undefined && desired !== aim.toplevel) return;
+  if (fact.evidence) {
+    change(draft, aim.host, { failed: { toplevel: aim.toplevel, failure, at: fact.at } });
+    return;
+  }
+  const before = setback?.toplevel === aim.toplevel ? setback : undefined;
+  change(draft, aim.host, {
+    setback: {
+      toplevel: aim.toplevel,
+      count: (before?.count ?? 0) + 1,
+      unconfirmed: (before?.unconfirmed ?? 0) + (fact.phase === 'unconfirmed' ? 1 : 0),
+      at: fact.at,
+      failure,
+    },
+  });
+}
+
+function forget(draft: Draft, only: HostName | undefined, at: number): void {
+  for (const host of only === undefined ? [...draft.hosts.keys()] : [only]) {
+    change(draft, host, { failed: undefined, setback: undefined, retriedAt: at });
+    const release = draft.newestKey === undefined ? undefined : draft.releases.get(draft.newestKey);
+    const drv = release?.hosts.get(host)?.drvPath;
+    const failure = drv === undefined ? undefined : draft.failedBuilds.get(drv);
+    for (const known of [...draft.failedBuilds.keys()]) {
+      if (known === drv || known === failure?.details?.['derivation']) draft.failedBuilds.delete(known);
+    }
+  }
+  if (only === undefined) {
+    draft.failedBuilds.clear();
+    draft.failedEvaluations.clear();
+  }
+}
