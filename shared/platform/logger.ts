@@ -67,7 +67,7 @@ function plainError(error: Error, depth: number): object {
     stack: error.stack,
     ...(cause === undefined || depth >= deepestCause
       ? {}
-      : { cause: cause instanceof Error ? plainError(cause, depth + 1) : String(cause) }),
+      : { cause: cause instanceof Error ? plainError(cause, depth + 1) : cause }),
   };
 }
 

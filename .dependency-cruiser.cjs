@@ -1,0 +1,152 @@
+/**
+ * Imports point inward. Each rule says which folder may know which; whatever is not allowed for a folder is
+ * forbidden to it. Only the `main.ts` files wire things together.
+ */
+
+const ours = '^(controller|worker|shared|cli|test)/';
+/** Folders of `worker` that do one step each. */
+const steps = ['evaluate', 'deliver', 'activate', 'probe'];
+/** Folders that stand for one technology. */
+const technologies = [
+  '^worker/nix/',
+  '^worker/ssh/',
+  '^shared/platform/redis/',
+  '^controller/http/',
+  '^controller/source/',
+  '^controller/ledger/',
+];
+const mains = '^(controller|worker|cli)/main\\.ts$';
+
+/** A rule: files of `from` may import, of ours, only what `to` matches. */
+const only = (name, comment, from, to) => ({
+  name,
+  comment,
+  severity: 'error',
+  from: Array.isArray(from) ? { path: from[0], pathNot: from[1] } : { path: from },
+  to: { path: ours, pathNot: to },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'A cycle is one module that was cut in the wrong place.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'unresolvable',
+      comment: 'An import that leads nowhere.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'nothing-from-tests',
+      comment: 'Programs do not know their tests.',
+      severity: 'error',
+      from: { pathNot: '^test/' },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'no-development-packages',
+      comment: 'What ships runs without the development packages.',
+      severity: 'error',
+      from: { pathNot: '^test/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    only('domain-is-alone', 'The domain imports nothing of ours.', '^shared/domain/', '^shared/domain/'),
+    {
+      name: 'domain-is-pure',
+      comment: 'The domain does no I/O and needs no package.',
+      severity: 'error',
+      from: { path: '^shared/domain/' },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev'] },
+    },
+    only(
+      'contracts-know-the-domain',
+      'Contracts describe the domain as JSON.',
+      '^shared/contracts/',
+      '^shared/(contracts|domain)/',
+    ),
+    only('shared-is-shared', 'What both programs use knows neither.', '^shared/', '^shared/'),
+    only(
+      'ports-know-the-domain',
+      'A port names only domain values.',
+      '^shared/platform/ports/',
+      '^shared/(domain|platform/ports)/',
+    ),
+    only(
+      'plan-is-pure',
+      'plan and rollout decide over domain values, nothing else.',
+      '^controller/reconcile/(plan|rollout|judge)[^/]*\\.ts$',
+      '^(shared/domain/|controller/reconcile/(plan|rollout|judge)[^/]*\\.ts$)',
+    ),
+    {
+      name: 'plan-does-nothing',
+      comment: 'plan and rollout see no clock, randomness or I/O.',
+      severity: 'error',
+      from: { path: '^controller/reconcile/(plan|rollout|judge)[^/]*\\.ts$' },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev'] },
+    },
+    only(
+      'reconcile-awaits-ports',
+      'The shell around the plan reaches the world through ports only.',
+      '^controller/reconcile/',
+      '^(controller/reconcile/|shared/(domain|contracts|platform/ports)/)',
+    ),
+    only(
+      'processor-awaits-ports',
+      'What the simulation runs reaches the world through ports only.',
+      '^worker/(processor|outcome)\\.ts$',
+      '^(worker/(processor|outcome)\\.ts$|shared/(domain|platform/ports)/)',
+    ),
+    only('controller-alone', 'Controller and worker never meet.', '^controller/', '^(controller|shared)/'),
+    only('worker-alone', 'Controller and worker never meet.', '^worker/', '^(worker|shared)/'),
+    only(
+      'cli-sees-contracts',
+      'The command speaks to the service over its API.',
+      ['^cli/', '^cli/up/'],
+      '^(cli/|shared/(contracts|domain)/)',
+    ),
+    only(
+      'up-starts-programs',
+      '`varve up` may also use what is shared: it starts the programs, it does not import them.',
+      '^cli/up/',
+      '^(cli|shared)/',
+    ),
+    ...technologies.map((technology) => ({
+      name: `technologies-apart-${technology.replaceAll(/\W+/g, '-').replaceAll(/^-|-$/g, '')}`,
+      comment: 'One technology does not know another; steps and main files bring them together.',
+      severity: 'error',
+      from: { path: technology },
+      to: { path: technologies.filter((other) => other !== technology) },
+    })),
+    ...steps.map((step) => ({
+      name: `steps-apart-${step}`,
+      comment: 'A step does not know another one.',
+      severity: 'error',
+      from: { path: `^worker/${step}/` },
+      to: { path: steps.filter((other) => other !== step).map((other) => `^worker/${other}/`) },
+    })),
+    {
+      name: 'nobody-imports-main',
+      comment: 'A main file is a program, not a module.',
+      severity: 'error',
+      from: {},
+      to: { path: mains },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|coverage)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.mts', '.js', '.mjs', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types', 'default'],
+    },
+  },
+};
