@@ -5,6 +5,9 @@ PATH=@path@
 export PATH
 umask 022
 
+# The shell has a find of its own, which can do less.
+find=@path@/find
+
 status=0
 failed() {
   echo "activation: $1 failed" >&2
@@ -36,7 +39,7 @@ link @out@/etc /etc/static || failed /etc/static
 
 put_etc() {
   cd @out@/etc/. || return 1
-  find . \( -type f -o -type l \) -printf '%P\n' > "$state/etc-new" || return 1
+  "$find" . \( -type f -o -type l \) -printf '%P\n' > "$state/etc-new" || return 1
   while read -r mode path; do echo "$path"; done < @out@/etc-copies > "$state/etc-copies-new"
   touch "$state/etc-copies"
 
@@ -62,7 +65,7 @@ put_etc() {
   mv -f "$state/etc-copies-new" "$state/etc-copies"
 
   # Links of an earlier toplevel now lead nowhere.
-  find /etc -xtype l -lname '/etc/static/*' | while read -r name; do
+  "$find" /etc -xtype l -lname '/etc/static/*' | while read -r name; do
     rm -f -- "$name"
     remove_empty_folders "${name%/*}"
   done

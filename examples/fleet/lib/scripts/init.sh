@@ -11,4 +11,6 @@ ln -sfn /run/booted-system /nix/var/nix/gcroots/booted-system
 
 NIXOS_ACTION=boot @out@/activate || echo "booting although activation failed with status $?" >&2
 
+# systemd knows its own search path; this one would root a store path for as long as the machine runs.
+unset PATH
 exec /lib/systemd/systemd "$@"

@@ -23,7 +23,8 @@ number_and_merge='
     else if (!($1 in old)) { keep[++kept] = $0; used[$3] = 1 }
   }
   END {
-    for (i = 1; i <= kept; i++) print keep[i]
+    # Root goes first: of several names for one number, the first one counts.
+    for (i = 1; i <= count; i++) if (order[i] == "root") { order[i] = order[1]; order[1] = "root" }
     for (i = 1; i <= count; i++) {
       split(want[order[i]], f, ":")
       number = f[3] != "" ? f[3] : (f[2] in have) ? have[f[2]] : (f[2] in map) ? map[f[2]] : free()
@@ -31,6 +32,7 @@ number_and_merge='
       if (kind == "group") print f[2] ":x:" number ":" f[4]
       else print f[2] ":x:" number ":" gid(f[4]) ":" f[5] ":" f[6] ":" f[7]
     }
+    for (i = 1; i <= kept; i++) print keep[i]
     for (name in map) print name ":" map[name] > newmap
   }'
 group_number='
@@ -88,5 +90,5 @@ awk -F: '$1 == "user" && $8 == "yes" { print $2, $6 }' "$declared" | while read 
   [ -d "$home" ] && continue
   mkdir -p "$home"
   chmod 0700 "$home"
-  chown "$user" "$home"
+  chown "$user:" "$home"
 done
