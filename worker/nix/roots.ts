@@ -1,0 +1,85 @@
+import { lutimes, mkdir, readdir, lstat, rename, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { FleetError } from '../../shared/domain/errors.ts';
+import type { DrvPath, StorePath } from '../../shared/domain/names.ts';
+
+/**
+ * Garbage-collector roots: symbolic links under the store's `gcroots`. A group is a folder of them; the groups of one
+ * kind are kept or dropped by when they were used last.
+ */
+export interface Roots {
+  /** `group` and `name` are file names made of validated data. Replaces a link of that name. */
+  put(group: readonly string[], name: string, path: StorePath | DrvPath): Promise<void>;
+  /** Marks an entry as used now. Nothing happens if it is not there. */
+  touch(entry: readonly string[]): Promise<void>;
+  /** Removes the entries of a group but the `keep` last used. */
+  prune(group: readonly string[], keep: number): Promise<void>;
+}
+
+let counter = 0;
+
+export function createRoots(deps: { readonly folder: string }): Roots {
+  const within = (parts: readonly string[]): string => join(deps.folder, ...parts.map(checked));
+  return {
+    async put(group, name, path) {
+      try {
+        const folder = within(group);
+        await mkdir(folder, { recursive: true });
+        counter += 1;
+        const fresh = join(folder, `.new-${process.pid}-${counter}`);
+        await symlink(path, fresh);
+        await rename(fresh, join(folder, checked(name)));
+        if (group.length > 1) await touch(folder);
+      } catch (thrown) {
+        throw notRooted(deps.folder, thrown);
+      }
+    },
+    touch: (entry) => touch(within(entry)),
+    async prune(group, keep) {
+      const folder = within(group);
+      const names = await readdir(folder).catch(() => []);
+      const used = await Promise.all(
+        names.map(async (name) => ({
+          name,
+          at: (await lstat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0,
+        })),
+      );
+      used.sort((a, b) => b.at - a.at || (a.name < b.name ? -1 : 1));
+      for (const { name } of used.slice(keep)) {
+        await rm(join(folder, name), { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+async function touch(path: string): Promise<void> {
+  const now = new Date();
+  await lutimes(path, now, now).catch(() => {});
+}
+
+function checked(part: string): string {
+  if (!/^[a-zA-Z0-9_+?=-][a-zA-Z0-9._+?=-]{0,250}$/.test(part)) {
+    throw new FleetError({
+      code: 'INTERNAL',
+      disposition: 'stalled',
+      message: `${JSON.stringify(part)} can not name a root`,
+    });
+  }
+  return part;
+}
+
+function notRooted(folder: string, cause: unknown): FleetError {
+  if (cause instanceof FleetError) return cause;
+  const full =
+    cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
+  return new FleetError({
+    code: full ? 'DISK_FULL' : 'CONFIG_INVALID',
+    disposition: 'transient',
+    message: `can not protect a store path from garbage collection in ${folder}`,
+    hint: full
+      ? 'make room on the worker'
+      : `give the worker's user this folder: install -d -o <user> ${folder}`,
+    cause,
+  });
+}
