@@ -1,10 +1,10 @@
-import { LineCounter, isMap, isNode, isScalar, parseDocument, visit } from "yaml";
-import type { Document } from "yaml";
-import type { z } from "zod";
-import type { Failure } from "../domain/errors.ts";
-import { manifestJsonSchema, manifestSchema } from "./manifest-schema.ts";
-import type { WrittenManifest } from "./manifest-schema.ts";
-import { nearest } from "./nearest.ts";
+import { LineCounter, isMap, isNode, isScalar, parseDocument, visit } from 'yaml';
+import type { Document } from 'yaml';
+import type { z } from 'zod';
+import type { Failure } from '../domain/errors.ts';
+import { manifestJsonSchema, manifestSchema } from './manifest-schema.ts';
+import type { WrittenManifest } from './manifest-schema.ts';
+import { nearest } from './nearest.ts';
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
@@ -18,8 +18,8 @@ interface Problem {
 const shownProblems = 20;
 
 export type ReadManifest =
-  | { readonly kind: "written"; readonly manifest: WrittenManifest }
-  | { readonly kind: "invalid"; readonly failure: Failure };
+  | { readonly kind: 'written'; readonly manifest: WrittenManifest }
+  | { readonly kind: 'invalid'; readonly failure: Failure };
 
 /** Parses YAML and checks it against the schema; every error carries its place in the file. */
 export function readManifestText(text: string, file: string): ReadManifest {
@@ -41,11 +41,11 @@ export function readManifestText(text: string, file: string): ReadManifest {
     // The bound keeps a file of nested aliases from growing without end.
     data = document.toJS({ maxAliasCount: 100 });
   } catch (thrown) {
-    const message = thrown instanceof Error ? plain(thrown.message) : "can not be read";
+    const message = thrown instanceof Error ? plain(thrown.message) : 'can not be read';
     return invalid([{ offset: 0, message }], lines, file);
   }
   const parsed = manifestSchema.safeParse(data ?? {});
-  if (parsed.success) return { kind: "written", manifest: parsed.data };
+  if (parsed.success) return { kind: 'written', manifest: parsed.data };
   return invalid(
     parsed.error.issues.flatMap((issue) => problemsOf(issue, document)),
     lines,
@@ -58,7 +58,7 @@ function hiddenKeys(document: Document): readonly Problem[] {
   const problems: Problem[] = [];
   visit(document, {
     Pair(_, { key }) {
-      if (isScalar(key) && key.value === "__proto__") {
+      if (isScalar(key) && key.value === '__proto__') {
         problems.push({ offset: key.range?.[0] ?? 0, message: 'unknown key "__proto__"' });
       }
     },
@@ -75,14 +75,14 @@ function invalid(problems: readonly Problem[], lines: LineCounter, file: string)
   const more = sorted.length - shown.length;
   const first = shown[0];
   return {
-    kind: "invalid",
+    kind: 'invalid',
     failure: {
-      code: "MANIFEST_INVALID",
-      disposition: "stalled",
+      code: 'MANIFEST_INVALID',
+      disposition: 'stalled',
       message: [
         ...shown.map(({ line, col, message }) => `${file}:${line}:${col}: ${message}`),
         ...(more > 0 ? [`and ${more} more`] : []),
-      ].join("\n"),
+      ].join('\n'),
       hint: `correct ${file} and commit it; \`varve validate\` checks it before`,
       details: {
         file,
@@ -95,7 +95,7 @@ function invalid(problems: readonly Problem[], lines: LineCounter, file: string)
 }
 
 function problemsOf(issue: Issue, document: Document): readonly Problem[] {
-  if (issue.code === "unrecognized_keys") {
+  if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(issue.path);
     return issue.keys.map((key) => {
       const meant = nearest(key, known);
@@ -103,41 +103,36 @@ function problemsOf(issue: Issue, document: Document): readonly Problem[] {
         meant !== undefined
           ? `; did you mean \`${meant}\`?`
           : known.length > 0
-            ? `; known here: ${known.join(", ")}`
-            : "";
+            ? `; known here: ${known.join(', ')}`
+            : '';
       return {
         offset: keyOffset(document, issue.path, key),
         message: `${at(issue.path)}unknown key ${quoted(key)}${hint}`,
       };
     });
   }
-  if (issue.code === "invalid_key") {
-    const key = String(issue.path.at(-1) ?? "");
-    const why = issue.issues.map((inner) => inner.message).join("; ");
+  if (issue.code === 'invalid_key') {
+    const key = String(issue.path.at(-1) ?? '');
+    const why = issue.issues.map((inner) => inner.message).join('; ');
     const offset = keyOffset(document, issue.path.slice(0, -1), key);
     return [{ offset, message: `${quoted(key)}: ${why}` }];
   }
-  return [
-    { offset: valueOffset(document, issue.path), message: `${at(issue.path)}${sentence(issue)}` },
-  ];
+  return [{ offset: valueOffset(document, issue.path), message: `${at(issue.path)}${sentence(issue)}` }];
 }
 
 function sentence(issue: Issue): string {
   const { message } = issue;
-  return message.startsWith("Invalid")
-    ? message.charAt(0).toLowerCase() + message.slice(1)
-    : message;
+  return message.startsWith('Invalid') ? message.charAt(0).toLowerCase() + message.slice(1) : message;
 }
 
 function at(path: Path): string {
-  return path.length === 0 ? "" : `${path.map((part) => plain(String(part))).join(".")}: `;
+  return path.length === 0 ? '' : `${path.map((part) => plain(String(part))).join('.')}: `;
 }
 
 /** Where the value at a path begins; its nearest parent's place where it is absent. */
 function valueOffset(document: Document, path: Path): number {
   for (let length = path.length; length >= 0; length -= 1) {
-    const node: unknown =
-      length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
+    const node: unknown = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
     if (isNode(node) && node.range) return node.range[0];
   }
   return 0;
@@ -157,34 +152,32 @@ function keyOffset(document: Document, path: Path, key: string): number {
 function knownKeys(path: Path): readonly string[] {
   let at: unknown = manifestJsonSchema();
   for (const part of path) {
-    at = property(concrete(at), typeof part === "number" ? "items" : "properties", String(part));
+    at = property(concrete(at), typeof part === 'number' ? 'items' : 'properties', String(part));
   }
-  const properties = field(concrete(at), "properties");
-  return typeof properties === "object" && properties !== null ? Object.keys(properties) : [];
+  const properties = field(concrete(at), 'properties');
+  return typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
 }
 
-function property(schema: unknown, kind: "items" | "properties", name: string): unknown {
-  if (kind === "items") return field(schema, "items");
-  return field(field(schema, "properties"), name) ?? field(schema, "additionalProperties");
+function property(schema: unknown, kind: 'items' | 'properties', name: string): unknown {
+  if (kind === 'items') return field(schema, 'items');
+  return field(field(schema, 'properties'), name) ?? field(schema, 'additionalProperties');
 }
 
 /** What may be null is written as a choice: the other side of it. */
 function concrete(schema: unknown): unknown {
-  const choices = field(schema, "anyOf");
-  return Array.isArray(choices)
-    ? choices.find((choice) => field(choice, "type") !== "null")
-    : schema;
+  const choices = field(schema, 'anyOf');
+  return Array.isArray(choices) ? choices.find((choice) => field(choice, 'type') !== 'null') : schema;
 }
 
 function field(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
   return Object.entries(value).find(([key]) => key === name)?.[1];
 }
 
 /** Text from the file, safe to show: one line, bounded. */
 function plain(text: string): string {
   return text
-    .replaceAll(/\p{Cc}+/gu, " ")
+    .replaceAll(/\p{Cc}+/gu, ' ')
     .trim()
     .slice(0, 200);
 }

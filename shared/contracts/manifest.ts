@@ -1,16 +1,16 @@
-import type { Failure } from "../domain/errors.ts";
-import type { Check, Fleet, HostSpec, Timeouts } from "../domain/fleet.ts";
-import { parseHostName } from "../domain/names.ts";
-import { durationMs, normalHostKey, unitWithType } from "./manifest-schema.ts";
-import type { WrittenCheck, WrittenManifest, WrittenTimeouts } from "./manifest-schema.ts";
-import { readManifestText } from "./manifest-text.ts";
+import type { Failure } from '../domain/errors.ts';
+import type { Check, Fleet, HostSpec, Timeouts } from '../domain/fleet.ts';
+import { parseHostName } from '../domain/names.ts';
+import { durationMs, normalHostKey, unitWithType } from './manifest-schema.ts';
+import type { WrittenCheck, WrittenManifest, WrittenTimeouts } from './manifest-schema.ts';
+import { readManifestText } from './manifest-text.ts';
 
 /** The file's name, at the top of the repository. */
-export const manifestFile = "varve.yaml";
+export const manifestFile = 'varve.yaml';
 
 export type ManifestResult =
-  | { readonly kind: "fleet"; readonly fleet: Fleet }
-  | { readonly kind: "invalid"; readonly failure: Failure };
+  | { readonly kind: 'fleet'; readonly fleet: Fleet }
+  | { readonly kind: 'invalid'; readonly failure: Failure };
 
 export const defaultTimeouts: Timeouts = {
   buildMs: 3_600_000,
@@ -28,32 +28,31 @@ const defaultCheckTimeoutMs = 10_000;
  */
 export function parseManifest(text: string): ManifestResult {
   const read = readManifestText(text, manifestFile);
-  if (read.kind === "invalid") return read;
+  if (read.kind === 'invalid') return read;
   const { manifest } = read;
-  if (Object.keys(manifest.hosts ?? {}).length === 0)
-    return { kind: "invalid", failure: noHosts() };
-  return { kind: "fleet", fleet: resolve(manifest) };
+  if (Object.keys(manifest.hosts ?? {}).length === 0) return { kind: 'invalid', failure: noHosts() };
+  return { kind: 'fleet', fleet: resolve(manifest) };
 }
 
 /** The fleet of a repository without `varve.yaml`: every configuration is a host at its own name. */
 export function discoveredFleet(): Fleet {
   return {
-    flake: { folder: ".", attribute: "nixosConfigurations" },
-    adopt: "manual",
+    flake: { folder: '.', attribute: 'nixosConfigurations' },
+    adopt: 'manual',
     hosts: {
-      kind: "discovered",
-      defaults: { labels: {}, mode: "switch", checks: [], timeouts: defaultTimeouts },
+      kind: 'discovered',
+      defaults: { labels: {}, mode: 'switch', checks: [], timeouts: defaultTimeouts },
     },
   };
 }
 
 function noHosts(): Failure {
   return {
-    code: "NO_HOSTS",
-    disposition: "stalled",
+    code: 'NO_HOSTS',
+    disposition: 'stalled',
     message: `${manifestFile} names no host, so nothing is done: every host keeps what it runs`,
     hint:
-      "if the hosts were removed by mistake, revert the commit; to stop managing the last hosts, stop Varve (a host that " +
+      'if the hosts were removed by mistake, revert the commit; to stop managing the last hosts, stop Varve (a host that ' +
       `it no longer manages keeps running); to have every configuration be a host at its own name, delete ${manifestFile}`,
   };
 }
@@ -70,31 +69,29 @@ function resolve(manifest: WrittenManifest): Fleet {
       connection: {
         address,
         port: host.port ?? defaults.port ?? 22,
-        user: host.user ?? defaults.user ?? "root",
+        user: host.user ?? defaults.user ?? 'root',
         hostKeys: (host.hostKeys ?? []).flatMap((hostKey) => normalHostKey(hostKey) ?? []),
       },
       labels: host.labels ?? {},
-      mode: host.mode ?? defaults.mode ?? "switch",
-      checks: (host.checks ?? defaults.checks ?? []).flatMap((check) =>
-        resolveCheck(check, address),
-      ),
+      mode: host.mode ?? defaults.mode ?? 'switch',
+      checks: (host.checks ?? defaults.checks ?? []).flatMap((check) => resolveCheck(check, address)),
       timeouts: resolveTimeouts(resolveTimeouts(defaultTimeouts, defaults.timeouts), host.timeouts),
     };
   });
   return {
     flake: {
-      folder: plainFolder(manifest.flake?.folder ?? "."),
-      attribute: manifest.flake?.attribute ?? "nixosConfigurations",
+      folder: plainFolder(manifest.flake?.folder ?? '.'),
+      attribute: manifest.flake?.attribute ?? 'nixosConfigurations',
     },
-    adopt: manifest.adopt ?? "manual",
+    adopt: manifest.adopt ?? 'manual',
     // One order whatever the file's: equal fleets compare equal.
-    hosts: { kind: "listed", list: list.sort((a, b) => (a.name < b.name ? -1 : 1)) },
+    hosts: { kind: 'listed', list: list.sort((a, b) => (a.name < b.name ? -1 : 1)) },
   };
 }
 
 function plainFolder(folder: string): string {
-  const parts = folder.split("/").filter((part) => part !== "" && part !== ".");
-  return parts.length === 0 ? "." : parts.join("/");
+  const parts = folder.split('/').filter((part) => part !== '' && part !== '.');
+  return parts.length === 0 ? '.' : parts.join('/');
 }
 
 function ms(text: string | undefined, otherwise: number): number {
@@ -114,16 +111,16 @@ function resolveTimeouts(base: Timeouts, written: WrittenTimeouts | undefined): 
 /** One check; the schema has made sure that exactly one kind is given. */
 function resolveCheck(check: WrittenCheck, address: string): readonly Check[] {
   const timeoutMs = ms(check.timeout, defaultCheckTimeoutMs);
-  if (check.unit !== undefined) return [{ kind: "unit", name: unitWithType(check.unit) }];
-  if (check.tcp !== undefined) return [{ kind: "tcp", port: check.tcp, timeoutMs }];
-  if (check.command !== undefined) return [{ kind: "command", command: check.command, timeoutMs }];
+  if (check.unit !== undefined) return [{ kind: 'unit', name: unitWithType(check.unit) }];
+  if (check.tcp !== undefined) return [{ kind: 'tcp', port: check.tcp, timeoutMs }];
+  if (check.command !== undefined) return [{ kind: 'command', command: check.command, timeoutMs }];
   if (check.http === undefined) return [];
   const { http } = check;
-  const authority = address.includes(":") ? `[${address}]` : address;
+  const authority = address.includes(':') ? `[${address}]` : address;
   return [
     {
-      kind: "http",
-      url: http.url ?? `http://${authority}:${http.port ?? 80}${http.path ?? "/"}`,
+      kind: 'http',
+      url: http.url ?? `http://${authority}:${http.port ?? 80}${http.path ?? '/'}`,
       status: http.status ?? 200,
       timeoutMs: ms(http.timeout, defaultCheckTimeoutMs),
     },

@@ -4,8 +4,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   let best: { readonly candidate: string; readonly distance: number } | undefined;
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance <= limit && (best === undefined || distance < best.distance))
-      best = { candidate, distance };
+    if (distance <= limit && (best === undefined || distance < best.distance)) best = { candidate, distance };
   }
   return best?.candidate;
 }
@@ -17,11 +16,7 @@ function editDistance(a: string, b: string): number {
     const row = [i];
     for (let j = 1; j <= b.length; j += 1) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let least = Math.min(
-        (row[j - 1] ?? 0) + 1,
-        cell(rows, i - 1, j) + 1,
-        cell(rows, i - 1, j - 1) + same,
-      );
+      let least = Math.min((row[j - 1] ?? 0) + 1, cell(rows, i - 1, j) + 1, cell(rows, i - 1, j - 1) + same);
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
         least = Math.min(least, cell(rows, i - 2, j - 2) + 1);
       }

@@ -1,36 +1,36 @@
-import { readFile } from "node:fs/promises";
-import { describe, expect, it } from "vitest";
-import { manifestJsonSchema } from "../../../../shared/contracts/manifest-schema.ts";
-import { discoveredFleet, parseManifest } from "../../../../shared/contracts/manifest.ts";
-import type { Fleet, HostSpec } from "../../../../shared/domain/fleet.ts";
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { manifestJsonSchema } from '../../../../shared/contracts/manifest-schema.ts';
+import { discoveredFleet, parseManifest } from '../../../../shared/contracts/manifest.ts';
+import type { Fleet, HostSpec } from '../../../../shared/domain/fleet.ts';
 
-const keyLine = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+const keyLine = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ';
 
 function fleetOf(text: string): Fleet {
   const read = parseManifest(text);
-  if (read.kind === "invalid") throw new Error(read.failure.message);
+  if (read.kind === 'invalid') throw new Error(read.failure.message);
   return read.fleet;
 }
 
 function hostsOf(text: string): readonly HostSpec[] {
   const { hosts } = fleetOf(text);
-  return hosts.kind === "listed" ? hosts.list : [];
+  return hosts.kind === 'listed' ? hosts.list : [];
 }
 
 function messageOf(text: string): string {
   const read = parseManifest(text);
-  return read.kind === "invalid" ? `${read.failure.code} ${read.failure.message}` : "valid";
+  return read.kind === 'invalid' ? `${read.failure.code} ${read.failure.message}` : 'valid';
 }
 
-describe("varve.yaml", () => {
-  it("makes a host of a name alone, with every default said", () => {
-    expect(hostsOf("hosts:\n  web1:\n")).toEqual([
+describe('varve.yaml', () => {
+  it('makes a host of a name alone, with every default said', () => {
+    expect(hostsOf('hosts:\n  web1:\n')).toEqual([
       {
-        name: "web1",
-        attribute: "web1",
-        connection: { address: "web1", port: 22, user: "root", hostKeys: [] },
+        name: 'web1',
+        attribute: 'web1',
+        connection: { address: 'web1', port: 22, user: 'root', hostKeys: [] },
         labels: {},
-        mode: "switch",
+        mode: 'switch',
         checks: [],
         timeouts: {
           buildMs: 3_600_000,
@@ -43,7 +43,7 @@ describe("varve.yaml", () => {
     ]);
   });
 
-  it("takes what a host says before the defaults, and time-outs one by one", () => {
+  it('takes what a host says before the defaults, and time-outs one by one', () => {
     const [web1, web2] = hostsOf(`
 defaults: { user: deploy, port: 2222, mode: boot, checks: [{ unit: sshd }], timeouts: { confirm: 90s, settle: 500ms } }
 hosts:
@@ -51,22 +51,20 @@ hosts:
   web2: { address: "2001:db8::1", checks: [{ http: { port: 8080, path: /up, status: 204, timeout: 2s } }] }
 `);
     expect(web1).toMatchObject({
-      connection: { user: "root", port: 2222 },
-      mode: "test",
+      connection: { user: 'root', port: 2222 },
+      mode: 'test',
       checks: [],
       timeouts: { confirmMs: 90_000, settleMs: 1_500 },
     });
     expect(web2).toMatchObject({
-      connection: { user: "deploy", address: "2001:db8::1" },
-      mode: "boot",
-      checks: [
-        { kind: "http", url: "http://[2001:db8::1]:8080/up", status: 204, timeoutMs: 2_000 },
-      ],
+      connection: { user: 'deploy', address: '2001:db8::1' },
+      mode: 'boot',
+      checks: [{ kind: 'http', url: 'http://[2001:db8::1]:8080/up', status: 204, timeoutMs: 2_000 }],
       timeouts: { settleMs: 500 },
     });
   });
 
-  it("reads each kind of check", () => {
+  it('reads each kind of check', () => {
     const [web1] = hostsOf(`
 hosts:
   web1:
@@ -79,24 +77,24 @@ hosts:
       - command: [/bin/true, --flag]
 `);
     expect(web1?.checks).toEqual([
-      { kind: "unit", name: "nginx.service" },
-      { kind: "unit", name: "backup.timer" },
-      { kind: "http", url: "https://example.org/up", status: 200, timeoutMs: 10_000 },
-      { kind: "tcp", port: 5432, timeoutMs: 3_000 },
-      { kind: "command", command: ["/bin/true", "--flag"], timeoutMs: 10_000 },
+      { kind: 'unit', name: 'nginx.service' },
+      { kind: 'unit', name: 'backup.timer' },
+      { kind: 'http', url: 'https://example.org/up', status: 200, timeoutMs: 10_000 },
+      { kind: 'tcp', port: 5432, timeoutMs: 3_000 },
+      { kind: 'command', command: ['/bin/true', '--flag'], timeoutMs: 10_000 },
     ]);
   });
 
-  it("keeps a host key as type and base64, without the comment of a .pub file", () => {
+  it('keeps a host key as type and base64, without the comment of a .pub file', () => {
     const [web1] = hostsOf(`hosts: { web1: { hostKeys: ["${keyLine} root@web1"] } }`);
     expect(web1?.connection.hostKeys).toEqual([keyLine]);
   });
 
-  it("gives the same fleet whatever the order of the hosts", () => {
-    expect(fleetOf("hosts: { b: {}, a: {} }")).toEqual(fleetOf("hosts: { a: {}, b: {} }"));
+  it('gives the same fleet whatever the order of the hosts', () => {
+    expect(fleetOf('hosts: { b: {}, a: {} }')).toEqual(fleetOf('hosts: { a: {}, b: {} }'));
   });
 
-  it("names every unknown key with its line and column, and what was probably meant", () => {
+  it('names every unknown key with its line and column, and what was probably meant', () => {
     const message = messageOf(`version: 1
 adpot: auto
 hosts:
@@ -107,9 +105,7 @@ hosts:
       - http: { prot: 80, port: 80 }
 `);
     expect(message).toContain('varve.yaml:2:1: unknown key "adpot"; did you mean `adopt`?');
-    expect(message).toContain(
-      'varve.yaml:5:5: hosts.web1: unknown key "adress"; did you mean `address`?',
-    );
+    expect(message).toContain('varve.yaml:5:5: hosts.web1: unknown key "adress"; did you mean `address`?');
     expect(message).toContain(
       'varve.yaml:6:17: hosts.web1.timeouts: unknown key "activtion"; did you mean `activation`?',
     );
@@ -118,116 +114,110 @@ hosts:
     );
   });
 
-  it("lists the known keys where nothing similar exists", () => {
-    expect(messageOf("hosts: { web1: {} }\nzzzzzz: 1\n")).toContain(
+  it('lists the known keys where nothing similar exists', () => {
+    expect(messageOf('hosts: { web1: {} }\nzzzzzz: 1\n')).toContain(
       'unknown key "zzzzzz"; known here: version, flake, adopt, defaults, hosts',
     );
   });
 
-  it("carries the place of the first error for programs", () => {
-    const read = parseManifest("hosts:\n  web1: { prot: 1 }\n");
+  it('carries the place of the first error for programs', () => {
+    const read = parseManifest('hosts:\n  web1: { prot: 1 }\n');
     expect(read).toMatchObject({
-      kind: "invalid",
+      kind: 'invalid',
       failure: {
-        code: "MANIFEST_INVALID",
-        disposition: "stalled",
-        details: { line: "2", column: "11", errors: "1" },
+        code: 'MANIFEST_INVALID',
+        disposition: 'stalled',
+        details: { line: '2', column: '11', errors: '1' },
       },
     });
   });
 
-  it("reports broken YAML with its place", () => {
-    expect(messageOf("hosts:\n  web1: {\n")).toMatch(/MANIFEST_INVALID varve\.yaml:\d+:\d+: /);
-    expect(messageOf("hosts: {}\nhosts: {}\n")).toContain("varve.yaml:2:1: ");
+  it('reports broken YAML with its place', () => {
+    expect(messageOf('hosts:\n  web1: {\n')).toMatch(/MANIFEST_INVALID varve\.yaml:\d+:\d+: /);
+    expect(messageOf('hosts: {}\nhosts: {}\n')).toContain('varve.yaml:2:1: ');
     expect(messageOf('hosts: !!js/function "x"\n')).toMatch(/varve\.yaml:1:\d+: /);
-    expect(messageOf("--- \nhosts: {a: }\n---\nhosts: {b: }\n")).toMatch(/MANIFEST_INVALID/);
+    expect(messageOf('--- \nhosts: {a: }\n---\nhosts: {b: }\n')).toMatch(/MANIFEST_INVALID/);
   });
 
-  it("refuses a file of aliases that would grow without end", () => {
+  it('refuses a file of aliases that would grow without end', () => {
     const levels = Array.from({ length: 12 }, (_, i) =>
       i === 0
-        ? "l0: &l0 [x, x, x, x, x, x, x, x, x]"
+        ? 'l0: &l0 [x, x, x, x, x, x, x, x, x]'
         : `l${i}: &l${i} [${Array(9)
             .fill(`*l${i - 1}`)
-            .join(", ")}]`,
-    ).join("\n");
-    expect(messageOf(levels)).toContain("MANIFEST_INVALID");
+            .join(', ')}]`,
+    ).join('\n');
+    expect(messageOf(levels)).toContain('MANIFEST_INVALID');
   });
 
-  it.each(["", "# nothing\n", "hosts: {}\n", "hosts:\n", "version: 1\nadopt: auto\n"])(
-    "blocks a fleet without hosts, with the way out: %j",
+  it.each(['', '# nothing\n', 'hosts: {}\n', 'hosts:\n', 'version: 1\nadopt: auto\n'])(
+    'blocks a fleet without hosts, with the way out: %j',
     (text) => {
       const read = parseManifest(text);
       expect(read).toMatchObject({
-        kind: "invalid",
-        failure: { code: "NO_HOSTS", disposition: "stalled" },
+        kind: 'invalid',
+        failure: { code: 'NO_HOSTS', disposition: 'stalled' },
       });
-      if (read.kind === "invalid") expect(read.failure.hint).toContain("revert the commit");
+      if (read.kind === 'invalid') expect(read.failure.hint).toContain('revert the commit');
     },
   );
 
   it.each([
-    ["an option as host name", 'hosts: { "--option": {} }'],
-    ["a path as host name", 'hosts: { "../web1": {} }'],
-    ["a newline in a host name", 'hosts: { "web1\\nweb2": {} }'],
-    ["an upper-case host name", "hosts: { Web1: {} }"],
-    ["a prototype as host name", "hosts: { __proto__: {} }"],
-    ["an option as address", 'hosts: { web1: { address: "-oProxyCommand=x" } }'],
-    ["a user in the address", 'hosts: { web1: { address: "root@web1" } }'],
-    ["a space in the address", 'hosts: { web1: { address: "web1 x" } }'],
-    ["a newline in the address", 'hosts: { web1: { address: "web1\\nx" } }'],
-    ["an option as user", 'hosts: { web1: { user: "-l" } }'],
-    ["a newline in the user", 'hosts: { web1: { user: "root\\n" } }'],
-    ["a port that is none", "hosts: { web1: { port: 0 } }"],
-    ["a port as text", 'hosts: { web1: { port: "22" } }'],
-    ["a folder outside", "flake: { folder: ../other }\nhosts: { web1: {} }"],
-    ["a folder outside in the middle", "flake: { folder: a/../../other }\nhosts: { web1: {} }"],
-    ["an absolute folder", "flake: { folder: /etc }\nhosts: { web1: {} }"],
-    ["an option as folder", "flake: { folder: --impure }\nhosts: { web1: {} }"],
-    ["a query in the folder", 'flake: { folder: "a?rev=0" }\nhosts: { web1: {} }'],
-    ["code in the attribute", 'flake: { attribute: "x; abort" }\nhosts: { web1: {} }'],
-    ["an option as host attribute", 'hosts: { web1: { attribute: "--x" } }'],
-    ["half a host key", `hosts: { web1: { hostKeys: ["${keyLine.slice(0, 30)}"] } }`],
+    ['an option as host name', 'hosts: { "--option": {} }'],
+    ['a path as host name', 'hosts: { "../web1": {} }'],
+    ['a newline in a host name', 'hosts: { "web1\\nweb2": {} }'],
+    ['an upper-case host name', 'hosts: { Web1: {} }'],
+    ['a prototype as host name', 'hosts: { __proto__: {} }'],
+    ['an option as address', 'hosts: { web1: { address: "-oProxyCommand=x" } }'],
+    ['a user in the address', 'hosts: { web1: { address: "root@web1" } }'],
+    ['a space in the address', 'hosts: { web1: { address: "web1 x" } }'],
+    ['a newline in the address', 'hosts: { web1: { address: "web1\\nx" } }'],
+    ['an option as user', 'hosts: { web1: { user: "-l" } }'],
+    ['a newline in the user', 'hosts: { web1: { user: "root\\n" } }'],
+    ['a port that is none', 'hosts: { web1: { port: 0 } }'],
+    ['a port as text', 'hosts: { web1: { port: "22" } }'],
+    ['a folder outside', 'flake: { folder: ../other }\nhosts: { web1: {} }'],
+    ['a folder outside in the middle', 'flake: { folder: a/../../other }\nhosts: { web1: {} }'],
+    ['an absolute folder', 'flake: { folder: /etc }\nhosts: { web1: {} }'],
+    ['an option as folder', 'flake: { folder: --impure }\nhosts: { web1: {} }'],
+    ['a query in the folder', 'flake: { folder: "a?rev=0" }\nhosts: { web1: {} }'],
+    ['code in the attribute', 'flake: { attribute: "x; abort" }\nhosts: { web1: {} }'],
+    ['an option as host attribute', 'hosts: { web1: { attribute: "--x" } }'],
+    ['half a host key', `hosts: { web1: { hostKeys: ["${keyLine.slice(0, 30)}"] } }`],
     [
-      "a host key under another type",
-      `hosts: { web1: { hostKeys: ["${keyLine.replace("ssh-ed25519", "ssh-rsa")}"] } }`,
+      'a host key under another type',
+      `hosts: { web1: { hostKeys: ["${keyLine.replace('ssh-ed25519', 'ssh-rsa')}"] } }`,
     ],
-    ["a known_hosts line with its host", `hosts: { web1: { hostKeys: ["web1 ${keyLine}"] } }`],
-    ["a duration without unit", "hosts: { web1: { timeouts: { confirm: 60 } } }"],
-    ["a duration of nothing", "hosts: { web1: { timeouts: { confirm: 0s } } }"],
-    ["an endless duration", "hosts: { web1: { timeouts: { confirm: 9999h } } }"],
-    ["two checks in one", "hosts: { web1: { checks: [{ unit: a, tcp: 1 }] } }"],
-    ["a check of nothing", "hosts: { web1: { checks: [{}] } }"],
-    ["an option as unit", 'hosts: { web1: { checks: [{ unit: "--now" }] } }'],
-    ["a URL with a password", 'hosts: { web1: { checks: [{ http: { url: "http://u:p@h/" } }] } }'],
-    [
-      "a URL of another kind",
-      'hosts: { web1: { checks: [{ http: { url: "file:///etc/passwd" } }] } }',
-    ],
-    ["an empty command", "hosts: { web1: { checks: [{ command: [] }] } }"],
-    ["an unknown mode", "hosts: { web1: { mode: reboot } }"],
-    ["another version", "version: 2\nhosts: { web1: {} }"],
-    ["a list", "- web1"],
-  ])("refuses %s", (_, text) => {
+    ['a known_hosts line with its host', `hosts: { web1: { hostKeys: ["web1 ${keyLine}"] } }`],
+    ['a duration without unit', 'hosts: { web1: { timeouts: { confirm: 60 } } }'],
+    ['a duration of nothing', 'hosts: { web1: { timeouts: { confirm: 0s } } }'],
+    ['an endless duration', 'hosts: { web1: { timeouts: { confirm: 9999h } } }'],
+    ['two checks in one', 'hosts: { web1: { checks: [{ unit: a, tcp: 1 }] } }'],
+    ['a check of nothing', 'hosts: { web1: { checks: [{}] } }'],
+    ['an option as unit', 'hosts: { web1: { checks: [{ unit: "--now" }] } }'],
+    ['a URL with a password', 'hosts: { web1: { checks: [{ http: { url: "http://u:p@h/" } }] } }'],
+    ['a URL of another kind', 'hosts: { web1: { checks: [{ http: { url: "file:///etc/passwd" } }] } }'],
+    ['an empty command', 'hosts: { web1: { checks: [{ command: [] }] } }'],
+    ['an unknown mode', 'hosts: { web1: { mode: reboot } }'],
+    ['another version', 'version: 2\nhosts: { web1: {} }'],
+    ['a list', '- web1'],
+  ])('refuses %s', (_, text) => {
     expect(messageOf(text)).toMatch(/^MANIFEST_INVALID varve\.yaml:\d+:\d+: /);
   });
 
-  it("is, when absent, a fleet whose configurations are the hosts", () => {
+  it('is, when absent, a fleet whose configurations are the hosts', () => {
     expect(discoveredFleet()).toMatchObject({
-      flake: { folder: ".", attribute: "nixosConfigurations" },
-      adopt: "manual",
-      hosts: { kind: "discovered", defaults: { mode: "switch", checks: [] } },
+      flake: { folder: '.', attribute: 'nixosConfigurations' },
+      adopt: 'manual',
+      hosts: { kind: 'discovered', defaults: { mode: 'switch', checks: [] } },
     });
   });
 
-  it("has an up-to-date JSON Schema for editors", async () => {
-    const written = await readFile(
-      new URL("../../../../docs/varve.schema.json", import.meta.url),
-      "utf8",
-    );
+  it('has an up-to-date JSON Schema for editors', async () => {
+    const written = await readFile(new URL('../../../../docs/varve.schema.json', import.meta.url), 'utf8');
     expect(
       JSON.parse(written),
-      "run `npx tsx shared/contracts/write-json-schema.ts` and commit docs/varve.schema.json",
+      'run `npx tsx shared/contracts/write-json-schema.ts` and commit docs/varve.schema.json',
     ).toEqual(JSON.parse(JSON.stringify(manifestJsonSchema())));
   });
 });

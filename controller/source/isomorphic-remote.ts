@@ -1,0 +1,159 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { FleetError } from '../../shared/domain/errors.ts';
+import { parseRevision } from '../../shared/domain/names.ts';
+import { createRedactor } from '../../shared/platform/redact.ts';
+import type { RemoteTimes } from './git-program-remote.ts';
+import type {
+  IsomorphicAnswer,
+  IsomorphicRequest,
+  IsomorphicResult,
+  IsomorphicTask,
+} from './isomorphic-protocol.ts';
+import type { Mirror } from './mirror.ts';
+import { seenRef } from './mirror.ts';
+import type { CredentialProvider, Remote } from './remote.ts';
+import { authFailed, refNotFound, unreachable } from './source-failures.ts';
+import type { SourceUrl } from './source-url.ts';
+
+export interface IsomorphicAccess {
+  readonly url: SourceUrl;
+  readonly credential: CredentialProvider;
+  readonly times: RemoteTimes;
+  /** Of one answer of the server: a pack is held in memory as a whole. */
+  readonly maxResponseBytes?: number;
+}
+
+const usualMaxResponseBytes = 512 * 1_048_576;
+const workerMemoryMb = 1_024;
+
+/** Follows the tracked ref over HTTP(S) with isomorphic-git, in a thread of its own that ends at its deadline. */
+export function createIsomorphicRemote(
+  deps: IsomorphicAccess & { readonly mirror: Mirror; readonly ref: string },
+): Remote {
+  const { url } = deps.url;
+  const thread = createThread();
+
+  async function perform(act: IsomorphicTask['act'], deadlineMs: number): Promise<IsomorphicResult> {
+    const credential = await deps.credential();
+    const task: IsomorphicTask = {
+      url,
+      ref: deps.ref,
+      credential,
+      requestMs: deadlineMs,
+      maxResponseBytes: deps.maxResponseBytes ?? usualMaxResponseBytes,
+      act,
+    };
+    const result = await thread.perform(task, deadlineMs);
+    if (result.kind !== 'failed') return result;
+    const redact = createRedactor(credential === undefined ? [] : [credential.password]);
+    const why = redact(result.message)
+      .replaceAll(/\p{Cc}+/gu, ' ')
+      .slice(0, 300);
+    switch (result.why) {
+      case 'auth':
+        throw authFailed(url, why);
+      case 'ref':
+        throw refNotFound(url, deps.ref);
+      case 'too-large':
+        throw tooLarge(url, why);
+      case 'other':
+        throw unreachable(url, why);
+    }
+  }
+
+  return {
+    async head() {
+      const result = await perform({ kind: 'head' }, deps.times.listMs);
+      if (result.kind !== 'head' || result.revision === undefined) throw refNotFound(url, deps.ref);
+      return parseRevision(result.revision);
+    },
+    async fetch(depth) {
+      const seen = await deps.mirror.run(['rev-parse', '--quiet', '--verify', seenRef]);
+      const first = seen.code !== 0;
+      await perform({ kind: 'fetch', gitDir: deps.mirror.gitDir, depth, first }, deps.times.fetchMs);
+    },
+    close: () => thread.end(),
+  };
+}
+
+function tooLarge(url: string, why: string): FleetError {
+  return new FleetError({
+    code: 'SOURCE_UNREACHABLE',
+    disposition: 'transient',
+    message: `the repository ${url} is too large for the built-in Git: ${why}`,
+    hint: 'configure the Git program for it (source adapter `git`)',
+  });
+}
+
+interface Thread {
+  perform(task: IsomorphicTask, deadlineMs: number): Promise<IsomorphicResult>;
+  end(): Promise<void>;
+}
+
+/** A worker thread that is started when needed, and again after it was ended or ran out of memory. */
+function createThread(): Thread {
+  let worker: Worker | undefined;
+  let count = 0;
+  const waiting = new Map<number, (result: IsomorphicResult) => void>();
+
+  function start(): Worker {
+    // The compiled worker in production; in a checkout the source, which needs the loader.
+    const extension = extname(new URL(import.meta.url).pathname);
+    const started = new Worker(new URL(`./isomorphic-worker${extension}`, import.meta.url), {
+      resourceLimits: { maxOldGenerationSizeMb: workerMemoryMb },
+      env: {},
+      execArgv: extension === '.ts' ? ['--import', 'tsx'] : [],
+    });
+    started.unref();
+    started.on('message', (answer: IsomorphicAnswer) => {
+      const settle = waiting.get(answer.id);
+      waiting.delete(answer.id);
+      settle?.(answer.result);
+    });
+    const over = (why: 'too-large' | 'other', message: string): void => {
+      if (worker !== started) return;
+      worker = undefined;
+      for (const settle of waiting.values()) settle({ kind: 'failed', why, message });
+      waiting.clear();
+    };
+    started.on('error', (error) => {
+      const memory = 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+      over(
+        memory ? 'too-large' : 'other',
+        memory ? `more than ${workerMemoryMb} MiB of memory` : error.message,
+      );
+    });
+    started.on('exit', () => over('other', 'the thread ended'));
+    return started;
+  }
+
+  async function end(): Promise<void> {
+    const ending = worker;
+    worker = undefined;
+    await ending?.terminate();
+  }
+
+  return {
+    async perform(task, deadlineMs) {
+      worker ??= start();
+      const running = worker;
+      const id = (count += 1);
+      return await new Promise<IsomorphicResult>((resolve) => {
+        const deadline = setTimeout(() => {
+          waiting.delete(id);
+          // isomorphic-git can not be told to stop: its thread goes with it.
+          void end();
+          resolve({ kind: 'failed', why: 'other', message: `no answer within ${deadlineMs / 1_000} s` });
+        }, deadlineMs);
+        waiting.set(id, (result) => {
+          clearTimeout(deadline);
+          resolve(result);
+        });
+        const request: IsomorphicRequest = { id, task };
+        running.postMessage(request);
+      });
+    },
+    end,
+  };
+}

@@ -1,0 +1,116 @@
+import { FleetError, failureOf } from '../../shared/domain/errors.ts';
+import type { Revision, Tree } from '../../shared/domain/names.ts';
+import type { Logger } from '../../shared/platform/logger.ts';
+import type { Look, Manifest, Source } from '../../shared/platform/ports/source.ts';
+import { readManifest } from './manifest-reader.ts';
+import type { Mirror } from './mirror.ts';
+import type { Remote } from './remote.ts';
+import { revisionMismatch } from './source-failures.ts';
+import { packTree } from './tree-pack.ts';
+
+/** A source that keeps something open. */
+export interface OpenSource extends Source {
+  close(): Promise<void>;
+}
+
+/** A branch may move between listing and fetch; one that does so again and again is not believed. */
+const mostTries = 4;
+/** Steps in which a history that ends too early is deepened. */
+const deeper = [{ kind: 'commits', count: 1_000 }, { kind: 'everything' }] as const;
+const rememberedManifests = 64;
+
+/** The watched repository, on a mirror that `remote` fills. */
+export function createMirrorSource(deps: {
+  readonly mirror: Mirror;
+  readonly remote: Remote;
+  readonly logger: Logger;
+  /** The address, for messages. */
+  readonly url: string;
+}): OpenSource {
+  const { mirror, remote } = deps;
+  const manifests = new Map<Tree, Manifest>();
+  let opened = false;
+
+  async function open(): Promise<void> {
+    if (opened) return;
+    await mirror.open();
+    opened = true;
+  }
+
+  async function bring(): Promise<Revision> {
+    let listed = await remote.head();
+    if (await mirror.pinned(listed)) return listed;
+    for (let attempt = 1; ; attempt += 1) {
+      await remote.fetch({ kind: 'new' });
+      // Objects are named by their contents: a commit of this name, with all of its trees, is the one that was listed.
+      if (await mirror.holds(listed)) break;
+      if (attempt === mostTries) throw revisionMismatch(deps.url, listed);
+      listed = await remote.head();
+      if (await mirror.holds(listed)) break;
+    }
+    await mirror.pin(listed);
+    await mirror.tidy();
+    return listed;
+  }
+
+  async function descends(revision: Revision, since: Revision | undefined): Promise<boolean> {
+    if (since === undefined) return true;
+    let answer = await mirror.descends(revision, since);
+    for (const depth of deeper) {
+      if (answer !== 'unknown') break;
+      await remote.fetch(depth);
+      answer = await mirror.descends(revision, since);
+    }
+    return answer === 'yes';
+  }
+
+  async function look(since: Revision | undefined): Promise<Look> {
+    await open();
+    const revision = await bring();
+    const { tree, author, subject } = await mirror.commit(revision);
+    return { kind: 'seen', revision, tree, descends: await descends(revision, since), author, subject };
+  }
+
+  return {
+    look: (since) =>
+      mirror.exclusive(async () => {
+        try {
+          return await look(since);
+        } catch (thrown) {
+          if (!(thrown instanceof FleetError))
+            deps.logger.error({ err: thrown }, 'look at the repository broke');
+          return { kind: 'failing', failure: failureOf(thrown) };
+        }
+      }),
+
+    async manifest(revision) {
+      await open();
+      if (!(await mirror.pinned(revision))) throw notSeen(`revision ${revision}`);
+      const { tree } = await mirror.commit(revision);
+      const known = manifests.get(tree);
+      if (known !== undefined) return known;
+      const manifest = await readManifest(mirror, tree);
+      manifests.set(tree, manifest);
+      const oldest = manifests.keys().next().value;
+      if (manifests.size > rememberedManifests && oldest !== undefined) manifests.delete(oldest);
+      return manifest;
+    },
+
+    async pack(tree) {
+      await open();
+      if (!(await mirror.hasTree(tree))) throw notSeen(`tree ${tree}`);
+      return packTree(mirror, tree);
+    },
+
+    close: () => remote.close(),
+  };
+}
+
+function notSeen(what: string): FleetError {
+  return new FleetError({
+    code: 'NOT_FOUND',
+    disposition: 'transient',
+    message: `${what} has not been seen at the repository`,
+    hint: 'look at the repository again: `varve sync`',
+  });
+}
