@@ -1,0 +1,20 @@
+import type { ProgressView } from '../../shared/contracts/api-common.ts';
+import type { Memory } from '../../shared/domain/memory.ts';
+import type { DeploymentId } from '../../shared/domain/names.ts';
+import type { PassResult } from '../reconcile/reconciler.ts';
+import type { SourceState } from '../reconcile/watcher.ts';
+
+/** What the views are drawn from: a snapshot of what the leader knows. */
+export interface ViewContext {
+  readonly at: number;
+  readonly memory: Memory;
+  readonly source: SourceState;
+  readonly last: PassResult | undefined;
+  readonly activity: (deployment: DeploymentId) => Activity | undefined;
+}
+
+/** What a deployment is doing right now. */
+export interface Activity {
+  readonly progress: ProgressView | undefined;
+  readonly line: string | undefined;
+}

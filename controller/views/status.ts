@@ -1,0 +1,140 @@
+import { axesOf } from '../../shared/domain/axes.ts';
+import type { HostContact } from '../../shared/domain/contact.ts';
+import { isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
+import { hostsOf } from '../../shared/domain/desired.ts';
+import type { Failure } from '../../shared/domain/errors.ts';
+import type { HostMemory } from '../../shared/domain/memory.ts';
+import type { HostName } from '../../shared/domain/names.ts';
+import type { Verdict } from '../../shared/domain/verdict.ts';
+import type { HostStatus, LiveDeployment, PlanView, ReleaseView } from '../../shared/contracts/api.ts';
+import type { ViewContext } from './context.ts';
+
+/** One line a host, in the order of the plan. */
+export function hostStatuses(context: ViewContext): HostStatus[] {
+  return (context.last?.verdicts ?? []).map((verdict) => hostStatus(context, verdict));
+}
+
+export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
+  const { host } = verdict;
+  const { contact, remembered, live } = about(context, host);
+  const spec = context.last === undefined ? undefined : hostsOf(context.last.desired).get(host);
+  const connection =
+    (contact?.kind === 'reached' ? contact.connection : undefined) ??
+    spec?.connection ??
+    remembered?.confirmed?.connection;
+  const confirmed = remembered?.confirmed;
+  return {
+    host,
+    labels: spec?.labels ?? {},
+    address: connection === undefined ? '' : `${connection.user}@${connection.address}:${connection.port}`,
+    ...axesOf(verdict, contact, remembered),
+    verdict: verdict.kind,
+    reason: verdict.reason,
+    waitsFor: verdict.waitsFor,
+    until: verdict.until,
+    failure: failureBehind(verdict, remembered, contact),
+    hold: remembered?.hold && {
+      by: remembered.hold.by,
+      reason: remembered.hold.reason,
+      since: remembered.hold.at,
+      until: remembered.hold.until,
+    },
+    ...(contact?.kind === 'reached'
+      ? {
+          current: contact.report.current,
+          profileGeneration: contact.report.profileGeneration,
+          rebootNeeded: contact.report.rebootNeeded,
+          failedUnits: contact.report.failedUnits,
+          lastContactAt: contact.at,
+        }
+      : contact === undefined
+        ? {}
+        : { unreachableSince: contact.since }),
+    desired: verdict.toplevel ?? remembered?.desired,
+    revision: revisionOf(context, confirmed?.observation),
+    observation: confirmed?.observation,
+    confirmedAt: confirmed?.at,
+    deployment: live === undefined ? undefined : liveDeployment(context, live),
+  };
+}
+
+function about(
+  context: ViewContext,
+  host: HostName,
+): {
+  readonly contact: HostContact | undefined;
+  readonly remembered: HostMemory | undefined;
+  readonly live: Deployment | undefined;
+} {
+  return {
+    contact: context.last?.snapshot.contacts.get(host),
+    remembered: context.memory.hosts.get(host),
+    live: context.last?.snapshot.deployments.find(
+      (deployment) => deployment.host === host && !isTerminal(deployment),
+    ),
+  };
+}
+
+function failureBehind(
+  verdict: Verdict,
+  remembered: HostMemory | undefined,
+  contact: HostContact | undefined,
+): Failure | undefined {
+  if (verdict.kind === 'unreachable' && contact?.kind === 'unreachable') return contact.failure;
+  if (verdict.code === undefined) return undefined;
+  const candidates = [remembered?.failed?.failure, remembered?.setback?.failure, remembered?.lastOutcome?.failure];
+  return candidates.find((failure) => failure?.code === verdict.code);
+}
+
+function liveDeployment(context: ViewContext, live: Deployment): LiveDeployment {
+  const activity = context.activity(live.id);
+  return {
+    id: live.id,
+    phase: live.phase,
+    action: live.action,
+    observation: live.observation,
+    revision: live.revision,
+    createdAt: live.createdAt,
+    phaseAt: live.phaseAt,
+    progress: activity?.progress,
+    activity: activity?.line,
+  };
+}
+
+function revisionOf(context: ViewContext, n: number | undefined): string | undefined {
+  return context.memory.observations.find((observation) => observation.n === n)?.revision;
+}
+
+/** How far the evaluation of an observation's tree is. */
+export function releaseView(context: ViewContext, n: number | undefined): ReleaseView {
+  const key = n === undefined ? undefined : context.memory.keys.get(n);
+  if (key === undefined) {
+    const desired = context.last?.desired;
+    return desired?.kind === 'blocked' && desired.observation.n === n
+      ? { state: 'failed', failure: desired.failure }
+      : { state: 'none' };
+  }
+  if (context.memory.releases.has(key)) return { state: 'complete' };
+  const failure = context.memory.failedEvaluations.get(key);
+  return failure === undefined ? { state: 'evaluating' } : { state: 'failed', failure };
+}
+
+export function planView(context: ViewContext): PlanView {
+  return {
+    at: context.last?.at ?? context.at,
+    observation: context.memory.observations.at(-1),
+    requeueAt: context.last?.requeueAt,
+    verdicts: (context.last?.verdicts ?? []).map((verdict) => {
+      const contact = context.last?.snapshot.contacts.get(verdict.host);
+      return {
+        host: verdict.host,
+        verdict: verdict.kind,
+        reason: verdict.reason,
+        waitsFor: verdict.waitsFor,
+        until: verdict.until,
+        from: contact?.kind === 'reached' ? contact.report.current : undefined,
+        to: verdict.toplevel,
+      };
+    }),
+  };
+}
