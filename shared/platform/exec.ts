@@ -43,8 +43,6 @@ export type Run = (argv: readonly [string, ...string[]], options: RunOptions) =>
 
 const keptStdoutBytes = 64 * 1024 * 1024;
 const keptStderrBytes = 64 * 1024;
-/** Between asking a group to end and killing it. */
-const graceMs = 5_000;
 /** How long after the program's own end something that it started may keep its output open. */
 const lingerMs = 1_000;
 
@@ -68,7 +66,13 @@ export function baseEnvironment(
   return seen;
 }
 
-export function createRun(): Run {
+export interface RunTuning {
+  /** Between asking a group to end and killing it; five seconds unless told. */
+  readonly graceMs?: number;
+}
+
+export function createRun(tuning: RunTuning = {}): Run {
+  const graceMs = tuning.graceMs ?? 5_000;
   return async (argv, options) => {
     const [program, ...args] = argv;
     if (options.signal?.aborted) throw cancelled(program);
@@ -76,7 +80,7 @@ export function createRun(): Run {
     const child = start(program, args, options);
     const stdout = boundedHead(options.maxOutputBytes ?? keptStdoutBytes);
     const stderr = boundedTail(keptStderrBytes);
-    const group = createGroup(child);
+    const group = createGroup(child, graceMs);
 
     let why: FleetError | undefined;
     const endWith = (reason: FleetError): void => {
@@ -188,7 +192,7 @@ interface ProcessGroup {
   settle(): void;
 }
 
-function createGroup(child: ChildProcess): ProcessGroup {
+function createGroup(child: ChildProcess, graceMs: number): ProcessGroup {
   let asked = false;
   let killer: NodeJS.Timeout | undefined;
   /** False when nobody is left to be told. */
