@@ -47,6 +47,9 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   HOST_AUTH_FAILED: 502,
   PUSH_FAILED: 502,
   TIMED_OUT: 504,
+  // Said by the command line only.
+  CONTROLLER_UNREACHABLE: 502,
+  NOT_CONVERGED: 409,
   // Not here, or not now.
   NOT_LEADER: 503,
   STORE_UNAVAILABLE: 503,

@@ -1,0 +1,154 @@
+import { z } from 'zod';
+
+/** A secret is never written into the configuration: it is in a file, or in an environment variable. */
+const SecretRef = z
+  .strictObject({ file: z.string().min(1).optional(), env: z.string().min(1).optional() })
+  .refine((ref) => (ref.file === undefined) !== (ref.env === undefined), 'give either `file` or `env`');
+
+const Seconds = z.number().positive().max(86_400);
+const Name = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'use lower-case letters, digits and hyphens');
+
+/** A branch, as Git allows it, without what an argument or a pattern could make of it. */
+const Ref = z
+  .string()
+  .regex(/^(?!-)(?!.*(\.\.|@\{|\/\/|\/\.|\.lock$|\/$))[A-Za-z0-9._/+@-]{1,200}$/, 'not the name of a branch');
+
+const RepositoryUrl = z.string().superRefine((text, context) => {
+  const complain = (message: string): void => {
+    context.addIssue({ code: 'custom', message });
+  };
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    if (!URL.canParse(text)) return complain('not a URL');
+    const url = new URL(text);
+    if (!['http:', 'https:', 'ssh:', 'file:'].includes(url.protocol)) {
+      return complain('use https, ssh, http or file');
+    }
+    if (url.password !== '' || (url.protocol.startsWith('http') && url.username !== '')) {
+      return complain('credentials do not belong into the URL: use `credentials` with a file or a variable');
+    }
+    return;
+  }
+  if (text.startsWith('/') || /^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^-].*$/.test(text)) return;
+  complain('use a URL (https, ssh, http, file), user@host:path, or an absolute path');
+});
+
+const Credentials = z
+  .strictObject({
+    username: z.string().min(1).default('varve'),
+    file: z.string().min(1).optional(),
+    env: z.string().min(1).optional(),
+  })
+  .refine((ref) => (ref.file === undefined) !== (ref.env === undefined), 'give either `file` or `env`');
+
+const SshAccess = z.strictObject({
+  identity: z.string().min(1).optional(),
+  knownHosts: z.string().min(1).optional(),
+});
+
+const Remote = z.strictObject({
+  url: RepositoryUrl,
+  credentials: Credentials.optional(),
+  ssh: SshAccess.optional(),
+});
+
+const ApiToken = z
+  .strictObject({
+    name: Name,
+    right: z.enum(['read', 'operate', 'admin']).default('read'),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, 'the SHA-256 of the token in lower-case hex')
+      .optional(),
+    file: z.string().min(1).optional(),
+    env: z.string().min(1).optional(),
+  })
+  .refine(
+    (token) => [token.sha256, token.file, token.env].filter((way) => way !== undefined).length === 1,
+    'give one of `sha256`, `file`, `env`',
+  );
+
+const Count = z.int().min(1).max(1_000);
+
+/** What a person may write: one file for controller and worker, every key optional where there is a default. */
+export const WrittenServiceConfig = z.strictObject({
+  repository: z
+    .strictObject({
+      url: RepositoryUrl.optional(),
+      ref: Ref.default('main'),
+      credentials: Credentials.optional(),
+      ssh: SshAccess.optional(),
+      pollIntervalSeconds: Seconds.default(60),
+      onRewrite: z.enum(['follow', 'hold']).default('follow'),
+    })
+    .prefault({}),
+  dataDir: z.string().regex(/^\//, 'an absolute path').default('/var/lib/varve'),
+  listen: z
+    .strictObject({
+      address: z.string().min(1).default('127.0.0.1'),
+      port: z.int().min(0).max(65_535).default(7_420),
+    })
+    .prefault({}),
+  publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+  hostNames: z.array(z.string().min(1)).default([]),
+  api: z
+    .strictObject({
+      tokens: z.array(ApiToken).default([]),
+      loopbackWithoutToken: z.boolean().default(true),
+    })
+    .prefault({}),
+  webhooks: z
+    .record(
+      Name,
+      z.strictObject({
+        secrets: z.array(SecretRef).min(1),
+        repositories: z.array(z.string().min(1)).default([]),
+      }),
+    )
+    .default({}),
+  redis: z
+    .strictObject({
+      url: z.url({ protocol: /^rediss?$/ }).optional(),
+      socket: z.string().regex(/^\//, 'an absolute path').optional(),
+      password: SecretRef.optional(),
+    })
+    .refine((redis) => redis.url === undefined || redis.socket === undefined, 'give either `url` or `socket`')
+    .prefault({}),
+  ledger: z.strictObject({ remote: Remote.optional() }).prefault({}),
+  internalToken: SecretRef.optional(),
+  probe: z.strictObject({ intervalSeconds: Seconds.default(300) }).prefault({}),
+  lease: z.strictObject({ ttlSeconds: Seconds.default(15) }).prefault({}),
+  worker: z
+    .strictObject({
+      controllerUrl: z.url({ protocol: /^https?$/ }).optional(),
+      identities: z.array(z.string().min(1)).default([]),
+      knownHosts: z.string().min(1).optional(),
+      concurrency: z
+        .strictObject({
+          evaluate: Count.default(1),
+          deliver: Count.default(4),
+          activate: Count.default(32),
+          probe: Count.default(16),
+        })
+        .prefault({}),
+      evaluation: z
+        .strictObject({
+          timeoutSeconds: Seconds.default(1_800),
+          memoryMiB: z.int().min(64).max(1_048_576).default(4_096),
+        })
+        .prefault({}),
+      nix: z
+        .strictObject({
+          settings: z
+            .record(z.string().regex(/^[a-z][a-z0-9-]*$/, 'not the name of a Nix setting'), z.string())
+            .default({}),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') })
+    .prefault({}),
+});
+export type WrittenServiceConfig = z.output<typeof WrittenServiceConfig>;

@@ -1,0 +1,253 @@
+import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
+import { type ReadServiceConfig, type ServiceConfigInput, readServiceConfig } from './service-config-text.ts';
+import type { WrittenServiceConfig } from './service-config-schema.ts';
+
+export type { ServiceConfigInput } from './service-config-text.ts';
+
+/** How a Git remote is reached. */
+export interface RemoteAccess {
+  /** Without credentials. */
+  readonly url: string;
+  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  /** Files of the SSH identity and of the known host keys. */
+  readonly ssh: { readonly identity: string | undefined; readonly knownHosts: string | undefined };
+}
+
+export type RedisAccess =
+  | { readonly kind: 'url'; readonly url: string; readonly password: string | undefined }
+  | { readonly kind: 'socket'; readonly path: string; readonly password: string | undefined };
+
+/** The token that controller and workers share: given, or kept in a file that the controller makes. */
+export type InternalToken =
+  | { readonly kind: 'given'; readonly token: string }
+  | { readonly kind: 'file'; readonly path: string };
+
+export type LogLevelName = WrittenServiceConfig['log']['level'];
+
+/** What both programs need. Times are in milliseconds, paths absolute or as given. */
+export interface CommonConfig {
+  readonly dataDir: string;
+  readonly redis: RedisAccess;
+  readonly internalToken: InternalToken;
+  readonly logLevel: LogLevelName;
+  /** Every secret of this configuration, for the redactor. */
+  readonly secrets: readonly string[];
+}
+
+export interface ControllerConfig extends CommonConfig {
+  readonly repository: RemoteAccess & {
+    readonly ref: string;
+    readonly pollIntervalMs: number;
+    readonly onRewrite: 'follow' | 'hold';
+  };
+  readonly listen: { readonly address: string; readonly port: number };
+  /** Where others reach this controller; standbys tell it. */
+  readonly publicUrl: string | undefined;
+  readonly hostNames: readonly string[];
+  readonly api: {
+    readonly tokens: readonly {
+      readonly name: string;
+      readonly right: 'read' | 'operate' | 'admin';
+      readonly sha256: string;
+    }[];
+    readonly loopbackWithoutToken: boolean;
+  };
+  readonly webhooks: readonly {
+    readonly id: string;
+    readonly secrets: readonly string[];
+    readonly repositories: readonly string[];
+    readonly ref: string;
+  }[];
+  readonly ledgerRemote: RemoteAccess | undefined;
+  readonly probeIntervalMs: number;
+  readonly leaseTtlMs: number;
+}
+
+export interface WorkerConfig extends CommonConfig {
+  readonly controllerUrl: string;
+  /** Files of SSH identities, tried in order; empty: the agent's, and those at the usual places. */
+  readonly identities: readonly string[];
+  readonly knownHosts: string | undefined;
+  readonly concurrency: Readonly<Record<'evaluate' | 'deliver' | 'activate' | 'probe', number>>;
+  readonly evaluation: { readonly timeoutMs: number; readonly memoryMiB: number };
+  readonly nixSettings: Readonly<Record<string, string>>;
+}
+
+export interface ParsedConfig<Config> {
+  readonly config: Config;
+  /** For the log at the start. */
+  readonly warnings: readonly string[];
+}
+
+/** @throws FleetError CONFIG_INVALID */
+export function parseControllerConfig(input: ServiceConfigInput): ParsedConfig<ControllerConfig> {
+  const read = readServiceConfig(input);
+  const { written, complain } = read;
+  const secrets = createSecrets(input, read);
+  const { repository } = written;
+  if (repository.url === undefined) {
+    complain(['repository'], 'url: which repository is to be watched? (or VARVE_REPOSITORY_URL)');
+  }
+  const config: ControllerConfig = {
+    ...commonConfig(written, secrets),
+    repository: {
+      ...remoteAccess(['repository'], { ...repository, url: repository.url ?? '' }, secrets),
+      ref: repository.ref.replace(/^refs\/heads\//, ''),
+      pollIntervalMs: repository.pollIntervalSeconds * 1_000,
+      onRewrite: repository.onRewrite,
+    },
+    listen: written.listen,
+    publicUrl: written.publicUrl,
+    hostNames: [
+      ...written.hostNames,
+      ...(written.publicUrl === undefined ? [] : [new URL(written.publicUrl).hostname]),
+    ],
+    api: {
+      tokens: written.api.tokens.map((token, i) => ({
+        name: token.name,
+        right: token.right,
+        sha256: token.sha256 ?? tokenDigest(secrets.read(['api', 'tokens', i], token)),
+      })),
+      loopbackWithoutToken: written.api.loopbackWithoutToken,
+    },
+    webhooks: Object.entries(written.webhooks).map(([id, webhook]) => ({
+      id,
+      secrets: webhook.secrets.map((secret, i) => secrets.read(['webhooks', id, 'secrets', i], secret)),
+      repositories: [...webhook.repositories, ...(repository.url === undefined ? [] : [repository.url])],
+      ref: repository.ref,
+    })),
+    ledgerRemote:
+      written.ledger.remote === undefined
+        ? undefined
+        : remoteAccess(['ledger', 'remote'], written.ledger.remote, secrets),
+    probeIntervalMs: written.probe.intervalSeconds * 1_000,
+    leaseTtlMs: written.lease.ttlSeconds * 1_000,
+    secrets: secrets.all,
+  };
+  if (!isLoopback(config.listen.address) && config.api.tokens.length === 0) {
+    read.warnings.push(
+      'the API listens beyond this machine but there are no API tokens: only this machine can use it',
+    );
+  }
+  read.settle();
+  return { config, warnings: read.warnings };
+}
+
+/** @throws FleetError CONFIG_INVALID */
+export function parseWorkerConfig(input: ServiceConfigInput): ParsedConfig<WorkerConfig> {
+  const read = readServiceConfig(input);
+  const { written } = read;
+  const secrets = createSecrets(input, read);
+  const { worker, listen } = written;
+  const config: WorkerConfig = {
+    ...commonConfig(written, secrets),
+    controllerUrl: (worker.controllerUrl ?? ownUrl(listen)).replace(/\/+$/, ''),
+    identities: worker.identities,
+    knownHosts: worker.knownHosts,
+    concurrency: worker.concurrency,
+    evaluation: {
+      timeoutMs: worker.evaluation.timeoutSeconds * 1_000,
+      memoryMiB: worker.evaluation.memoryMiB,
+    },
+    nixSettings: worker.nix.settings,
+    secrets: secrets.all,
+  };
+  read.settle();
+  return { config, warnings: read.warnings };
+}
+
+/** Where a program on this machine reaches what listens so. */
+export function ownUrl(listen: { readonly address: string; readonly port: number }): string {
+  const anyAddress = listen.address === '0.0.0.0' || listen.address === '::';
+  const address = anyAddress ? '127.0.0.1' : listen.address;
+  return `http://${isIP(address) === 6 ? `[${address}]` : address}:${listen.port}`;
+}
+
+interface Secrets {
+  read(
+    path: readonly PropertyKey[],
+    ref: { readonly file?: string | undefined; readonly env?: string | undefined },
+  ): string;
+  readonly all: readonly string[];
+}
+
+function createSecrets(input: ServiceConfigInput, read: ReadServiceConfig): Secrets {
+  const all: string[] = [];
+  return {
+    all,
+    read(path, ref) {
+      const secret = lookUp(path, ref).replace(/\r?\n$/, '');
+      if (secret !== '') all.push(secret);
+      return secret;
+    },
+  };
+
+  function lookUp(path: readonly PropertyKey[], ref: Parameters<Secrets['read']>[1]): string {
+    if (ref.file !== undefined) {
+      try {
+        const text = input.readFile(ref.file);
+        if (text.trim() === '') read.complain([...path, 'file'], `${ref.file} is empty`);
+        return text;
+      } catch (thrown) {
+        const why = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'it can not be read';
+        read.complain([...path, 'file'], `${ref.file}: ${why}`);
+        return '';
+      }
+    }
+    const text = ref.env === undefined ? undefined : input.env[ref.env];
+    if (text === undefined || text === '')
+      read.complain([...path, 'env'], `the variable ${ref.env} is not set`);
+    return text ?? '';
+  }
+}
+
+function commonConfig(written: WrittenServiceConfig, secrets: Secrets): Omit<CommonConfig, 'secrets'> {
+  const { redis, internalToken, dataDir } = written;
+  const password =
+    redis.password === undefined ? undefined : secrets.read(['redis', 'password'], redis.password);
+  // A file for the internal token may not be there yet: the controller makes it.
+  const token: InternalToken =
+    internalToken?.env === undefined
+      ? { kind: 'file', path: internalToken?.file ?? `${dataDir}/internal-token` }
+      : { kind: 'given', token: secrets.read(['internalToken'], internalToken) };
+  return {
+    dataDir,
+    redis:
+      redis.socket === undefined
+        ? { kind: 'url', url: redis.url ?? 'redis://127.0.0.1:6379', password }
+        : { kind: 'socket', path: redis.socket, password },
+    internalToken: token,
+    logLevel: written.log.level,
+  };
+}
+
+function remoteAccess(
+  path: readonly string[],
+  remote: {
+    readonly url: string;
+    readonly credentials?: WrittenServiceConfig['repository']['credentials'];
+    readonly ssh?: WrittenServiceConfig['repository']['ssh'];
+  },
+  secrets: Secrets,
+): RemoteAccess {
+  const { credentials, ssh } = remote;
+  return {
+    url: remote.url,
+    credentials:
+      credentials === undefined
+        ? undefined
+        : { username: credentials.username, password: secrets.read([...path, 'credentials'], credentials) },
+    ssh: { identity: ssh?.identity, knownHosts: ssh?.knownHosts },
+  };
+}
+
+/** A token file may hold the token, or `sha256:` and its digest. */
+function tokenDigest(text: string): string {
+  const digest = /^sha256:([0-9a-f]{64})$/.exec(text.trim())?.[1];
+  return digest ?? createHash('sha256').update(text.trim()).digest('hex');
+}
+
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || address.startsWith('127.');
+}
