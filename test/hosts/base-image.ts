@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { cachedFolder, hashOf } from './cache.ts';
 import { execute, run } from './command.ts';
 import { debianLayer } from './debian-layer.ts';
-import { busyboxPath, copyFleet, exampleFleet, nixConfig } from './fleet-files.ts';
+import { busyboxPath, copyFleet, definedEnvironment, exampleFleet, nixConfig } from './fleet-files.ts';
 
 /** What test hosts are mounted from: folders for overlayfs's `lowerdir`, the uppermost first. */
 export interface BaseImage {
@@ -89,10 +89,4 @@ async function realiseGenesis(): Promise<{ toplevel: string; store: Buffer }> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function definedEnvironment(): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(process.env).flatMap(([key, value]) => (value ? [[key, value]] : [])),
-  );
 }

@@ -22,3 +22,10 @@ export async function copyFleet(folder: string): Promise<void> {
   await mkdir(join(folder, 'bb/bin'), { recursive: true });
   await copyFile(busyboxPath, join(folder, 'bb/bin/busybox'));
 }
+
+/** This process's own environment, for a command that needs some more. */
+export function definedEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([key, value]) => (value ? [[key, value]] : [])),
+  );
+}
