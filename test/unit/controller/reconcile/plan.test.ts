@@ -1,0 +1,289 @@
+import { describe, expect, it } from 'vitest';
+import { plan, type Patience } from '../../../../controller/reconcile/plan.ts';
+import type { HostContact, ProbeReport } from '../../../../shared/domain/contact.ts';
+import type { Deployment } from '../../../../shared/domain/deployment.ts';
+import type { Desired } from '../../../../shared/domain/desired.ts';
+import type { Fact } from '../../../../shared/domain/facts.ts';
+import { parseDeploymentId } from '../../../../shared/domain/names.ts';
+import type { Verdict } from '../../../../shared/domain/verdict.ts';
+import {
+  aDeployment,
+  adopted,
+  aFailure,
+  aFleet,
+  anObservation,
+  anOutcome,
+  aReport,
+  aSpec,
+  drv,
+  host,
+  incarnation,
+  observed,
+  reached,
+  released,
+  remembering,
+  running,
+  toplevel,
+  wanting,
+} from '../../../support/builders.ts';
+
+const patience: Patience = {
+  probeEveryMs: 300_000,
+  backOffMs: 1_000,
+  longestBackOffMs: 60_000,
+  lookAgainMs: 500,
+};
+
+interface Case {
+  readonly desired?: Desired;
+  readonly facts?: readonly Fact[];
+  readonly contact?: HostContact | 'none';
+  readonly report?: ProbeReport;
+  readonly live?: readonly Deployment[];
+  readonly now?: number;
+}
+
+const fleet = aFleet([aSpec('web1')]);
+const A = toplevel('A');
+const B = toplevel('B');
+/** A was deployed and confirmed by observation 1; observation 2 wants B. */
+const aThenB: readonly Fact[] = [
+  adopted('web1', A),
+  observed(1, 'A'),
+  released('A', { web1: 'A' }),
+  observed(2, 'B'),
+  released('B', { web1: 'B' }),
+];
+const wantsB = wanting(2, 'B', fleet, { web1: 'B' });
+
+/** The verdict on web1: by default it is managed, was just probed, runs A, and B is wanted. */
+function judge(given: Case): Verdict | undefined {
+  const now = given.now ?? 10_000;
+  const contact = given.contact ?? reached('web1', given.report ?? running(A), now - 100);
+  const { verdicts } = plan(
+    given.desired ?? wantsB,
+    {
+      incarnation,
+      memory: remembering(...(given.facts ?? aThenB)),
+      contacts: contact === 'none' ? new Map() : new Map([[contact.host, contact]]),
+      deployments: given.live ?? [],
+    },
+    patience,
+    now,
+  );
+  return verdicts.find((verdict) => verdict.host === 'web1');
+}
+
+describe('plan', () => {
+  it('delivers where another system is wanted than the one that runs', () => {
+    expect(judge({})).toMatchObject({ kind: 'deliver', toplevel: B });
+  });
+
+  it('is in sync when current, profile and boot default are what is wanted', () => {
+    expect(judge({ report: running(B) })).toMatchObject({ kind: 'in-sync' });
+  });
+
+  it('only sets profile and boot default when the wanted system runs already', () => {
+    const report = aReport({ current: B, booted: A, profile: A, bootDefault: A });
+    expect(judge({ report })).toMatchObject({ kind: 'finalise' });
+  });
+
+  it('probes a host first that has not been probed in this life of the store', () => {
+    expect(judge({ contact: 'none' })).toMatchObject({ kind: 'probe' });
+    const stale = { ...reached('web1', running(A), 9_000), incarnation: 'another life' };
+    expect(judge({ contact: stale })).toMatchObject({ kind: 'probe' });
+  });
+
+  it('probes again before it does anything for an observation that is newer than the last probe', () => {
+    expect(judge({ contact: reached('web1', running(A), 1_500) })).toMatchObject({ kind: 'probe' });
+  });
+
+  it('does not probe for an observation that changes nothing', () => {
+    expect(judge({ contact: reached('web1', running(B), 1_500) })).toMatchObject({ kind: 'in-sync' });
+  });
+
+  it('probes again after an outcome, before the next decision', () => {
+    const ended = anOutcome(aDeployment({ toplevel: B }), { at: 9_950 });
+    expect(judge({ facts: [...aThenB, ended] })).toMatchObject({ kind: 'probe' });
+  });
+
+  it('treats an unreachable host as a state, with the time of the next try', () => {
+    const verdict = judge({
+      contact: {
+        kind: 'unreachable',
+        host: host('web1'),
+        incarnation,
+        askedAt: 9_500,
+        at: 9_600,
+        since: 5_000,
+        attempts: 3,
+        failure: aFailure({ code: 'HOST_UNREACHABLE', disposition: 'transient', message: 'no answer' }),
+      },
+    });
+    expect(verdict).toMatchObject({ kind: 'unreachable', code: 'HOST_UNREACHABLE', until: 17_500 });
+  });
+
+  it('leaves a host without an owner alone until it is adopted', () => {
+    const report = running(A, { owner: undefined });
+    expect(judge({ report })).toMatchObject({ kind: 'unmanaged' });
+    const auto = wanting(2, 'B', aFleet([aSpec('web1')], { adopt: 'auto' }), { web1: 'B' });
+    expect(judge({ report, desired: auto })).toMatchObject({ kind: 'probe', waitsFor: 'adoption' });
+    const asked: Fact = { kind: 'adopt-asked', at: 0, host: host('web1'), by: 'ada', takeover: false };
+    expect(judge({ report, facts: [...aThenB, asked] })).toMatchObject({ kind: 'probe' });
+  });
+
+  it('is stalled on a host of another owner, and only a takeover goes on', () => {
+    const report = running(A, { owner: 'someone else' });
+    expect(judge({ report })).toMatchObject({ kind: 'stalled', code: 'OWNED_BY' });
+    const plain: Fact = { kind: 'adopt-asked', at: 0, host: host('web1'), by: 'ada', takeover: false };
+    expect(judge({ report, facts: [...aThenB, plain] })).toMatchObject({ kind: 'stalled' });
+    const takeover: Fact = { ...plain, takeover: true };
+    expect(judge({ report, facts: [...aThenB, takeover] })).toMatchObject({ kind: 'probe' });
+  });
+
+  it('does not try a toplevel again that failed here, until another one was wanted', () => {
+    const failed = anOutcome(aDeployment({ toplevel: B, drvPath: drv('B') }), {
+      phase: 'rolled-back',
+      failure: aFailure(),
+      evidence: true,
+    });
+    expect(judge({ facts: [...aThenB, failed] })).toMatchObject({ kind: 'stalled', code: 'ACTIVATION_FAILED' });
+    const backToB = [observed(3, 'C'), released('C', { web1: 'C' }), observed(4, 'B')];
+    expect(judge({ facts: [...aThenB, failed, ...backToB] })).toMatchObject({ kind: 'deliver' });
+    const retry: Fact = { kind: 'retry', at: 1, host: host('web1'), by: 'ada' };
+    expect(judge({ facts: [...aThenB, failed, retry] })).toMatchObject({ kind: 'deliver' });
+  });
+
+  it('keeps remembering a failure under an unrelated commit', () => {
+    const failed = anOutcome(aDeployment({ toplevel: B }), { phase: 'rolled-back', failure: aFailure(), evidence: true });
+    const facts = [...aThenB, failed, observed(3, 'B2'), released('B2', { web1: 'B' })];
+    expect(judge({ facts, desired: wanting(3, 'B2', fleet, { web1: 'B' }) })).toMatchObject({ kind: 'stalled' });
+  });
+
+  it('does not build a derivation again whose build failed', () => {
+    const failed = anOutcome(aDeployment({ toplevel: B, drvPath: drv('B') }), {
+      phase: 'failed',
+      failure: aFailure({ code: 'BUILD_FAILED' }),
+    });
+    expect(judge({ facts: [...aThenB, failed] })).toMatchObject({ kind: 'stalled', code: 'BUILD_FAILED' });
+  });
+
+  it('waits longer after each passing setback, then tries again', () => {
+    const setback = (at: number, id: string) =>
+      anOutcome(aDeployment({ id: parseDeploymentId(id), toplevel: B }), {
+        phase: 'failed',
+        at,
+        failure: aFailure({ code: 'PUSH_FAILED', disposition: 'transient' }),
+      });
+    const twice = [...aThenB, setback(8_000, 'd00000a'), setback(9_000, 'd00000b')];
+    expect(judge({ facts: twice })).toMatchObject({ kind: 'wait', waitsFor: 'back-off', until: 11_000 });
+    expect(judge({ facts: twice, now: 11_001 })).toMatchObject({ kind: 'deliver' });
+  });
+
+  it('gives up after two activations that nobody confirmed', () => {
+    const unconfirmed = (id: string) =>
+      anOutcome(aDeployment({ id: parseDeploymentId(id), toplevel: B }), {
+        phase: 'unconfirmed',
+        at: 1_000,
+        failure: aFailure({ code: 'UNCONFIRMED', disposition: 'transient' }),
+      });
+    expect(judge({ facts: [...aThenB, unconfirmed('d00000a')] })).toMatchObject({ kind: 'deliver' });
+    expect(judge({ facts: [...aThenB, unconfirmed('d00000a'), unconfirmed('d00000b')] })).toMatchObject({
+      kind: 'stalled',
+      code: 'UNCONFIRMED',
+    });
+  });
+
+  it('reports drift and does not heal it, until someone asks for a retry', () => {
+    const confirmedB = anOutcome(aDeployment({ toplevel: B }), { at: 3_000 });
+    expect(judge({ facts: [...aThenB, confirmedB] })).toMatchObject({ kind: 'stalled', code: 'DRIFTED' });
+    const profileOnly = aReport({ current: B, booted: B, profile: A, bootDefault: A });
+    expect(judge({ facts: [...aThenB, confirmedB], report: profileOnly })).toMatchObject({ code: 'DRIFTED' });
+    const retry: Fact = { kind: 'retry', at: 4_000, host: host('web1'), by: 'ada' };
+    expect(judge({ facts: [...aThenB, confirmedB, retry] })).toMatchObject({ kind: 'deliver' });
+  });
+
+  it('never interrupts an activation, whatever is wanted by now', () => {
+    const live = [aDeployment({ phase: 'confirming', toplevel: toplevel('C') })];
+    expect(judge({ live })).toMatchObject({ kind: 'wait', waitsFor: 'activation' });
+    expect(judge({ live, desired: wanting(2, 'B', aFleet([aSpec('db1')]), {}) })).toMatchObject({ kind: 'wait' });
+    const hold: Fact = { kind: 'hold', at: 0, host: host('web1'), by: 'ada', reason: 'x', until: undefined };
+    expect(judge({ live, facts: [...aThenB, hold] })).toMatchObject({ kind: 'wait' });
+  });
+
+  it('supersedes a delivery of something else, and goes on with one of the same', () => {
+    const other = aDeployment({ phase: 'delivering', toplevel: toplevel('C') });
+    expect(judge({ live: [other] })).toMatchObject({ kind: 'superseded' });
+    const same = aDeployment({ phase: 'delivering', toplevel: B, observation: 1 });
+    expect(judge({ live: [same] })).toMatchObject({ kind: 'deliver', deployment: same.id });
+    expect(judge({ live: [{ ...same, phase: 'delivered' }] })).toMatchObject({ kind: 'activate' });
+  });
+
+  it('supersedes a delivery when the wanted system runs meanwhile', () => {
+    const live = [aDeployment({ phase: 'delivered', toplevel: B })];
+    expect(judge({ live, report: running(B) })).toMatchObject({ kind: 'superseded' });
+  });
+
+  it('holds what is held until the hold ends', () => {
+    const hold: Fact = { kind: 'hold', at: 0, host: host('web1'), by: 'ada', reason: 'demo day', until: 11_000 };
+    expect(judge({ facts: [...aThenB, hold] })).toMatchObject({ kind: 'held', until: 11_000 });
+    expect(judge({ facts: [...aThenB, hold], now: 11_001 })).toMatchObject({ kind: 'deliver' });
+    const lifted: Fact = { kind: 'hold-lifted', at: 1, host: host('web1'), by: 'ada' };
+    expect(judge({ facts: [...aThenB, hold, lifted] })).toMatchObject({ kind: 'deliver' });
+  });
+
+  it('never touches a host that the repository does not name any more', () => {
+    const desired = wanting(2, 'B', aFleet([aSpec('db1')]), { db1: 'B' });
+    expect(judge({ desired })).toMatchObject({ kind: 'orphaned' });
+  });
+
+  it('keeps every host as it is while an observation is blocked', () => {
+    const desired: Desired = {
+      kind: 'blocked',
+      observation: anObservation(2, 'B'),
+      failure: aFailure({ code: 'NO_HOSTS', message: 'it names no host at all' }),
+    };
+    expect(judge({ desired })).toMatchObject({ kind: 'stalled', code: 'NO_HOSTS' });
+  });
+
+  it('waits while something is under way on the host that the store does not know', () => {
+    const record = {
+      deployment: parseDeploymentId('d0unknown'),
+      token: { epoch: 1, counter: 1 },
+      toplevel: B,
+      previous: A,
+      bootId: 'boot-1',
+      end: undefined,
+    };
+    expect(judge({ report: running(A, { records: [record] }) })).toMatchObject({ kind: 'wait', waitsFor: 'recovery' });
+    expect(judge({ report: running(A, { locked: true }) })).toMatchObject({ kind: 'wait', waitsFor: 'lock' });
+  });
+
+  it('judges each mode by its own measure', () => {
+    const inMode = (mode: 'boot' | 'test' | 'dry-activate', report: ProbeReport, facts = aThenB) =>
+      judge({ desired: wanting(2, 'B', aFleet([aSpec('web1', { mode })]), { web1: 'B' }), report, facts });
+    expect(inMode('boot', aReport({ current: A, booted: A, profile: B, bootDefault: B }))).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'reboot',
+    });
+    expect(inMode('boot', running(B))).toMatchObject({ kind: 'in-sync' });
+    expect(inMode('test', aReport({ current: B, booted: A, profile: A, bootDefault: A }))).toMatchObject({
+      kind: 'in-sync',
+    });
+    const dry = anOutcome(aDeployment({ toplevel: B, mode: 'dry-activate' }));
+    expect(inMode('dry-activate', running(A), [...aThenB, dry])).toMatchObject({ kind: 'in-sync' });
+    expect(inMode('dry-activate', running(A))).toMatchObject({ kind: 'deliver' });
+  });
+
+  it('gives every host exactly one verdict, in the order of their names, with the time of the next pass', () => {
+    const many = aFleet(['c', 'a', 'b'].map((name) => aSpec(name)));
+    const result = plan(
+      wanting(1, 'A', many, { a: 'A', b: 'A', c: 'A' }),
+      { incarnation, memory: remembering(observed(1, 'A')), contacts: new Map(), deployments: [] },
+      patience,
+      10_000,
+    );
+    expect(result.verdicts.map((verdict) => verdict.host)).toEqual(['a', 'b', 'c']);
+    expect(result.requeueAt).toBeUndefined();
+  });
+});
