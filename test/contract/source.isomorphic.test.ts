@@ -1,0 +1,3 @@
+import { sourceContract } from './source.contract.ts';
+
+sourceContract({ name: 'isomorphic-git and HTTP', adapter: 'isomorphic', transport: 'http' });
