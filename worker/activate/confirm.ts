@@ -1,0 +1,152 @@
+import type { Deployment } from '../../shared/domain/deployment.ts';
+import { failureOf } from '../../shared/domain/errors.ts';
+import type { Clock } from '../../shared/platform/ports/clock.ts';
+import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
+import type { Session } from '../ssh/session.ts';
+import type { Ssh } from '../ssh/ssh.ts';
+import { runWorkerChecks } from './checks.ts';
+import { type GuardAnswer, type GuardCall, callGuard, oneLine } from './guard-client.ts';
+import type { RecordView } from './record-view.ts';
+
+export interface ConfirmDeps {
+  readonly ssh: Ssh;
+  readonly clock: Clock;
+  readonly faultPoint: FaultPoint;
+}
+
+/** Between two tries to get through. */
+const pauseMs = 150;
+/** A try that hangs says less than several that fail. */
+const connectDeadlineMs = 5_000;
+
+/**
+ * Proves over fresh connections that the host is reachable and healthy, and acknowledges, or rejects at once on
+ * evidence. Ends with the confirmation window or the record, whichever is first. True: fresh connections were tried all
+ * through the window, so that it is the host's fault if nobody got through.
+ */
+export async function confirm(
+  deps: ConfirmDeps,
+  deployment: Deployment,
+  record: RecordView,
+  signal: AbortSignal,
+  log: (line: string) => void,
+): Promise<boolean> {
+  const { clock } = deps;
+  const { confirmMs } = deployment.timeouts;
+  const from = record.switchedAt ?? clock.now();
+  const until = from + confirmMs;
+  // A worker that came late, or was stopped in between, has not tried all through.
+  const longestGapMs = Math.max(1_000, confirmMs / 4);
+  let witnessed = clock.now() - from <= longestGapMs;
+  let said = '';
+  while (!signal.aborted && !record.ended && clock.now() < until) {
+    const began = clock.now();
+    const deadlineMs = Math.max(200, Math.min(connectDeadlineMs, until - began));
+    try {
+      const session = await deps.ssh.fresh(deployment.next, { signal, deadlineMs });
+      try {
+        await overFreshConnection(deps, deployment, record, session, { signal, until });
+      } finally {
+        session.close();
+      }
+    } catch (thrown) {
+      const { message } = failureOf(thrown);
+      if (message !== said && !signal.aborted) log(`not confirmed yet: ${message}`);
+      said = message;
+    }
+    if (record.ended) break;
+    await clock.sleep(pauseMs, signal);
+    if (clock.now() - began > deadlineMs + longestGapMs) witnessed = false;
+  }
+  return witnessed && !signal.aborted;
+}
+
+async function overFreshConnection(
+  deps: ConfirmDeps,
+  deployment: Deployment,
+  record: RecordView,
+  session: Session,
+  window: { readonly signal: AbortSignal; readonly until: number },
+): Promise<void> {
+  const { signal, until } = window;
+  const left = Math.max(1, until - deps.clock.now());
+  const call = async (
+    verb: GuardCall['verb'],
+    request: GuardCall['request'],
+    onAnswer: (answer: GuardAnswer) => void,
+  ): Promise<void> => {
+    // Acknowledging and rejecting go on with following the record, until its end.
+    const deadlineMs = left + 2 * deployment.timeouts.activationMs + 30_000;
+    await callGuard(session, {
+      verb,
+      request: [['deployment', deployment.id], ...request],
+      deadlineMs,
+      signal,
+      onAnswer,
+    });
+  };
+  const reject = (code: 'CHECK_FAILED' | 'UNITS_FAILED', text: string): Promise<void> =>
+    call(
+      'reject',
+      [
+        ['code', code],
+        ['text', oneLine(text)],
+      ],
+      record.open(),
+    );
+
+  const problems = await Promise.all([
+    runWorkerChecks(deployment.checks, deployment.next, { signal, until: performance.now() + left * 0.9 }),
+    needsHost(deployment) ? hostChecks(deployment, left, call) : undefined,
+  ]);
+  if (signal.aborted || record.ended) return;
+  const problem = problems.find((one) => one !== undefined);
+  if (problem !== undefined) return reject('CHECK_FAILED', problem);
+
+  await deps.faultPoint('before-acknowledge');
+  let unhealthy: string | undefined;
+  const feed = record.open();
+  await call('acknowledge', [], (answer) => {
+    if (answer.kind === 'unhealthy') unhealthy = answer.text;
+    else feed(answer);
+  });
+  await deps.faultPoint('after-acknowledge');
+  if (unhealthy !== undefined) await reject('UNITS_FAILED', unhealthy);
+}
+
+function needsHost(deployment: Deployment): boolean {
+  return (
+    deployment.timeouts.settleMs > 0 ||
+    deployment.checks.some((check) => check.kind === 'unit' || check.kind === 'command')
+  );
+}
+
+/** Units, settle time and commands, all in one exec. */
+async function hostChecks(
+  deployment: Deployment,
+  leftMs: number,
+  call: (
+    verb: 'check',
+    request: GuardCall['request'],
+    onAnswer: (answer: GuardAnswer) => void,
+  ) => Promise<void>,
+): Promise<string | undefined> {
+  const request: [string, string | number][] = [
+    ['settle', Math.round(Math.min(deployment.timeouts.settleMs, leftMs * 0.7))],
+    ['patience', Math.round(leftMs * 0.7)],
+  ];
+  for (const check of deployment.checks) {
+    if (check.kind === 'unit') request.push(['unit', check.name]);
+    if (check.kind === 'command') {
+      request.push(['command', Math.max(1, Math.ceil(check.timeoutMs / 1_000))]);
+      for (const word of check.command) request.push(['argument', word]);
+    }
+  }
+  let verdict: string | undefined = 'the checks on the host did not end';
+  await call('check', request, (answer) => {
+    if (answer.kind === 'healthy') verdict = undefined;
+    if (answer.kind === 'unhealthy') verdict = answer.text;
+    if (answer.kind === 'refused') verdict = answer.failure.message;
+  });
+  return verdict;
+}

@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+
+import type { ProbeTarget } from '../../shared/domain/contact.ts';
+import { FleetError, failureOf } from '../../shared/domain/errors.ts';
+import type { Clock } from '../../shared/platform/ports/clock.ts';
+import type { Steps } from '../../shared/platform/ports/steps.ts';
+import { asRoot } from '../ssh/remote-shell.ts';
+import type { Ssh } from '../ssh/ssh.ts';
+import { parseReport } from './report.ts';
+
+export interface ProbeDeps {
+  readonly ssh: Ssh;
+  readonly clock: Clock;
+  /** For the exec itself; default 60 s. */
+  readonly deadlineMs?: number;
+}
+
+const script = readFileSync(new URL('./probe.sh', import.meta.url), 'utf8');
+const separator = '#---data---';
+
+// All of stdin is read first, then split: a shell that reads its script from a pipe may swallow the data after it.
+const command = asRoot(
+  [
+    'all=$(PATH=/run/current-system/sw/bin:/usr/bin:/bin cat)',
+    `data=\${all#*"${separator}"}`,
+    `eval "\${all%%"${separator}"*}"`,
+  ].join('\n'),
+);
+
+/** Asks a host about itself, over the first candidate that answers. What it can not find out is in the contact. */
+export function createProbe(deps: ProbeDeps): Steps['probe'] {
+  return async (target, incarnation, context) => {
+    const { host, askedAt } = target;
+    try {
+      const session = await deps.ssh.firstReachable(target.connections, { signal: context.signal });
+      try {
+        const result = await session.exec(command, {
+          stdin: `${script}\n${separator}\n${dataOf(target)}`,
+          deadlineMs: deps.deadlineMs ?? 60_000,
+          signal: context.signal,
+          maxOutputBytes: 8 * 1024 * 1024,
+        });
+        if (result.code !== 0) throw failed(result.code, result.stderr);
+        const report = parseReport(result.stdout);
+        const { connection } = session;
+        return { kind: 'reached', host, incarnation, askedAt, at: deps.clock.now(), connection, report };
+      } finally {
+        session.close();
+      }
+    } catch (thrown) {
+      const at = deps.clock.now();
+      return {
+        kind: 'unreachable',
+        host,
+        incarnation,
+        askedAt,
+        at,
+        since: at,
+        attempts: 1,
+        failure: failureOf(thrown),
+      };
+    }
+  };
+}
+
+/** Only values that were parsed at the edge: none can hold a line end. */
+function dataOf(target: ProbeTarget): string {
+  return [
+    ...target.ask.map((path) => `ask=${path}`),
+    ...target.acknowledged.map((id) => `acknowledged=${id}`),
+    ...(target.fence === undefined ? [] : [`fence=${target.fence.epoch} ${target.fence.counter}`]),
+    ...(target.adopt === undefined ? [] : [`adopt=${ownerName(target.adopt.owner)}`]),
+    ...(target.adopt?.takeover === true ? ['takeover=1'] : []),
+    '',
+  ].join('\n');
+}
+
+function ownerName(owner: string): string {
+  if (/^[0-9a-zA-Z._:@-]{1,256}$/.test(owner)) return owner;
+  throw new FleetError({
+    code: 'INVALID_INPUT',
+    disposition: 'stalled',
+    message: 'an owner is letters, digits and . _ : @ -',
+  });
+}
+
+function failed(code: number | undefined, stderr: string): FleetError {
+  return new FleetError({
+    code: 'INTERNAL',
+    disposition: 'transient',
+    message: `the probe ended with status ${code ?? '?'}`,
+    hint: 'can the deploy user become root on the host?',
+    details: { stderr: stderr.slice(-500) },
+  });
+}

@@ -1,0 +1,128 @@
+import { type AnyAuthMethod, Client } from 'ssh2';
+
+import { FleetError } from '../../shared/domain/errors.ts';
+import type { Connection } from '../../shared/domain/fleet.ts';
+import { type HostKeyPolicy, hostKeyMismatch } from './host-key.ts';
+import { cancelled } from './session.ts';
+
+/** What proves who we are. Tried in this order. */
+export type Credential =
+  | { readonly kind: 'key'; readonly privateKey: Buffer }
+  | { readonly kind: 'agent'; readonly socket: string };
+
+export interface ConnectOptions {
+  readonly connection: Connection;
+  readonly policy: HostKeyPolicy;
+  readonly credentials: readonly Credential[];
+  /** From the first packet to being logged in. */
+  readonly deadlineMs: number;
+  readonly keepaliveMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A new TCP connection, logged in.
+ * @throws FleetError HOST_UNREACHABLE, HOST_KEY_UNKNOWN, HOST_KEY_MISMATCH, HOST_AUTH_FAILED, CANCELLED
+ */
+export function connect(options: ConnectOptions): Promise<Client> {
+  const { connection, policy, signal } = options;
+  const client = new Client();
+  return new Promise((resolve, reject) => {
+    let refusal: FleetError | undefined;
+    let settled = false;
+    const finish = (act: () => void): void => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      act();
+    };
+    const fail = (error: FleetError): void =>
+      finish(() => {
+        client.destroy();
+        reject(error);
+      });
+    const onAbort = (): void => fail(cancelled());
+    const timer = setTimeout(
+      () => fail(unreachable(connection, `no answer within ${options.deadlineMs} ms`)),
+      options.deadlineMs,
+    );
+    if (signal?.aborted) {
+      onAbort();
+      return;
+    }
+    signal?.addEventListener('abort', onAbort, { once: true });
+
+    // Stays for the life of the connection: an error without a listener would end the process.
+    client.on('error', (error) => fail(refusal ?? meaningOf(error, connection)));
+    client.on('close', () => fail(refusal ?? unreachable(connection, 'the server closed the connection')));
+    client.on('ready', () => {
+      client.setNoDelay(true);
+      finish(() => resolve(client));
+    });
+    try {
+      client.connect({
+        host: connection.address,
+        port: connection.port,
+        username: connection.user,
+        readyTimeout: options.deadlineMs + 1_000,
+        keepaliveInterval: options.keepaliveMs,
+        keepaliveCountMax: 3,
+        algorithms: {
+          serverHostKey: policy.algorithms,
+          kex: [
+            'curve25519-sha256',
+            'curve25519-sha256@libssh.org',
+            'ecdh-sha2-nistp256',
+            'diffie-hellman-group16-sha512',
+          ],
+          cipher: [
+            'aes128-gcm@openssh.com',
+            'aes256-gcm@openssh.com',
+            'chacha20-poly1305@openssh.com',
+            'aes256-ctr',
+            'aes128-ctr',
+          ],
+          hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256'],
+          compress: ['none'],
+        },
+        hostVerifier: (key: Buffer) => {
+          refusal = policy.judge(key);
+          return refusal === undefined;
+        },
+        authHandler: options.credentials.map((credential) => authMethod(connection.user, credential)),
+      });
+    } catch (thrown) {
+      fail(unreachable(connection, 'the connection could not be set up', thrown));
+    }
+  });
+}
+
+function authMethod(username: string, credential: Credential): AnyAuthMethod {
+  return credential.kind === 'key'
+    ? { type: 'publickey', username, key: credential.privateKey }
+    : { type: 'agent', username, agent: credential.socket };
+}
+
+function meaningOf(error: Error & { level?: string; code?: string }, connection: Connection): FleetError {
+  if (error.level === 'client-authentication') {
+    return new FleetError({
+      code: 'HOST_AUTH_FAILED',
+      disposition: 'stalled',
+      message: `${connection.address} port ${connection.port} let nobody in as ${connection.user}`,
+      hint: 'add the public half of the service’s SSH key to the authorized keys of that user',
+      cause: error,
+    });
+  }
+  if (/no matching host key/i.test(error.message)) return hostKeyMismatch(connection, undefined);
+  return unreachable(connection, error.code ?? error.message, error);
+}
+
+function unreachable(connection: Connection, why: string, cause?: unknown): FleetError {
+  return new FleetError({
+    code: 'HOST_UNREACHABLE',
+    disposition: 'transient',
+    message: `${connection.address} port ${connection.port} can not be reached: ${why}`,
+    cause,
+  });
+}
