@@ -241,6 +241,7 @@ describe('a system that is broken in ways that switching does not see', () => {
 
   it('takes sshd away for some seconds', async () => {
     expect(await switchTo(host, systems.bounces, 'test')).toMatchObject({ code: 0 });
+    await expect(host.waitForSsh(22, 200)).rejects.toThrow('not within');
     await host.waitForSsh(22, 10_000);
     await eventually(
       async () => (await shell(host, 'systemctl is-active sshd-bounce.service')) === 'inactive',
