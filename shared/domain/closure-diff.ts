@@ -1,4 +1,11 @@
-import type { PathInfo } from './path-info.ts';
+import type { StorePath } from './names.ts';
+
+/** One path of a closure. */
+export interface ClosurePath {
+  readonly path: StorePath;
+  /** Bytes of the path as a Nix archive. */
+  readonly narSize: number;
+}
 
 /** What differs between two closures, by package, and in bytes. */
 export interface ClosureDiff {
@@ -20,7 +27,7 @@ export interface PackageChange {
 }
 
 /** Compares two closures. Paths that both have do not count. Packages come in the order of their names. */
-export function closureDiff(before: readonly PathInfo[], after: readonly PathInfo[]): ClosureDiff {
+export function closureDiff(before: readonly ClosurePath[], after: readonly ClosurePath[]): ClosureDiff {
   const old = new Set<string>(before.map(({ path }) => path));
   const fresh = new Set<string>(after.map(({ path }) => path));
   const left = byName(before, (path) => !fresh.has(path));
@@ -51,7 +58,7 @@ interface Package {
 }
 
 function byName(
-  closure: readonly PathInfo[],
+  closure: readonly ClosurePath[],
   wanted: (path: string) => boolean,
 ): ReadonlyMap<string, Package> {
   const packages = new Map<string, Package>();
@@ -70,7 +77,7 @@ function versions(entry: Package | undefined): readonly string[] {
   return entry === undefined ? [] : [...entry.versions].sort(inOrder);
 }
 
-function total(closure: readonly PathInfo[]): number {
+function total(closure: readonly ClosurePath[]): number {
   return closure.reduce((sum, { narSize }) => sum + narSize, 0);
 }
 
