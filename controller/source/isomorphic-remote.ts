@@ -1,4 +1,6 @@
+import { createRequire } from 'node:module';
 import { extname } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { FleetError } from '../../shared/domain/errors.ts';
 import { parseRevision } from '../../shared/domain/names.ts';
@@ -86,6 +88,30 @@ function tooLarge(url: string, why: string): FleetError {
   });
 }
 
+/** The compiled worker in production; in a checkout its source, which needs a loader first. */
+function startWorker(): Worker {
+  const compiled = extname(new URL(import.meta.url).pathname) === '.js';
+  const script = new URL(compiled ? './isomorphic-worker.js' : './isomorphic-worker.ts', import.meta.url);
+  // Nothing of the environment: no secret of this process belongs there.
+  const options = { resourceLimits: { maxOldGenerationSizeMb: workerMemoryMb }, env: {} };
+  if (compiled) return new Worker(script, options);
+  const tsx = createRequire(import.meta.url).resolve('tsx/package.json');
+  const loader = new URL('./dist/esm/api/index.mjs', pathToFileURL(tsx)).href;
+  return new Worker(startFromSource, {
+    ...options,
+    eval: true,
+    workerData: { loader, script: script.href },
+  });
+}
+
+const startFromSource = `
+  const { loader, script } = require('node:worker_threads').workerData;
+  void import(loader).then(({ register }) => {
+    register();
+    return import(script);
+  });
+`;
+
 interface Thread {
   perform(task: IsomorphicTask, deadlineMs: number): Promise<IsomorphicResult>;
   end(): Promise<void>;
@@ -98,13 +124,7 @@ function createThread(): Thread {
   const waiting = new Map<number, (result: IsomorphicResult) => void>();
 
   function start(): Worker {
-    // The compiled worker in production; in a checkout the source, which needs the loader.
-    const extension = extname(new URL(import.meta.url).pathname);
-    const started = new Worker(new URL(`./isomorphic-worker${extension}`, import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: workerMemoryMb },
-      env: {},
-      execArgv: extension === '.ts' ? ['--import', 'tsx'] : [],
-    });
+    const started = startWorker();
     started.unref();
     started.on('message', (answer: IsomorphicAnswer) => {
       const settle = waiting.get(answer.id);

@@ -25,10 +25,8 @@ export interface Mirror {
   readonly gitDir: string;
   run(args: readonly string[], options?: GitOptions): Promise<RunResult>;
   ok(args: readonly string[], options?: GitOptions): Promise<string>;
-  /** Creates the repository if it is not there. */
+  /** Creates the repository if it is not there, or not usable. */
   open(): Promise<void>;
-  /** Deletes it and begins again. */
-  reset(): Promise<void>;
   /** Whether the commit and all of its trees are here. */
   holds(revision: Revision): Promise<boolean>;
   /** @throws FleetError NOT_FOUND */
@@ -75,9 +73,11 @@ export function createMirror(deps: { readonly git: GitProgram; readonly gitDir: 
     gitDir,
     run,
     ok,
-    open: create,
-    async reset() {
-      trees.clear();
+    async open() {
+      const found = await deps.git.run([...base, 'config', '--get', 'remote.varve.fetch']);
+      const whole = found.code === 0 && (await run(['for-each-ref', '--count=1'])).code === 0;
+      if (whole) return;
+      // Not there, or broken off while it was made, or damaged.
       await rm(gitDir, { recursive: true, force: true });
       await create();
     },

@@ -1,0 +1,95 @@
+import { mkdir } from 'node:fs/promises';
+import { parseRevision, parseTree } from '../../shared/domain/names.ts';
+import type { Revision, Tree } from '../../shared/domain/names.ts';
+import { createRun } from '../../shared/platform/exec.ts';
+import { createGitProgram } from '../../shared/platform/git-program.ts';
+
+/** One file of a commit: its text, or anything with a mode of its own. */
+export type WrittenFile =
+  | string
+  | { readonly mode: '100755' | '120000'; readonly text: string }
+  | { readonly mode: '160000'; readonly commit: string }
+  | { readonly bytes: Buffer };
+
+export interface WrittenCommit {
+  readonly branch?: string;
+  /** Parents; the branch's head unless given. `[]`: a commit without history. */
+  readonly parents?: readonly string[];
+  /** Paths that change; `undefined` removes one. */
+  readonly files: Readonly<Record<string, WrittenFile | undefined>>;
+  readonly subject?: string;
+}
+
+/** A bare repository that tests commit to, without a working copy. */
+export interface ConfigRepository {
+  readonly folder: string;
+  git(...args: string[]): Promise<string>;
+  commit(commit: WrittenCommit): Promise<Revision>;
+  /** Points a branch anywhere: a force push. */
+  point(branch: string, revision: string): Promise<void>;
+  remove(branch: string): Promise<void>;
+  head(branch?: string): Promise<Revision>;
+  tree(revision: string): Promise<Tree>;
+  file(revision: string, path: string): Promise<string>;
+}
+
+const git = createGitProgram({ run: createRun() });
+
+export async function createConfigRepository(folder: string): Promise<ConfigRepository> {
+  await mkdir(folder, { recursive: true });
+  await git.ok(['init', '--quiet', '--bare', '--initial-branch=main', folder]);
+  const ok = (...args: string[]): Promise<string> => git.ok([`--git-dir=${folder}`, ...args]);
+  let second = 1_700_000_000;
+
+  async function head(branch = 'main'): Promise<Revision> {
+    return parseRevision(await ok('rev-parse', '--verify', `refs/heads/${branch}`));
+  }
+
+  return {
+    folder,
+    git: ok,
+    head,
+    async commit({ branch = 'main', parents, files, subject = 'a change' }) {
+      second += 60;
+      const chunks: (string | Buffer)[] = [];
+      const data = (content: string | Buffer): void => {
+        const bytes = Buffer.from(content);
+        chunks.push(`data ${bytes.length}\n`, bytes, '\n');
+      };
+      const ref = `refs/heads/${branch}`;
+      const existing = await git.run([`--git-dir=${folder}`, 'rev-parse', '--quiet', '--verify', ref]);
+      const from = parents ?? (existing.code === 0 ? [existing.stdout.toString().trim()] : []);
+      if (from.length === 0) chunks.push(`reset ${ref}\n`);
+      chunks.push(`commit ${ref}\n`);
+      chunks.push(`author Ann Éxample <ann@example.org> ${second} +0000\n`);
+      chunks.push(`committer Ann Éxample <ann@example.org> ${second} +0000\n`);
+      data(`${subject}\n`);
+      for (const [n, parent] of from.entries()) chunks.push(`${n === 0 ? 'from' : 'merge'} ${parent}\n`);
+      for (const [path, file] of Object.entries(files)) {
+        const quoted = `"${path.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;
+        if (file === undefined) chunks.push(`D ${quoted}\n`);
+        else if (typeof file === 'string') (chunks.push(`M 100644 inline ${quoted}\n`), data(file));
+        else if ('bytes' in file) (chunks.push(`M 100644 inline ${quoted}\n`), data(file.bytes));
+        else if (file.mode === '160000') chunks.push(`M 160000 ${file.commit} ${quoted}\n`);
+        else (chunks.push(`M ${file.mode} inline ${quoted}\n`), data(file.text));
+      }
+      chunks.push('done\n');
+      await git.ok([`--git-dir=${folder}`, 'fast-import', '--quiet', '--force', '--done'], {
+        input: Buffer.concat(chunks.map((chunk) => Buffer.from(chunk))),
+      });
+      return head(branch);
+    },
+    async point(branch, revision) {
+      await ok('update-ref', `refs/heads/${branch}`, revision);
+    },
+    async remove(branch) {
+      await ok('update-ref', '-d', `refs/heads/${branch}`);
+    },
+    async tree(revision) {
+      return parseTree(await ok('rev-parse', `${revision}^{tree}`));
+    },
+    async file(revision, path) {
+      return await ok('cat-file', 'blob', `${revision}:${path}`);
+    },
+  };
+}
