@@ -1,0 +1,81 @@
+import type { FactOf } from '../../shared/domain/facts.ts';
+import type { HostName, StorePath } from '../../shared/domain/names.ts';
+import type { Verdict } from '../../shared/domain/verdict.ts';
+import type { System } from './models/systems.ts';
+import type { World } from './world.ts';
+
+/** Verdicts that nothing but a person, a commit or a reboot ends. */
+function isFinal({ kind, waitsFor }: Verdict): boolean {
+  switch (kind) {
+    case 'in-sync':
+    case 'stalled':
+    case 'held':
+    case 'orphaned':
+    case 'unmanaged':
+      return true;
+    case 'wait':
+      return waitsFor === 'reboot';
+    default:
+      return false;
+  }
+}
+
+/** The verdicts of a leader for which there is nothing left to do; otherwise what is still going on, for people. */
+export function finalVerdicts(world: World): readonly Verdict[] | string {
+  const { revision } = world.repository.head();
+  for (const controller of world.leaders()) {
+    const last = controller.reign()?.last;
+    if (last === undefined) continue;
+    const { desired, verdicts, snapshot } = last;
+    if (desired.kind !== 'ready') return `the leader's desired state is ${desired.kind}`;
+    if (desired.observation.revision !== revision) return 'the leader has not seen the newest revision';
+    const open = verdicts.filter((verdict) => !isFinal(verdict));
+    if (open.length > 0) return open.map(({ host, kind, reason }) => `${host} ${kind}: ${reason}`).join('; ');
+    if (snapshot.deployments.length > 0) return `deployment ${snapshot.deployments[0]?.id ?? ''} is in the store`;
+    return verdicts;
+  }
+  return 'nobody leads';
+}
+
+/** Holds what the leader believes against how the hosts really are. */
+export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void {
+  const { content } = world.repository.head();
+  for (const verdict of verdicts) {
+    const host = world.hosts.get(verdict.host)?.machine;
+    const wanted = content.hosts.get(verdict.host);
+    const lie = (what: string): void =>
+      world.invariants.fail({ invariant: 6, host: verdict.host, what: `${what} (${verdict.kind}: ${verdict.reason})` });
+    if (host === undefined) continue;
+    if (wanted === undefined) {
+      if (verdict.kind !== 'orphaned' && verdict.kind !== 'held') lie('a removed host is not orphaned');
+      continue;
+    }
+    const system = world.systems.of(verdict.host, wanted);
+    const { toplevel } = system;
+    const persistent = host.profile === toplevel && host.bootDefault === toplevel;
+    if (verdict.kind === 'in-sync' && !(persistent && host.current === toplevel)) {
+      lie(`it runs ${host.current.slice(44)}, and ${toplevel.slice(44)} is wanted`);
+    }
+    if (verdict.kind === 'wait' && !persistent) lie('it does not boot what is wanted');
+    if (verdict.kind === 'orphaned' || verdict.kind === 'unmanaged') lie('it is wanted');
+    if (verdict.kind === 'stalled' && !excused(world, system)) lie('there is no reason to stall');
+  }
+  for (const name of content.hosts.keys()) {
+    if (!verdicts.some((verdict) => verdict.host === name)) {
+      world.invariants.fail({ invariant: 6, host: name, what: `${name} has no verdict` });
+    }
+  }
+}
+
+/** The ledger holds something against this system on its host that the host itself or its build has said. */
+function excused(world: World, { host, toplevel }: System): boolean {
+  const against = outcomesOf(world, host, toplevel);
+  if (against.some((fact) => fact.evidence || fact.failure?.disposition === 'stalled')) return true;
+  return against.filter((fact) => fact.phase === 'unconfirmed').length >= 2;
+}
+
+function outcomesOf(world: World, host: HostName, toplevel: StorePath): readonly FactOf<'outcome'>[] {
+  return [...world.invariants.outcomes().values()].filter(
+    ({ aim }) => aim.host === host && aim.toplevel === toplevel,
+  );
+}

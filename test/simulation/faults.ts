@@ -1,0 +1,69 @@
+import type { Random } from './random.ts';
+
+/** Every way in which the world can turn against Varve. */
+export const faultKinds = [
+  'crash-controller',
+  'crash-worker',
+  'pause-controller',
+  'pause-worker',
+  'redis-lost',
+  'redis-rewound',
+  'redis-down',
+  'request-lost',
+  'reply-lost',
+  'notice-lost',
+  'job-twice',
+  'job-lost',
+  'ledger-down',
+  'source-down',
+  'step-fails',
+  'message-lost',
+  'message-late',
+  'network-cut',
+  'host-hung',
+  'power-cut',
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+export interface Faults {
+  /** Whether this fault happens here and now; counted when it does. */
+  strikes(kind: FaultKind, probability: number): boolean;
+  enabled(kind: FaultKind): boolean;
+  /** Counts a fault that was injected from outside a model. */
+  count(kind: FaultKind): void;
+  /** From here on nothing fails any more. */
+  stop(): void;
+  stopped(): boolean;
+  counts(): ReadonlyMap<FaultKind, number>;
+}
+
+/** Each kind has a stream of its own: switching one off leaves the others where they were. */
+export function createFaults(random: Random, kinds: ReadonlySet<FaultKind>): Faults {
+  const streams = new Map<FaultKind, Random>(faultKinds.map((kind) => [kind, random.fork(kind)]));
+  const counts = new Map<FaultKind, number>();
+  let over = false;
+  const enabled = (kind: FaultKind): boolean => !over && kinds.has(kind);
+  const count = (kind: FaultKind): void => {
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  };
+  return {
+    strikes(kind, probability) {
+      if (!enabled(kind)) return false;
+      const struck = streams.get(kind)?.chance(probability) === true;
+      if (struck) count(kind);
+      return struck;
+    },
+    enabled,
+    count,
+    stop() {
+      over = true;
+    },
+    stopped: () => over,
+    counts: () => counts,
+  };
+}
+
+export function isFaultKind(text: string): text is FaultKind {
+  return faultKinds.some((kind) => kind === text);
+}

@@ -1,0 +1,185 @@
+import type { RecordedEnd } from '../../shared/domain/contact.ts';
+import type { Deployment } from '../../shared/domain/deployment.ts';
+import type { Fact, FactOf } from '../../shared/domain/facts.ts';
+import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
+import type { Term } from '../../shared/platform/ports/deployment-store.ts';
+import type { HostWatch, Machine } from './models/model-host.ts';
+import type { Repository } from './models/model-source.ts';
+import type { StoreWatch } from './models/model-store.ts';
+import type { Systems } from './models/systems.ts';
+
+/** What must never be, and was. */
+export interface Violation {
+  /** The invariant's number in the design; 0: the simulation's own bound. */
+  readonly invariant: number;
+  readonly host: HostName | undefined;
+  readonly what: string;
+}
+
+export interface Invariants extends HostWatch, StoreWatch {
+  appended(fact: Fact): void;
+  /** The first violation, if there was one. */
+  violation(): Violation | undefined;
+  fail(violation: Violation): void;
+  /** To be called when all is quiet: what started has ended, and the ledger has it. */
+  checkClosed(): void;
+  outcomes(): ReadonlyMap<DeploymentId, FactOf<'outcome'>>;
+  started(machine: Machine, deployment: Deployment): void;
+  /** Activations that began on a host. */
+  activations(): number;
+}
+
+interface Activation {
+  readonly deployment: Deployment;
+  readonly bootId: string;
+  readonly previous: StorePath;
+  end: RecordedEnd | undefined;
+}
+
+/** Watches hosts, store and ledger as they really are, whatever Varve believes. */
+export function createInvariants(deps: {
+  readonly now: () => number;
+  readonly repository: Repository;
+  readonly systems: Systems;
+  readonly note: (what: string) => void;
+}): Invariants {
+  const { repository, systems } = deps;
+  const activations = new Map<DeploymentId, Activation>();
+  const newest = new Map<HostName, number>();
+  const probed = new Map<HostName, Set<string>>();
+  const set = new Set<DeploymentId>();
+  const observations = new Map<number, FactOf<'observation'>>();
+  const intents = new Map<DeploymentId, FactOf<'intent'>>();
+  const outcomes = new Map<DeploymentId, FactOf<'outcome'>>();
+  const holds = new Map<HostName, FactOf<'hold'>>();
+  let life: Term | undefined;
+  let first: Violation | undefined;
+
+  function fail(violation: Violation): void {
+    if (first !== undefined) return;
+    first = violation;
+    deps.note(`!! invariant ${violation.invariant}: ${violation.what}`);
+  }
+
+  function require(holds: boolean, invariant: number, host: HostName, what: string): void {
+    if (!holds) fail({ invariant, host, what });
+  }
+
+  /** A release of a verified observation of the tracked ref, and nothing else, may be activated. */
+  function checkRelease({ id, host, observation, revision, toplevel }: Deployment): void {
+    const seen = observations.get(observation)?.observation;
+    require(seen?.revision === revision, 3, host, `${id} is for an observation that the ledger does not have`);
+    const commit = repository.heads().find((head) => head.revision === revision);
+    const content = commit?.content.hosts.get(host);
+    require(commit !== undefined, 3, host, `${id} is for a revision that the tracked ref never had`);
+    require(
+      content !== undefined && systems.of(host, content).toplevel === toplevel,
+      3,
+      host,
+      `${id} activates ${toplevel}, which is not what its revision says`,
+    );
+  }
+
+  function checkEnd(fact: FactOf<'outcome'>): void {
+    const { deployment: id, host } = fact.aim;
+    const activation = activations.get(id);
+    const end = activation?.end;
+    const says = `the ledger says that ${id} ${fact.phase}`;
+    switch (fact.phase) {
+      case 'succeeded':
+      case 'awaiting-reboot':
+      case 'stuck':
+        require(end?.kind === fact.phase, 7, host, `${says}, the host says ${end?.kind ?? 'nothing'}`);
+        return;
+      case 'rolled-back':
+      case 'unconfirmed':
+        require(end?.kind === 'rolled-back', 7, host, `${says}, the host says ${end?.kind ?? 'nothing'}`);
+        return;
+      case 'failed':
+        require(
+          activation === undefined || end?.kind === 'failed',
+          7,
+          host,
+          `${says}, the host says ${end?.kind ?? 'that it goes on'}`,
+        );
+        return;
+      default:
+        require(activation === undefined, 7, host, `${says}, yet the host has started it`);
+    }
+  }
+
+  return {
+    appended(fact) {
+      if (fact.kind === 'observation') observations.set(fact.observation.n, fact);
+      if (fact.kind === 'hold') holds.set(fact.host, fact);
+      if (fact.kind === 'hold-lifted') holds.delete(fact.host);
+      if (fact.kind === 'intent') {
+        require(!intents.has(fact.aim.deployment), 7, fact.aim.host, `${fact.aim.deployment} has two intents`);
+        intents.set(fact.aim.deployment, fact);
+      }
+      if (fact.kind === 'outcome') {
+        require(!outcomes.has(fact.aim.deployment), 7, fact.aim.host, `${fact.aim.deployment} has two outcomes`);
+        outcomes.set(fact.aim.deployment, fact);
+        checkEnd(fact);
+      }
+    },
+    begun(term) {
+      life = term;
+    },
+    written(_term, next, before) {
+      const { host, id } = next;
+      const hold = holds.get(host);
+      if (before === undefined) {
+        const held = hold !== undefined && (hold.until === undefined || hold.until > next.createdAt);
+        require(!held, 6, host, `${id} was made although the host is held`);
+      }
+      if (next.phase !== 'activating' && next.phase !== 'superseded') return;
+      if (next.phase === 'activating') set.add(id);
+      const known = life !== undefined && probed.get(host)?.has(life.incarnation) === true;
+      require(known, 9, host, `${id} becomes ${next.phase}, but ${host} was not probed in this life of the store`);
+    },
+    probed(machine, incarnation) {
+      const lives = probed.get(machine.name) ?? new Set();
+      probed.set(machine.name, lives.add(incarnation));
+    },
+    started(machine, deployment) {
+      const { id, host, observation } = deployment;
+      deps.note(`** ${host} starts ${id} of observation ${observation}: ${deployment.toplevel.slice(44)}`);
+      require(machine.name === host, 3, machine.name, `${id} started on another host than its own`);
+      for (const [other, { deployment: under, bootId, end }] of activations) {
+        const busy = under.host === host && end === undefined && bootId === machine.bootId;
+        require(!busy, 1, host, `${id} starts while ${other} is under way`);
+      }
+      require(!activations.has(id), 1, host, `${id} starts a second time`);
+      require(set.has(id), 9, host, `${id} starts without having become activating in the store`);
+      checkRelease(deployment);
+      require((newest.get(host) ?? 0) <= observation, 5, host, `${id} is older than what was activated before`);
+      newest.set(host, Math.max(newest.get(host) ?? 0, observation));
+      require(intents.get(id)?.aim.toplevel === deployment.toplevel, 7, host, `${id} starts without an intent`);
+      require(!outcomes.has(id), 7, host, `${id} starts although the ledger has its outcome`);
+      activations.set(id, { deployment, bootId: machine.bootId, previous: machine.current, end: undefined });
+    },
+    changed(machine, deployment, toplevel) {
+      const activation = activations.get(deployment.id);
+      const allowed = toplevel === deployment.toplevel || toplevel === activation?.previous;
+      require(allowed, 3, machine.name, `${deployment.id} sets ${toplevel}, neither its own nor what ran before`);
+    },
+    ended(machine, deployment, end) {
+      deps.note(`** ${machine.name} ends ${deployment.id}: ${end.kind}`);
+      const activation = activations.get(deployment.id);
+      if (activation !== undefined) activation.end = end;
+    },
+    violation: () => first,
+    fail,
+    checkClosed() {
+      for (const [id, { deployment }] of activations) {
+        require(outcomes.has(id), 7, deployment.host, `${id} was activated, and the ledger never learned how it ended`);
+      }
+      for (const [id, intent] of intents) {
+        require(outcomes.has(id), 7, intent.aim.host, `${id} has an intent and no outcome`);
+      }
+    },
+    outcomes: () => outcomes,
+    activations: () => activations.size,
+  };
+}

@@ -1,0 +1,185 @@
+import type { HostRecord, ProbeReport, ProbeTarget, RecordedEnd } from '../../../shared/domain/contact.ts';
+import type { Deployment } from '../../../shared/domain/deployment.ts';
+import type { Failure } from '../../../shared/domain/errors.ts';
+import type { Connection } from '../../../shared/domain/fleet.ts';
+import type { DeploymentId, HostName, StorePath } from '../../../shared/domain/names.ts';
+import { compareTokens, type Token } from '../../../shared/domain/token.ts';
+import type { Random } from '../random.ts';
+import type { Scheduler, SimProcess } from '../scheduler.ts';
+import { createGuard, type GuardRecord } from './model-guard.ts';
+import type { Systems } from './systems.ts';
+
+/** What a machine holds: all but `running` and `bootId` survives a power cut. */
+export interface Machine {
+  readonly name: HostName;
+  /** `undefined` while it has no power. */
+  running: SimProcess | undefined;
+  /** Guards and watchdogs of this boot: they end with it. */
+  readonly units: Set<SimProcess>;
+  bootId: string;
+  current: StorePath;
+  booted: StorePath;
+  profile: StorePath;
+  profileGeneration: number;
+  bootDefault: StorePath;
+  owner: string | undefined;
+  highest: Token | undefined;
+  readonly records: Map<DeploymentId, GuardRecord>;
+  readonly store: Set<StorePath>;
+  linkDownUntil: number;
+}
+
+/** What the invariants want to know, told at the moment it happens on the host. */
+export interface HostWatch {
+  started(machine: Machine, deployment: Deployment): void;
+  /** The running system, the profile or the boot default was changed on behalf of a deployment. */
+  changed(machine: Machine, deployment: Deployment, toplevel: StorePath): void;
+  ended(machine: Machine, deployment: Deployment, end: RecordedEnd): void;
+  probed(machine: Machine, incarnation: string): void;
+}
+
+/** Rules of the guard that can be switched off, to show that the checks notice. */
+export interface HostSabotage {
+  readonly acceptsAnyToken?: boolean;
+  readonly ignoresLock?: boolean;
+  readonly forgetsRecords?: boolean;
+}
+
+export interface ModelHost {
+  readonly machine: Machine;
+  /** Which of the candidates it answers on, if it answers at all. */
+  answers(candidates: readonly Connection[]): Connection | undefined;
+  probe(target: ProbeTarget, incarnation: string): ProbeReport;
+  receive(toplevel: StorePath): void;
+  start(deployment: Deployment): { readonly kind: 'known' } | { readonly kind: 'refused'; readonly failure: Failure };
+  look(id: DeploymentId): GuardRecord | undefined;
+  acknowledge(id: DeploymentId): void;
+  /** The worker found it unhealthy: the host is to roll back now. */
+  refuse(id: DeploymentId, failure: Failure): void;
+  cutPower(offMs: number): void;
+  hang(ms: number): void;
+  cutLink(ms: number): void;
+  /** A person reboots it. */
+  reboot(): void;
+}
+
+export interface ModelHostDeps {
+  readonly name: HostName;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly systems: Systems;
+  /** What it runs before Varve knows it. */
+  readonly genesis: StorePath;
+  readonly watch: HostWatch;
+  readonly sabotage?: HostSabotage;
+}
+
+/** One machine with its disk, its boot loader, its link, and the guard's records. */
+export function createModelHost(deps: ModelHostDeps): ModelHost {
+  const { scheduler, systems } = deps;
+  const { genesis } = deps;
+  let boots = 1;
+  const machine: Machine = {
+    name: deps.name,
+    running: scheduler.spawn(deps.name),
+    units: new Set(),
+    bootId: `${deps.name}-boot-1`,
+    current: genesis,
+    booted: genesis,
+    profile: genesis,
+    profileGeneration: 1,
+    bootDefault: genesis,
+    owner: undefined,
+    highest: undefined,
+    records: new Map(),
+    store: new Set([genesis]),
+    linkDownUntil: 0,
+  };
+  const guard = createGuard({ ...deps, machine });
+
+  function boot(): void {
+    boots += 1;
+    machine.running = scheduler.spawn(deps.name);
+    machine.bootId = `${deps.name}-boot-${boots}`;
+    machine.current = machine.bootDefault;
+    machine.booted = machine.bootDefault;
+  }
+
+  function off(ms: number): void {
+    if (machine.running === undefined) return;
+    scheduler.kill(machine.running);
+    for (const unit of machine.units) scheduler.kill(unit);
+    machine.units.clear();
+    machine.running = undefined;
+    scheduler.after(undefined, ms, `${deps.name} boots`, boot);
+  }
+
+  return {
+    machine,
+    answers(candidates) {
+      const { running, current } = machine;
+      if (running?.state !== 'running' || scheduler.now() < machine.linkDownUntil) return undefined;
+      const system = systems.find(current);
+      if (system.quality === 'cuts-network') return undefined;
+      return candidates.find((candidate) => candidate.port === system.port);
+    },
+    probe(target, incarnation) {
+      guard.closeOldRecords();
+      for (const id of target.acknowledged) {
+        if (machine.records.get(id)?.end !== undefined) machine.records.delete(id);
+      }
+      const { fence, adopt } = target;
+      if (fence !== undefined && (machine.highest === undefined || compareTokens(fence, machine.highest) > 0)) {
+        machine.highest = fence;
+      }
+      if (adopt !== undefined && (machine.owner === undefined || adopt.takeover)) machine.owner = adopt.owner;
+      deps.watch.probed(machine, incarnation);
+      return {
+        current: machine.current,
+        booted: machine.booted,
+        profile: machine.profile,
+        profileGeneration: machine.profileGeneration,
+        bootDefault: machine.bootDefault,
+        bootId: machine.bootId,
+        failedUnits: [],
+        freeBytes: 1e9,
+        locked: guard.busyWith() !== undefined,
+        owner: machine.owner,
+        highestToken: machine.highest,
+        records: [...machine.records.values()].map(reported),
+        nixVersion: '2.8',
+        rooted: target.ask.filter((toplevel) => machine.store.has(toplevel)),
+        rebootNeeded: false,
+      };
+    },
+    receive: (toplevel) => void machine.store.add(toplevel),
+    start: (deployment) => guard.start(deployment),
+    look(id) {
+      guard.closeOldRecords();
+      return machine.records.get(id);
+    },
+    acknowledge: (id) => guard.acknowledge(id),
+    refuse: (id, failure) => guard.refuse(id, failure),
+    cutPower: off,
+    hang(ms) {
+      if (machine.running === undefined) return;
+      scheduler.pause(machine.running, ms);
+      for (const unit of machine.units) scheduler.pause(unit, ms);
+    },
+    cutLink(ms) {
+      machine.linkDownUntil = Math.max(machine.linkDownUntil, scheduler.now() + ms);
+    },
+    reboot: () => off(20_000),
+  };
+}
+
+function reported(record: GuardRecord): HostRecord {
+  return {
+    deployment: record.deployment.id,
+    token: record.deployment.token,
+    toplevel: record.deployment.toplevel,
+    previous: record.previous,
+    bootId: record.bootId,
+    end: record.end,
+  };
+}

@@ -1,0 +1,165 @@
+import { FleetError } from '../../../shared/domain/errors.ts';
+import type { Fleet, HostSpec } from '../../../shared/domain/fleet.ts';
+import type { HostName, Revision, Tree } from '../../../shared/domain/names.ts';
+import type { Manifest, Source } from '../../../shared/platform/ports/source.ts';
+import type { Faults } from '../faults.ts';
+import type { Scheduler, SimProcess } from '../scheduler.ts';
+import { revisionOf, treeOf, type Content } from './systems.ts';
+
+/** What a tree holds. */
+export interface TreeContent {
+  readonly hosts: ReadonlyMap<HostName, Content>;
+  /** Files that no system is made of. */
+  readonly readme: number;
+  readonly evaluates: boolean;
+  readonly manifestIsValid: boolean;
+}
+
+export interface Commit {
+  readonly revision: Revision;
+  readonly tree: Tree;
+  readonly parent: Commit | undefined;
+  readonly content: TreeContent;
+}
+
+export interface Repository {
+  head(): Commit;
+  /** Every head that the tracked ref ever had, oldest first. */
+  heads(): readonly Commit[];
+  /** A commit on top of the head. */
+  commit(content: TreeContent): Commit;
+  /** The tracked ref is set to a commit that exists. */
+  force(commit: Commit): void;
+  tree(tree: Tree): TreeContent | undefined;
+  connect(process: SimProcess): Source;
+}
+
+const timeouts = {
+  buildMs: 600_000,
+  pushMs: 120_000,
+  activationMs: 60_000,
+  confirmMs: 30_000,
+  settleMs: 1_000,
+};
+
+function specOf(name: HostName, content: Content): HostSpec {
+  return {
+    name,
+    attribute: name,
+    connection: { address: name, port: content.port, user: 'root', hostKeys: [] },
+    labels: {},
+    mode: 'switch',
+    checks: [],
+    timeouts,
+  };
+}
+
+function fleetOf(content: TreeContent): Fleet {
+  return {
+    flake: { folder: '.', attribute: 'nixosConfigurations' },
+    adopt: 'auto',
+    hosts: { kind: 'listed', list: [...content.hosts].map(([name, one]) => specOf(name, one)) },
+  };
+}
+
+function nameOf(content: TreeContent): string {
+  return JSON.stringify([[...content.hosts], content.readme, content.evaluates, content.manifestIsValid]);
+}
+
+/** A Git repository in the memory of the simulation: commits, one tracked ref, and what its looks see. */
+export function createRepository(deps: {
+  readonly scheduler: Scheduler;
+  readonly faults: Faults;
+  readonly first: TreeContent;
+}): Repository {
+  const { scheduler, faults } = deps;
+  const trees = new Map<Tree, TreeContent>();
+  const commits = new Map<Revision, Commit>();
+  const heads: Commit[] = [];
+
+  function create(content: TreeContent, parent: Commit | undefined): Commit {
+    const tree = treeOf(nameOf(content));
+    trees.set(tree, content);
+    const revision = revisionOf(`${commits.size} ${tree}`);
+    const commit: Commit = { revision, tree, parent, content };
+    commits.set(revision, commit);
+    return commit;
+  }
+
+  function head(): Commit {
+    const last = heads.at(-1);
+    if (last === undefined) throw new Error('a repository without commits');
+    return last;
+  }
+
+  function descends(commit: Commit, from: Revision | undefined): boolean {
+    if (from === undefined) return true;
+    for (let at: Commit | undefined = commit; at !== undefined; at = at.parent) {
+      if (at.revision === from) return true;
+    }
+    return false;
+  }
+
+  heads.push(create(deps.first, undefined));
+  return {
+    head,
+    heads: () => heads,
+    commit(content) {
+      const commit = create(content, head());
+      heads.push(commit);
+      return commit;
+    },
+    force(commit) {
+      heads.push(commit);
+    },
+    tree: (tree) => trees.get(tree),
+    connect: (process) => ({
+      async look(since) {
+        await scheduler.pass(process, 'source look');
+        if (faults.strikes('source-down', 0.05)) {
+          return {
+            kind: 'failing',
+            failure: { code: 'SOURCE_UNREACHABLE', disposition: 'transient', message: 'no route to it' },
+          };
+        }
+        const seen = head();
+        // The answer travels while the ref may move on.
+        await scheduler.pass(process, `source seen ${seen.revision.slice(0, 8)}`);
+        return {
+          kind: 'seen',
+          revision: seen.revision,
+          tree: seen.tree,
+          descends: descends(seen, since),
+          author: 'someone',
+          subject: 'a change',
+        };
+      },
+      async manifest(revision): Promise<Manifest> {
+        await scheduler.pass(process, `source manifest ${revision.slice(0, 8)}`);
+        const commit = commits.get(revision);
+        if (commit === undefined || faults.strikes('source-down', 0.01)) {
+          throw new FleetError({
+            code: 'SOURCE_UNREACHABLE',
+            disposition: 'transient',
+            message: `${revision} can not be read now`,
+          });
+        }
+        if (!commit.content.manifestIsValid) {
+          return {
+            kind: 'invalid',
+            failure: { code: 'MANIFEST_INVALID', disposition: 'stalled', message: 'an unknown key' },
+          };
+        }
+        return { kind: 'fleet', fleet: fleetOf(commit.content) };
+      },
+      async pack(tree) {
+        await scheduler.pass(process, 'source pack');
+        const content = trees.get(tree);
+        if (content === undefined) {
+          throw new FleetError({ code: 'NOT_FOUND', disposition: 'stalled', message: `no tree ${tree}` });
+        }
+        return new TextEncoder().encode(nameOf(content));
+      },
+    }),
+  };
+}

@@ -1,0 +1,104 @@
+import { createChaos } from './chaos.ts';
+import { checkVerdicts, finalVerdicts } from './convergence.ts';
+import { faultKinds, type FaultKind } from './faults.ts';
+import type { Violation } from './invariants.ts';
+import { createRandom } from './random.ts';
+import type { TraceEntry } from './scheduler.ts';
+import { createWorld, type Sabotage, type World } from './world.ts';
+
+export interface RunSpec {
+  readonly seed: string;
+  /** Otherwise drawn from the seed. */
+  readonly hosts?: number | undefined;
+  /** Fault kinds that do not strike in this run. */
+  readonly without?: ReadonlySet<FaultKind>;
+  readonly sabotage?: Sabotage;
+}
+
+export interface RunResult {
+  readonly seed: string;
+  readonly violation: Violation | undefined;
+  readonly steps: number;
+  readonly activations: number;
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  /** The fault kinds that the seed chose. */
+  readonly kinds: ReadonlySet<FaultKind>;
+  /** How many hosts ended with each verdict. */
+  readonly verdicts: ReadonlyMap<string, number>;
+  readonly hash: string;
+  readonly trace: readonly TraceEntry[];
+}
+
+/** How long, in virtual milliseconds, and in how many steps a fleet has to come to rest once nothing fails any more. */
+const restMs = 45 * 60_000;
+const restSteps = 60_000;
+
+/** One story from a seed: trouble first, then calm, then the last question: is everything where it belongs? */
+export async function simulate(spec: RunSpec): Promise<RunResult> {
+  const shape = createRandom(spec.seed).fork('shape');
+  // Each seed has troubles of its own: all at once would mostly show how nothing happens.
+  const share = shape.pick([0, 0.3, 0.6, 1]);
+  const drawn = faultKinds.filter(() => shape.chance(share));
+  const kinds = new Set(drawn.filter((kind) => spec.without?.has(kind) !== true));
+  const drawnHosts = 1 + shape.int(4);
+  const world = createWorld({
+    seed: spec.seed,
+    hosts: spec.hosts ?? drawnHosts,
+    controllers: 1 + shape.int(2),
+    workers: 1 + shape.int(3),
+    faults: kinds,
+    ...(spec.sabotage === undefined ? {} : { sabotage: spec.sabotage }),
+  });
+  const troubled = 400 + shape.int(1_600);
+  const hurry = shape.pick([0, 0.02, 0.1]);
+  await trouble(world, troubled, shape.pick([0.002, 0.006, 0.015]), hurry);
+  const verdicts = await calm(world);
+  return {
+    seed: spec.seed,
+    violation: world.invariants.violation(),
+    steps: world.scheduler.steps(),
+    activations: world.invariants.activations(),
+    faults: world.faults.counts(),
+    kinds,
+    verdicts,
+    hash: world.scheduler.hash(),
+    trace: world.scheduler.trace(),
+  };
+}
+
+async function trouble(world: World, steps: number, rate: number, hurry: number): Promise<void> {
+  const { scheduler, invariants } = world;
+  const chaos = createChaos(world);
+  const random = world.random.fork('trouble');
+  for (let i = 0; i < steps && invariants.violation() === undefined; i += 1) {
+    if (random.chance(rate)) chaos.strike();
+    if (random.chance(0.006)) scheduler.note(`## ${world.outside.act()}`);
+    await scheduler.step(hurry);
+  }
+}
+
+async function calm(world: World): Promise<ReadonlyMap<string, number>> {
+  const { scheduler, invariants } = world;
+  world.faults.stop();
+  scheduler.note(`## the faults stop; ${world.outside.settle()}`);
+  const until = scheduler.now() + restMs;
+  const counts = new Map<string, number>();
+  for (let i = 0; i < restSteps && scheduler.now() < until; i += 1) {
+    if (invariants.violation() !== undefined) return counts;
+    const final = finalVerdicts(world);
+    if (typeof final !== 'string') {
+      checkVerdicts(world, final);
+      invariants.checkClosed();
+      for (const { kind } of final) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+      return counts;
+    }
+    await scheduler.step(0);
+  }
+  const final = finalVerdicts(world);
+  invariants.fail({
+    invariant: 6,
+    host: undefined,
+    what: `the fleet does not come to rest: ${typeof final === 'string' ? final : 'it just did'}`,
+  });
+  return counts;
+}
