@@ -13,6 +13,8 @@ export interface Roots {
   put(group: readonly string[], name: string, path: StorePath | DrvPath): Promise<void>;
   /** Marks an entry as used now. Nothing happens if it is not there. */
   touch(entry: readonly string[]): Promise<void>;
+  /** Removes one link. */
+  drop(group: readonly string[], name: string): Promise<void>;
   /** Removes the entries of a group but the `keep` last used. */
   prune(group: readonly string[], keep: number): Promise<void>;
 }
@@ -35,6 +37,7 @@ export function createRoots(deps: { readonly folder: string }): Roots {
         throw notRooted(deps.folder, thrown);
       }
     },
+    drop: (group, name) => rm(join(within(group), checked(name)), { force: true }),
     touch: (entry) => touch(within(entry)),
     async prune(group, keep) {
       const folder = within(group);

@@ -18,7 +18,7 @@ export interface BuildPlan {
 /** Questions to the local store, each one short process. */
 export interface NixStore {
   /** The subset of the paths that is not valid here. */
-  invalid(paths: readonly StorePath[], options: StoreOptions): Promise<ReadonlySet<string>>;
+  invalid(paths: readonly (StorePath | DrvPath)[], options: StoreOptions): Promise<ReadonlySet<string>>;
   /** @throws FleetError INTERNAL when the derivation is not valid here */
   plan(drvPath: DrvPath, options: StoreOptions): Promise<BuildPlan>;
   /** All that the paths reference, themselves included, with sizes. */

@@ -1,0 +1,120 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createConnection, createServer } from 'node:net';
+import { join } from 'node:path';
+
+import type { Connection } from '../../shared/domain/fleet.ts';
+import { createRun } from '../../shared/platform/exec.ts';
+import { eventually } from './eventually.ts';
+
+/** A real sshd on the loopback interface, in namespaces of its own with a Nix store of its own. Nothing else. */
+export interface LoopbackHost {
+  readonly connection: Connection;
+  /** A private key that may log in. */
+  readonly identityFile: string;
+  /** Its `/nix`, as seen from outside; not for a host with a small disk. */
+  readonly nixFolder: string;
+  /** Runs a command where the host is. */
+  inside(...argv: readonly [string, ...string[]]): Promise<string>;
+  /** Ends sshd and all sessions. */
+  stop(): Promise<void>;
+}
+
+export async function startLoopbackHost(options: {
+  readonly folder: string;
+  readonly diskMiB?: number;
+}): Promise<LoopbackHost> {
+  const { folder } = options;
+  const run = createRun();
+  const port = await freePort();
+  const nixFolder = join(folder, 'nix');
+  const file = (name: string): string => join(folder, name);
+  await mkdir(nixFolder, { recursive: true });
+  await mkdir('/nix', { recursive: true });
+  await mkdir('/run/sshd', { recursive: true });
+  for (const name of ['host-key', 'user-key']) {
+    await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', file(name)], { deadlineMs: 10_000 });
+  }
+  const userKey = await readFile(file('user-key.pub'), 'utf8');
+  await writeFile(file('authorized_keys'), userKey);
+  await writeFile(
+    file('sshd_config'),
+    [
+      `Port ${port}`,
+      'ListenAddress 127.0.0.1',
+      `HostKey ${file('host-key')}`,
+      `AuthorizedKeysFile ${file('authorized_keys')}`,
+      'PidFile none',
+      'StrictModes no',
+      'UsePAM no',
+      'PasswordAuthentication no',
+      'PermitRootLogin prohibit-password',
+      'SetEnv "NIX_CONFIG=build-users-group = "',
+      '',
+    ].join('\n'),
+  );
+  const mount =
+    options.diskMiB === undefined
+      ? 'mount --bind "$0" /nix'
+      : `mount -t tmpfs -o size=${options.diskMiB}m varve-test /nix`;
+  const script = `mount --make-rprivate / && ${mount} && exec /usr/sbin/sshd -D -e -f "$1"`;
+  const child = spawn(
+    'unshare',
+    ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', script, nixFolder, file('sshd_config')],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const said: string[] = [];
+  child.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString('utf8')));
+  await eventually(() => answers(port), { what: `sshd to answer: ${said.join('')}`, deadlineMs: 10_000 });
+
+  const hostKey = (await readFile(file('host-key.pub'), 'utf8')).split(' ').slice(0, 2).join(' ');
+  return {
+    connection: { address: '127.0.0.1', port, user: 'root', hostKeys: [hostKey.trim()] },
+    identityFile: file('user-key'),
+    nixFolder,
+    async inside(...argv) {
+      const target = await firstChild(child);
+      const result = await run(['nsenter', `--mount=/proc/${target}/ns/mnt`, ...argv], {
+        deadlineMs: 60_000,
+        env: { PATH: process.env['PATH'] ?? '', NIX_CONFIG: 'build-users-group = ' },
+      });
+      if (result.code !== 0) throw new Error(`${argv.join(' ')}: ${result.stderrTail}`);
+      return result.stdout.toString('utf8').trim();
+    },
+    async stop() {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL');
+        await gone;
+      }
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function firstChild(child: ChildProcess): Promise<string> {
+  const text = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
+  return text.trim().split(' ')[0] ?? '';
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: '127.0.0.1', port });
+    socket.once('data', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,136 @@
+import type { Delivery, Deployment } from '../../shared/domain/deployment.ts';
+import { FleetError, failureOf } from '../../shared/domain/errors.ts';
+import { type Connection, sameConnection } from '../../shared/domain/fleet.ts';
+import type { StorePath } from '../../shared/domain/names.ts';
+import type { ReleasedHost } from '../../shared/domain/observation.ts';
+import type { DeliverOutcome, StepContext, Steps } from '../../shared/platform/ports/steps.ts';
+import type { Roots } from '../nix/roots.ts';
+import type { NixStore } from '../nix/store.ts';
+import type { Builds } from './builds.ts';
+import type { LocalGuard } from './guard-path.ts';
+import type { Push, Pushed } from './push.ts';
+import { isConnectionError } from './push-errors.ts';
+
+export interface DeliverSettings {
+  /** Toplevels of one host that stay rooted on this worker. */
+  readonly keepToplevels: number;
+}
+
+export interface DeliverDeps {
+  readonly store: NixStore;
+  readonly roots: Roots;
+  readonly builds: Builds;
+  readonly push: Push;
+  readonly guard: LocalGuard;
+  /**
+   * What is valid and rooted on the host already. One exec on a connection that is open anyway; a host that can not
+   * be asked has nothing.
+   */
+  readonly hostHas: (
+    deployment: Deployment,
+    context: StepContext,
+  ) => Promise<{ readonly toplevel: boolean; readonly guard: boolean }>;
+  /** Evaluates the deployment's host again, when its derivation is not valid here. @throws FleetError */
+  readonly evaluateAgain: (deployment: Deployment, context: StepContext) => Promise<ReleasedHost>;
+  readonly settings: DeliverSettings;
+}
+
+/** The deliver step. It changes nothing that runs, and may be run any number of times. */
+export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
+  const { store, roots, builds, settings } = deps;
+
+  /** Makes the toplevel valid and rooted on this worker; how many builds that took. */
+  const makeValid = async (deployment: Deployment, context: StepContext): Promise<number> => {
+    const { toplevel, drvPath, host } = deployment;
+    const group = ['hosts', host];
+    const name = toplevel.slice('/nix/store/'.length);
+    // Rooted before it exists: no garbage collection comes in between.
+    await roots.put(group, name, toplevel);
+    try {
+      const paths = [toplevel, drvPath];
+      const invalid = await store.invalid(paths, context);
+      if (!invalid.has(toplevel)) return 0;
+      if (invalid.has(drvPath)) await derive(deployment, context);
+      const { builds: count } = await builds.realise(
+        {
+          drvPath,
+          toplevel,
+          knownBad: deployment.knownBad,
+          deadlineMs: deployment.timeouts.buildMs,
+        },
+        context,
+      );
+      return count;
+    } catch (thrown) {
+      // A root of what is not there would take the place of one that is.
+      await roots.drop(group, name);
+      throw thrown;
+    } finally {
+      await roots.prune(group, settings.keepToplevels);
+    }
+  };
+
+  /** Brings back the derivation: the same tree gives the same one, or something is wrong. */
+  const derive = async (deployment: Deployment, context: StepContext): Promise<void> => {
+    context.log('the derivation is not here any more: evaluating again');
+    const again = await deps.evaluateAgain(deployment, context);
+    if (again.drvPath === deployment.drvPath && again.toplevel === deployment.toplevel) return;
+    throw new FleetError({
+      code: 'RELEASE_MISMATCH',
+      disposition: 'stalled',
+      message: `evaluating ${deployment.host} again gives ${again.drvPath}, not ${deployment.drvPath}`,
+      hint: 'the evaluation depends on more than the tree (impure fetches?); commit to get a new release',
+      details: { expected: deployment.drvPath, found: again.drvPath },
+    });
+  };
+
+  const pushTo = async (deployment: Deployment, guard: StorePath, context: StepContext): Promise<Pushed> => {
+    const paths = new Map([
+      ['toplevel', deployment.toplevel],
+      ['guard', guard],
+    ]);
+    let first: unknown;
+    for (const connection of candidates(deployment)) {
+      try {
+        const { host, id } = deployment;
+        const deadlineMs = deployment.timeouts.pushMs;
+        return await deps.push.push({ host, deployment: id, connection, paths, deadlineMs }, context);
+      } catch (thrown) {
+        // What the connection of the last confirmed generation says comes first.
+        first ??= thrown;
+        if (!isConnectionError(thrown)) throw thrown;
+      }
+    }
+    throw first;
+  };
+
+  const deliver = async (deployment: Deployment, context: StepContext): Promise<Delivery> => {
+    const startedAt = performance.now();
+    const delivery = (count: number, pushed: Pushed): Delivery => ({
+      builds: count,
+      pushedPaths: pushed.paths,
+      pushedBytes: pushed.bytes,
+      durationMs: Math.round(performance.now() - startedAt),
+    });
+    const has = await deps.hostHas(deployment, context);
+    if (has.toplevel && has.guard) return delivery(0, { paths: 0, bytes: 0 });
+    const count = await makeValid(deployment, context);
+    const guard = await deps.guard.ensure(context.signal);
+    return delivery(count, await pushTo(deployment, guard, context));
+  };
+
+  return async (deployment, context): Promise<DeliverOutcome> => {
+    try {
+      return { kind: 'delivered', delivery: await deliver(deployment, context) };
+    } catch (thrown) {
+      if (!(thrown instanceof FleetError) || thrown.code === 'CANCELLED') throw thrown;
+      return { kind: 'failed', failure: failureOf(thrown) };
+    }
+  };
+}
+
+/** Those of the last confirmed generation, then the new one's. */
+function candidates(deployment: Deployment): readonly Connection[] {
+  const { known, next } = deployment;
+  return known.some((connection) => sameConnection(connection, next)) ? known : [...known, next];
+}

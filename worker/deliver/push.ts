@@ -1,0 +1,41 @@
+import type { Connection } from '../../shared/domain/fleet.ts';
+import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
+import type { StepContext } from '../../shared/platform/ports/steps.ts';
+
+export interface PushRequest {
+  readonly host: HostName;
+  /** Names the roots on the host. */
+  readonly deployment: DeploymentId;
+  readonly connection: Connection;
+  /** What is to be valid and rooted on the host, by the name of its root. */
+  readonly paths: ReadonlyMap<string, StorePath>;
+  readonly deadlineMs: number;
+}
+
+export interface Pushed {
+  /** Paths that the host lacked, and has now. */
+  readonly paths: number;
+  /** Their size as archives. */
+  readonly bytes: number;
+}
+
+/** Brings closures to hosts. The one place that knows how. */
+export interface Push {
+  /**
+   * Makes the paths valid on the host and roots them there. What the host has is not sent again.
+   * @throws FleetError HOST_UNREACHABLE, HOST_KEY_UNKNOWN, HOST_KEY_MISMATCH, HOST_AUTH_FAILED, DISK_FULL, PUSH_FAILED,
+   * CANCELLED
+   */
+  push(request: PushRequest, context: StepContext): Promise<Pushed>;
+}
+
+/** Runs a script in a host's POSIX shell, data on its standard input. */
+export interface HostExec {
+  /** Resolves for every exit status. @throws FleetError HOST_… when the host can not be talked to */
+  (
+    connection: Connection,
+    script: string,
+    input: string,
+    options: { readonly signal: AbortSignal; readonly deadlineMs: number; readonly asRoot: boolean },
+  ): Promise<{ readonly code: number | undefined; readonly stdout: string; readonly stderr: string }>;
+}
