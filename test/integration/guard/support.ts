@@ -1,0 +1,158 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { HostContact, ProbeTarget } from '../../../shared/domain/contact.ts';
+import type { Deployment } from '../../../shared/domain/deployment.ts';
+import type { Connection, Timeouts } from '../../../shared/domain/fleet.ts';
+import {
+  parseDeploymentId,
+  parseDrvPath,
+  parseHostName,
+  parseRevision,
+  parseStorePath,
+  parseTree,
+} from '../../../shared/domain/names.ts';
+import { noFaults } from '../../../shared/platform/ports/faults.ts';
+import type { ActivateOutcome, ActivationEvent, Steps } from '../../../shared/platform/ports/steps.ts';
+import { createSystemClock } from '../../../shared/platform/system-clock.ts';
+import { createActivate } from '../../../worker/activate/activate.ts';
+import { guardBytes, guardStorePath } from '../../../worker/activate/guard-path.ts';
+import { createProbe } from '../../../worker/probe/probe.ts';
+import { type Ssh, createSsh } from '../../../worker/ssh/ssh.ts';
+import { run } from '../../hosts/command.ts';
+import type { Lab } from '../../hosts/lab.ts';
+import type { TestHost } from '../../hosts/test-host.ts';
+import { shell } from '../hosts/support.ts';
+
+export const owner = 'this-varve';
+
+/** What a test may change of a deployment. */
+export type Wish = Partial<
+  Pick<Deployment, 'id' | 'action' | 'mode' | 'token' | 'owner' | 'known' | 'next' | 'checks'>
+> & { readonly timeouts?: Partial<Timeouts> };
+
+export interface Activation {
+  readonly outcome: ActivateOutcome;
+  readonly events: readonly ActivationEvent[];
+  readonly log: readonly string[];
+}
+
+/** The steps of a worker against one host, and what tests want to know of it. */
+export interface Workbench {
+  readonly ssh: Ssh;
+  readonly connection: Connection;
+  readonly steps: Pick<Steps, 'activate' | 'probe'>;
+  deployment(toplevel: string, wish?: Wish): Deployment;
+  activate(toplevel: string, wish?: Wish, signal?: AbortSignal): Promise<Activation>;
+  probe(wish?: Partial<ProbeTarget>): Promise<HostContact>;
+  /** The journal of a deployment, one event a word. */
+  journal(id: string): Promise<string>;
+  /** Makes the guard die at one of its points, once. */
+  fault(point: string): Promise<void>;
+  close(): void;
+}
+
+let counter = 0;
+
+/** Puts the guard on a host, as deliveries do, and adopts the host. */
+export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
+  await putGuard(lab, host);
+  const clock = createSystemClock();
+  const ssh = createSsh({ keyFiles: [lab.privateKeyPath], connectDeadlineMs: 3_000, keepaliveMs: 1_000 });
+  const connection = connectionOf(host);
+  const activate = createActivate({ ssh, clock, faultPoint: noFaults });
+  const probe = createProbe({ ssh, clock });
+  const nobody = new AbortController().signal;
+
+  const deployment = (toplevel: string, wish: Wish = {}): Deployment => {
+    counter += 1;
+    const { timeouts, ...rest } = wish;
+    return {
+      id: parseDeploymentId(`d${String(counter).padStart(6, '0')}`),
+      version: 1,
+      host: parseHostName(host.name),
+      observation: counter,
+      revision: parseRevision('a'.repeat(40)),
+      tree: parseTree('b'.repeat(40)),
+      toplevel: parseStorePath(toplevel),
+      drvPath: parseDrvPath(`/nix/store/${'0'.repeat(32)}-system.drv`),
+      action: 'activate',
+      mode: 'switch',
+      reason: 'a test',
+      token: { epoch: 1, counter },
+      owner,
+      known: [connection],
+      next: connection,
+      checks: [],
+      knownBad: [],
+      attribute: host.name,
+      phase: 'activating',
+      createdAt: 0,
+      phaseAt: 0,
+      timeline: {},
+      delivery: undefined,
+      previous: undefined,
+      failure: undefined,
+      evidence: false,
+      ...rest,
+      timeouts: {
+        buildMs: 1,
+        pushMs: 1,
+        activationMs: 20_000,
+        confirmMs: 10_000,
+        settleMs: 0,
+        ...timeouts,
+      },
+    };
+  };
+
+  return {
+    ssh,
+    connection,
+    steps: { activate, probe },
+    deployment,
+    async activate(toplevel, wish, signal = nobody) {
+      const events: ActivationEvent[] = [];
+      const log: string[] = [];
+      const context = { signal, log: (line: string) => void log.push(line), progress: () => {} };
+      const outcome = await activate(deployment(toplevel, wish), context, async (event) => {
+        events.push(event);
+      });
+      return { outcome, events, log };
+    },
+    probe: (wish) =>
+      probe(
+        {
+          host: parseHostName(host.name),
+          askedAt: 1,
+          connections: [connection],
+          ask: [],
+          acknowledged: [],
+          fence: undefined,
+          adopt: undefined,
+          ...wish,
+        },
+        'incarnation',
+        { signal: nobody, log: () => {}, progress: () => {} },
+      ),
+    journal: (id) => shell(host, `cut -d' ' -f2 /nix/var/varve/records/${id}/journal | tr '\\n' ' '`),
+    async fault(point) {
+      await shell(host, `mkdir -p /nix/var/varve/faults && touch /nix/var/varve/faults/${point}`);
+    },
+    close: () => ssh.close(),
+  };
+}
+
+export function connectionOf(host: TestHost): Connection {
+  return { address: host.address, port: host.port, user: 'root', hostKeys: [host.hostKey] };
+}
+
+async function putGuard(lab: Lab, host: TestHost): Promise<void> {
+  const folder = join(lab.dir, `guard-${host.name}`);
+  const file = join(folder, 'varve-guard');
+  await mkdir(folder, { recursive: true });
+  await writeFile(file, guardBytes);
+  await run(['cp', file, join(host.rootDir, 'root/varve-guard')]);
+  const path = await shell(host, 'nix-store --add-fixed sha256 /root/varve-guard 2>/dev/null');
+  if (path !== guardStorePath()) throw new RangeError(`the guard is at ${path}, not at ${guardStorePath()}`);
+}
