@@ -1,0 +1,156 @@
+import { z } from 'zod';
+
+import {
+  Action,
+  Connection,
+  Count,
+  Delivery,
+  DeploymentId,
+  DrvPath,
+  Failure,
+  HostName,
+  Instant,
+  maybe,
+  Mode,
+  Observation,
+  Phase,
+  Release,
+  Revision,
+  StorePath,
+  Timeline,
+  Token,
+  Tree,
+} from '../../shared/contracts/domain.ts';
+import { FleetError } from '../../shared/domain/errors.ts';
+import type { Fact } from '../../shared/domain/facts.ts';
+
+/**
+ * Facts as lines of JSON. The objects are strict: a kind or a field that is not known here was written by a newer
+ * Varve, and to go on without it would mean to forget something that was decided.
+ */
+
+const Aim = z.object({
+  deployment: DeploymentId,
+  host: HostName,
+  observation: Count,
+  revision: Revision,
+  tree: Tree,
+  toplevel: StorePath,
+  drvPath: DrvPath,
+  action: Action,
+  mode: Mode,
+  token: Token,
+});
+
+const at = { at: Instant };
+const by = { by: z.string() };
+const host = { host: HostName };
+
+const FactLine = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('genesis'), ...at, owner: z.string() }),
+  z.strictObject({ kind: z.literal('epoch'), ...at, epoch: Count, leader: z.string() }),
+  z.strictObject({ kind: z.literal('observation'), ...at, observation: Observation, key: maybe(z.string()) }),
+  z.strictObject({ kind: z.literal('release'), ...at, release: Release, durationMs: z.number() }),
+  z.strictObject({
+    kind: z.literal('evaluation-failed'),
+    ...at,
+    key: z.string(),
+    tree: Tree,
+    failure: Failure,
+  }),
+  z.strictObject({
+    kind: z.literal('adopted'),
+    ...at,
+    ...host,
+    ...by,
+    takeover: z.boolean(),
+    running: maybe(StorePath),
+    connection: Connection,
+  }),
+  z.strictObject({ kind: z.literal('adopt-asked'), ...at, ...host, ...by, takeover: z.boolean() }),
+  z.strictObject({
+    kind: z.literal('intent'),
+    ...at,
+    aim: Aim,
+    connection: Connection,
+    reason: z.string(),
+    createdAt: Instant,
+  }),
+  z.strictObject({
+    kind: z.literal('outcome'),
+    ...at,
+    aim: Aim,
+    phase: Phase,
+    connection: Connection,
+    delivery: maybe(Delivery),
+    previous: maybe(StorePath),
+    failure: maybe(Failure),
+    evidence: z.boolean(),
+    reason: z.string(),
+    createdAt: Instant,
+    timeline: Timeline,
+  }),
+  z.strictObject({
+    kind: z.literal('hold'),
+    ...at,
+    ...host,
+    ...by,
+    reason: z.string(),
+    until: maybe(Instant),
+  }),
+  z.strictObject({ kind: z.literal('hold-lifted'), ...at, ...host, ...by }),
+  z.strictObject({ kind: z.literal('retry'), ...at, host: maybe(HostName), ...by }),
+]) satisfies z.ZodType<Fact>;
+
+/** The kinds that this version knows, for telling a newer one from a damaged line. */
+const knownKinds: ReadonlySet<string> = new Set(
+  FactLine.options.flatMap((option) => [...option.shape.kind.values]),
+);
+
+/** One line, without its line end. */
+export function encodeFact(fact: Fact): string {
+  return JSON.stringify(z.encode(FactLine, fact));
+}
+
+/** @throws FleetError LEDGER_BROKEN, which names `where` */
+export function decodeFact(line: string, where: string): Fact {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch (thrown) {
+    throw damaged(where, 'the line is not JSON', thrown);
+  }
+  const parsed = z.safeDecode(FactLine, json as z.input<typeof FactLine>);
+  if (parsed.success) return parsed.data;
+  if (isFromNewer(json, parsed.error)) throw writtenByNewer(where);
+  throw damaged(where, z.prettifyError(parsed.error), parsed.error);
+}
+
+function isFromNewer(json: unknown, error: z.ZodError): boolean {
+  if (typeof json !== 'object' || json === null || !('kind' in json)) return false;
+  if (typeof json.kind === 'string' && !knownKinds.has(json.kind)) return true;
+  return error.issues.every((issue) => issue.code === 'unrecognized_keys');
+}
+
+export function writtenByNewer(where: string): FleetError {
+  return new FleetError({
+    code: 'LEDGER_BROKEN',
+    disposition: 'stalled',
+    message: `the ledger was written by a newer version of Varve (${where})`,
+    hint: 'upgrade this controller to at least the version that wrote it',
+    details: { where },
+  });
+}
+
+export function damaged(where: string, what: string, cause?: unknown): FleetError {
+  return new FleetError({
+    code: 'LEDGER_BROKEN',
+    disposition: 'stalled',
+    message: `the ledger is damaged at ${where}: ${what}`,
+    hint:
+      'put back a copy of refs/varve/ledger (of the ledger remote, or of a back-up of the data folder); ' +
+      '`git fsck` and `git log refs/varve/ledger` in the data folder show what is there',
+    details: { where },
+    cause,
+  });
+}

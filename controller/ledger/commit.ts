@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+
+import type { Fact } from '../../shared/domain/facts.ts';
+import { damaged, encodeFact, writtenByNewer } from './codec.ts';
+import { bodyOf, subjectOf } from './describe.ts';
+
+/**
+ * How a commit of the ledger looks. Its tree has one file more than its parent's, `YYYY/MM/DD/<n>.jsonl`; its message
+ * ends with the object id of that file's content. Git chains the commits by their hashes, and since the message
+ * names the content, the chain holds every fact without a look at the trees.
+ */
+
+/** Rises when an older version could not read what a newer one writes. */
+const format = 1;
+
+export const noCommit = '0'.repeat(40);
+
+export interface NewCommit {
+  readonly ref: string;
+  /** The commit before it; `undefined` for the first one. */
+  readonly parent: string | undefined;
+  /** 1 for the first commit, rising by one. */
+  readonly n: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly facts: readonly Fact[];
+}
+
+/** The commit as a stream for `git fast-import`, which answers with its object id. */
+export function importStream(commit: NewCommit): string {
+  const content = commit.facts.map((fact) => `${encodeFact(fact)}\n`).join('');
+  const message = [
+    subjectOf(commit.facts),
+    '',
+    bodyOf(commit.facts),
+    '',
+    `Facts: ${objectId('blob', Buffer.from(content))}`,
+    `Format: ${format}`,
+    '',
+  ].join('\n');
+  return [
+    // Without the closing `done` nothing is written: a stream that was cut off is no commit.
+    'feature done',
+    `commit ${commit.ref}`,
+    'mark :1',
+    `committer Varve <varve@localhost> ${Math.floor(commit.at / 1_000)} +0000`,
+    data(message),
+    ...(commit.parent === undefined ? [] : [`from ${commit.parent}`]),
+    `M 100644 inline ${fileOf(commit)}`,
+    data(content),
+    'get-mark :1',
+    'done',
+    '',
+  ].join('\n');
+}
+
+function data(text: string): string {
+  return `data ${Buffer.byteLength(text)}\n${text}`;
+}
+
+function fileOf(commit: NewCommit): string {
+  const day = new Date(commit.at).toISOString().slice(0, 10).replaceAll('-', '/');
+  return `${day}/${commit.n}.jsonl`;
+}
+
+export interface ReadCommit {
+  readonly parent: string | undefined;
+  /** The object id of the content. */
+  readonly facts: string;
+}
+
+/** @throws FleetError LEDGER_BROKEN */
+export function readCommit(id: string, bytes: Buffer): ReadCommit {
+  const where = `commit ${id}`;
+  if (objectId('commit', bytes) !== id) throw damaged(where, 'its content does not have its hash');
+  const text = bytes.toString('utf8');
+  const end = text.indexOf('\n\n');
+  const parents = [...text.slice(0, end).matchAll(/^parent ([0-9a-f]{40})$/gm)].map((found) => found[1]);
+  if (parents.length > 1) throw damaged(where, 'it is a merge');
+  const trailers = /\nFacts: ([0-9a-f]{40})\nFormat: (\d+)\n$/.exec(text);
+  if (trailers?.[1] === undefined) throw damaged(where, 'it was not written by Varve');
+  if (Number(trailers[2]) > format) throw writtenByNewer(where);
+  return { parent: parents[0], facts: trailers[1] };
+}
+
+/** The name that Git gives to an object. */
+export function objectId(type: 'blob' | 'commit', content: Buffer): string {
+  return createHash('sha1').update(`${type} ${content.length}\0`).update(content).digest('hex');
+}
