@@ -14,6 +14,7 @@ import { talking } from './errors.ts';
 import { keysOf } from './keys.ts';
 import { type Script, runScript } from './script.ts';
 import * as scripts from './store-scripts.ts';
+import { pairs } from './stream.ts';
 
 export interface RedisStoreDeps {
   readonly redis: RedisConnections;
@@ -167,10 +168,4 @@ function parsed<Schema extends z.ZodType>(schema: Schema, text: string): z.outpu
       cause: thrown,
     });
   }
-}
-
-function pairs(flat: readonly string[]): Map<string, string> {
-  const map = new Map<string, string>();
-  for (let i = 0; i + 1 < flat.length; i += 2) map.set(flat[i] ?? '', flat[i + 1] ?? '');
-  return map;
 }
