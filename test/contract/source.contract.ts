@@ -214,6 +214,15 @@ export function sourceContract(kind: SourceKind): void {
       expect(await seen(a, next)).toMatchObject({ revision: b, descends: true });
     });
 
+    it('goes on when its data folder was taken away under it', async () => {
+      const a = await repository.commit({ files: flake });
+      await seen();
+      await rm(join(folder, 'data'), { recursive: true });
+      await source.look(a);
+      expect(await seen(a)).toMatchObject({ revision: a, descends: true });
+      expect(await source.manifest(a)).toMatchObject({ kind: 'fleet' });
+    });
+
     it('serves looks one after the other', async () => {
       const a = await repository.commit({ files: flake });
       const looks = await Promise.all([seen(), seen(), seen()]);

@@ -48,7 +48,7 @@ export async function startEmbeddedRedis(deps: EmbeddedRedisDeps): Promise<Embed
 
   await mkdir(deps.folder, { recursive: true, mode: 0o700 });
   await chmod(deps.folder, 0o700);
-  await noOtherServer(deps.folder, 10_000);
+  await noOtherServer(deps.folder, 5_000);
   const socket = await socketIn(deps.folder);
   const argv = [
     // The server must not outlive us, even if we are killed: the kernel ends it then. Elsewhere than on Linux it stays
