@@ -64,7 +64,6 @@ export async function startContainer(spec: ContainerSpec): Promise<Container> {
     child.on('error', () => resolve(null));
   });
   await output.close();
-  child.unref();
   const ended = exited.then(async (status): Promise<ContainerEnd> => {
     await waitUntilEmpty(spec.cgroup);
     return status === REBOOT_STATUS ? 'reboot' : 'off';

@@ -175,8 +175,12 @@ function greets(address: string, port: number): Promise<true | undefined> {
   });
 }
 
-/** Runs an OpenSSH client command on a host as root, for tests that need no connection of Varve's own. */
-export async function ssh(host: TestHost, argv: readonly string[], port = host.port): Promise<string> {
+/** Runs a command on a host with the OpenSSH client, for tests that need no connection of Varve's own. */
+export async function ssh(
+  host: TestHost,
+  argv: readonly string[],
+  { port = host.port, user = 'root' }: { readonly port?: number; readonly user?: string } = {},
+): Promise<string> {
   const options = [
     'UserKnownHostsFile=/dev/null',
     'StrictHostKeyChecking=no',
@@ -185,7 +189,7 @@ export async function ssh(host: TestHost, argv: readonly string[], port = host.p
   ];
   return run([
     ...['ssh', '-i', host.privateKeyPath, '-p', String(port), ...options.flatMap((option) => ['-o', option])],
-    `root@${host.address}`,
+    `${user}@${host.address}`,
     ...argv,
   ]);
 }

@@ -29,7 +29,7 @@ assert builtins.elem faults.switch known || throw "faults.switch has no such val
 
           [Service]
           Type=oneshot
-          ExecStart=/bin/false
+          ExecStart=/run/current-system/sw/bin/false
         '';
       };
     })
@@ -46,6 +46,7 @@ assert builtins.elem faults.switch known || throw "faults.switch has no such val
 
           [Service]
           Type=exec
+          Environment=PATH=/run/current-system/sw/bin
           ExecStart=/bin/sh -c "systemctl stop sshd.service; sleep ${toString faults.sshdBounce}; systemctl start sshd.service"
         '';
       };
@@ -61,6 +62,7 @@ assert builtins.elem faults.switch known || throw "faults.switch has no such val
           [Service]
           Restart=${if faults.unit == "loops" then "always" else "no"}
           RestartSec=100ms
+          Environment=PATH=/run/current-system/sw/bin
           ExecStart=/bin/sh -c "sleep ${if faults.unit == "loops" then "1" else "3"}; exit 1"
         '';
       };

@@ -36,12 +36,15 @@ const files = {
 
 let lab: Lab;
 let host: TestHost;
-let systems: typeof files;
+let systems: typeof files & { otherUser: string };
 
 beforeAll(async () => {
   lab = await createLab({ hosts: ['h1'] });
   host = lab.host('h1');
-  systems = await systemsOn(lab, host, files);
+  const otherUser = `{ roles, ... }: {
+    imports = [ (roles.sshUser { name = "deploy"; uid = 0; key = "${lab.publicKey}"; }) ];
+  }`;
+  systems = await systemsOn(lab, host, { ...files, otherUser });
 });
 afterAll(() => lab.close());
 
@@ -101,9 +104,16 @@ describe('a switch that goes well', () => {
   it('moves sshd to another port and back, without ending sessions', async () => {
     await switchTo(host, systems.otherPort, 'switch');
     await host.waitForSsh(2222);
-    expect(await ssh(host, ['readlink', '/run/current-system'], 2222)).toContain(systems.otherPort);
+    expect(await ssh(host, ['readlink', '/run/current-system'], { port: 2222 })).toContain(systems.otherPort);
     await good();
     await host.waitForSsh(22);
+  });
+
+  it('lets another deploy user in, who may do all that root may, and no longer after the way back', async () => {
+    await switchTo(host, systems.otherUser, 'switch');
+    expect(await ssh(host, ['id', '-u'], { user: 'deploy' })).toBe('0\n');
+    await good();
+    await expect(ssh(host, ['id', '-u'], { user: 'deploy' })).rejects.toThrow('Permission denied');
   });
 
   it('shows another host key', async () => {

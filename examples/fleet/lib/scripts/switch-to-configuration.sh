@@ -32,10 +32,7 @@ is_yes() { case $1 in yes | true | 1 | on) return 0 ;; *) return 1 ;; esac; }
 
 # foo@bar.service is described by foo@.service.
 unit_file() {
-  case $1 in
-    *@*.*) if [ -e "$2/$1" ]; then echo "$1"; else echo "${1%%@*}@.${1##*.}"; fi ;;
-    *) echo "$1" ;;
-  esac
+  if [ -e "$2/$1" ]; then echo "$1"; else echo "${1%%@*}@.${1##*.}"; fi
 }
 
 list() { # action file: what an interrupted run still had to do is done now
@@ -76,9 +73,16 @@ modified() { # unit, old file, new file: decides what happens to a unit that cha
 compare_units() {
   stop='' start='' restart='' reload='' skip=''
   for unit in $(systemctl list-units --full --plain --no-legend --state=active,activating | cut -d' ' -f1); do
-    old=$units/$(unit_file "$unit" "$units")
-    new=$new_units/$(unit_file "$unit" "$new_units")
+    old=$units/$unit
+    new=$new_units/$unit
+    case $unit in
+      *@*.*)
+        old=$units/$(unit_file "$unit" "$units")
+        new=$new_units/$(unit_file "$unit" "$new_units")
+        ;;
+    esac
     # Only what a toplevel put there is ours to stop; the rest belongs to the distribution underneath.
+    [ -L "$old" ] || continue
     case $(readlink "$old") in /etc/static/*) ;; *) continue ;; esac
     [ -e "$old" ] || continue
     if [ ! -e "$new" ] || [ "$(readlink -f "$new")" = /dev/null ]; then

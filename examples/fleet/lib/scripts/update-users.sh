@@ -61,13 +61,13 @@ input passwd /etc/passwd
 awk -F: -v kind=user -v newmap="$work/new-uid-map" -v groups="$work/new-group" "$group_number $number_and_merge" \
   "$work/declared" "$work/old-users" "$work/uid-map" "$work/passwd" | grep -v '^#' > "$work/new-passwd"
 
-# A password is state: kept while the user exists, locked for a new one.
+# A password is state: kept while the user exists. A new user has none that fits, but is not locked: keys still open.
 input passwd-now "$work/new-passwd"
 awk -F: '
   FNR == 1 { file++ }
   file == 1 { if ($1 != "#") { order[++count] = $1; wanted[$1] = 1 } ; next }
   $1 in wanted { line[$1] = $0 }
-  END { for (i = 1; i <= count; i++) print (order[i] in line) ? line[order[i]] : order[i] ":!:1::::::" }' \
+  END { for (i = 1; i <= count; i++) print (order[i] in line) ? line[order[i]] : order[i] ":*:1::::::" }' \
   "$work/passwd-now" /etc/shadow > "$work/new-shadow"
 
 grep -v '^#' "$work/new-gid-map" > "$state/gid-map.new" && mv -f "$state/gid-map.new" "$state/gid-map"
