@@ -44,6 +44,7 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     checks: spec.checks,
     timeouts: spec.timeouts,
     knownBad: knownBad(memory),
+    flake: desired.fleet.flake,
     attribute: spec.attribute,
     phase: 'pending',
     createdAt: init.at,

@@ -36,7 +36,7 @@ export interface RemoteCall {
  * The credential helper is a constant; the credential itself travels in the environment of the one command and is
  * given only to the origin that is configured.
  */
-const helper =
+export const credentialHelper =
   '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$VARVE_GIT_USERNAME" "$VARVE_GIT_PASSWORD"; }; f';
 
 export function createRemoteCall(deps: GitProgramAccess & { readonly mirror: Mirror }): RemoteCall {
@@ -63,7 +63,7 @@ export function createRemoteCall(deps: GitProgramAccess & { readonly mirror: Mir
     const credential = deps.url.kind === 'http' ? await deps.credential() : undefined;
     if (credential === undefined) return { settings, env: {}, redact: createRedactor([]) };
     return {
-      settings: [...settings, `credential.${new URL(url).origin}.helper=${helper}`],
+      settings: [...settings, `credential.${new URL(url).origin}.helper=${credentialHelper}`],
       env: {
         VARVE_GIT_USERNAME: credential.username.replaceAll(/[\r\n\0]/g, ''),
         VARVE_GIT_PASSWORD: credential.password.replaceAll(/[\r\n\0]/g, ''),

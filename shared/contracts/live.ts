@@ -1,16 +1,16 @@
-import { z } from "zod";
+import { z } from 'zod';
 import type {
   HostContact as HostContactValue,
   HostRecord as HostRecordValue,
   ProbeReport as ProbeReportValue,
   ProbeTarget as ProbeTargetValue,
   RecordedEnd as RecordedEndValue,
-} from "../domain/contact.ts";
-import type { Deployment as DeploymentValue } from "../domain/deployment.ts";
+} from '../domain/contact.ts';
+import type { Deployment as DeploymentValue } from '../domain/deployment.ts';
 import type {
   EvaluationOutcome as EvaluationOutcomeValue,
   EvaluationRequest as EvaluationRequestValue,
-} from "../domain/observation.ts";
+} from '../domain/observation.ts';
 import {
   Action,
   Check,
@@ -33,7 +33,7 @@ import {
   Tree,
   byHost,
   maybe,
-} from "./domain.ts";
+} from './domain.ts';
 
 /** The live state as JSON: what controller and workers hand each other through the deployment store. */
 
@@ -56,6 +56,7 @@ export const Deployment = z.object({
   checks: z.array(Check).readonly(),
   timeouts: Timeouts,
   knownBad: z.array(DrvPath).readonly(),
+  flake: z.object({ folder: z.string(), attribute: z.string() }),
   attribute: z.string(),
   phase: Phase,
   createdAt: Instant,
@@ -67,12 +68,12 @@ export const Deployment = z.object({
   evidence: z.boolean(),
 }) satisfies z.ZodType<DeploymentValue>;
 
-export const RecordedEnd = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("succeeded") }),
-  z.object({ kind: z.literal("awaiting-reboot") }),
-  z.object({ kind: z.literal("failed"), failure: Failure }),
-  z.object({ kind: z.literal("rolled-back"), failure: Failure, evidence: z.boolean() }),
-  z.object({ kind: z.literal("stuck"), failure: Failure }),
+export const RecordedEnd = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('succeeded') }),
+  z.object({ kind: z.literal('awaiting-reboot') }),
+  z.object({ kind: z.literal('failed'), failure: Failure }),
+  z.object({ kind: z.literal('rolled-back'), failure: Failure, evidence: z.boolean() }),
+  z.object({ kind: z.literal('stuck'), failure: Failure }),
 ]) satisfies z.ZodType<RecordedEndValue>;
 
 export const HostRecord = z.object({
@@ -102,9 +103,9 @@ export const ProbeReport = z.object({
   rebootNeeded: z.boolean(),
 }) satisfies z.ZodType<ProbeReportValue>;
 
-export const HostContact = z.discriminatedUnion("kind", [
+export const HostContact = z.discriminatedUnion('kind', [
   z.object({
-    kind: z.literal("reached"),
+    kind: z.literal('reached'),
     host: HostName,
     incarnation: z.string(),
     askedAt: Instant,
@@ -113,7 +114,7 @@ export const HostContact = z.discriminatedUnion("kind", [
     report: ProbeReport,
   }),
   z.object({
-    kind: z.literal("unreachable"),
+    kind: z.literal('unreachable'),
     host: HostName,
     incarnation: z.string(),
     askedAt: Instant,
@@ -139,10 +140,10 @@ export const EvaluationRequest = z.object({
   tree: Tree,
   folder: z.string(),
   attribute: z.string(),
-  hosts: z.union([z.literal("all"), byHost(z.string())]),
+  hosts: z.union([z.literal('all'), byHost(z.string())]),
 }) satisfies z.ZodType<EvaluationRequestValue>;
 
-export const EvaluationOutcome = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("complete"), release: Release, durationMs: z.number() }),
-  z.object({ kind: z.literal("failed"), failure: Failure, durationMs: z.number() }),
+export const EvaluationOutcome = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('complete'), release: Release, durationMs: z.number() }),
+  z.object({ kind: z.literal('failed'), failure: Failure, durationMs: z.number() }),
 ]) satisfies z.ZodType<EvaluationOutcomeValue>;

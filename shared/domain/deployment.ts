@@ -1,5 +1,5 @@
 import type { Failure } from './errors.ts';
-import type { Check, Connection, Mode, Timeouts } from './fleet.ts';
+import type { Check, Connection, FlakeSpec, Mode, Timeouts } from './fleet.ts';
 import type { DeploymentId, DrvPath, HostName, Revision, StorePath, Tree } from './names.ts';
 import type { Token } from './token.ts';
 
@@ -79,6 +79,8 @@ export interface Deployment {
   readonly timeouts: Timeouts;
   /** Derivations whose build is remembered as failed. */
   readonly knownBad: readonly DrvPath[];
+  /** Where the tree keeps the configuration of the host, should it have to be evaluated again. */
+  readonly flake: FlakeSpec;
   readonly attribute: string;
   readonly phase: Phase;
   readonly createdAt: number;

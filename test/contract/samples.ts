@@ -74,6 +74,7 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
       settleMs: 1_000,
     },
     knownBad: [drvPath],
+    flake: { folder: '.', attribute: 'nixosConfigurations' },
     attribute: 'web1',
     phase: 'pending',
     createdAt: 1_700_000_000_000,

@@ -163,6 +163,7 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
     checks: [],
     timeouts: { buildMs: 1000, pushMs: 1000, activationMs: 1000, confirmMs: 1000, settleMs: 0 },
     knownBad: [],
+    flake: { folder: '.', attribute: 'nixosConfigurations' },
     attribute: name,
     phase: 'pending',
     createdAt: 0,

@@ -85,6 +85,7 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
       next: connection,
       checks: [],
       knownBad: [],
+      flake: { folder: '.', attribute: 'nixosConfigurations' },
       attribute: host.name,
       phase: 'activating',
       createdAt: 0,

@@ -1,0 +1,224 @@
+#!/usr/bin/env node
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { ownUrl, parseControllerConfig, type RemoteAccess } from '../shared/contracts/service-config.ts';
+import type { Fact } from '../shared/domain/facts.ts';
+import { createRun } from '../shared/platform/exec.ts';
+import { faultPointFromEnvironment } from '../shared/platform/fault-points.ts';
+import { createGitProgram } from '../shared/platform/git-program.ts';
+import { createLogger } from '../shared/platform/logger.ts';
+import { createRandomIds } from '../shared/platform/random-ids.ts';
+import { createRedactor } from '../shared/platform/redact.ts';
+import { connectRedis } from '../shared/platform/redis/client.ts';
+import { createRedisClosures } from '../shared/platform/redis/closures.ts';
+import { createRedisDeploymentLog } from '../shared/platform/redis/deployment-log.ts';
+import { createRedisLease } from '../shared/platform/redis/lease.ts';
+import { createBullQueue } from '../shared/platform/redis/queue.ts';
+import { createRedisStore } from '../shared/platform/redis/store.ts';
+import {
+  configOrExit,
+  createClosers,
+  internalToken,
+  redisAddress,
+  serviceConfigInput,
+  untilSignalled,
+} from '../shared/platform/service.ts';
+import { createSystemClock } from '../shared/platform/system-clock.ts';
+import { version } from '../shared/platform/version.ts';
+import { createBackend } from './backend.ts';
+import { createActivities, createLogReader } from './deployment-logs.ts';
+import { createTeller } from './happenings.ts';
+import { createEventHub } from './http/event-hub.ts';
+import { createHttpServer } from './http/server.ts';
+import { createGitLedger } from './ledger/git-ledger.ts';
+import { createController, type ControllerEvent } from './reconcile/leader.ts';
+import { createSource } from './source/create-source.ts';
+import { credentialHelper } from './source/git-program-remote.ts';
+import { sshEnvironment, type SshAccess } from './source/ssh-environment.ts';
+
+/** The controller: watches the repository, decides, and answers. This file only wires. */
+async function main(): Promise<void> {
+  const { config, warnings } = configOrExit(() =>
+    parseControllerConfig(serviceConfigInput(process.argv.slice(2), process.env)),
+  );
+  const redact = createRedactor(config.secrets);
+  const logger = createLogger({ level: config.logLevel, redact, base: { program: 'controller' } });
+  for (const warning of warnings) logger.warn({ warning }, 'configuration');
+  const faultPoint = faultPointFromEnvironment(process.env);
+  const stopped = untilSignalled(logger);
+  const closers = createClosers(logger);
+  const clock = createSystemClock();
+  const ids = createRandomIds();
+  const git = createGitProgram({ run: createRun() });
+  const token = await internalToken(config.internalToken, true);
+  const name = config.publicUrl ?? (config.listen.port === 0 ? `${hostname()}-${process.pid}` : ownUrl(config.listen));
+
+  try {
+    const redis = connectRedis({ address: redisAddress(config.redis), logger, name: 'varve-controller' });
+    closers.add('redis', () => redis.close());
+    await redis.ready(30_000);
+    const shared = { redis, fleet: 'default' };
+    const queue = createBullQueue({ ...shared, logger });
+    closers.add('queue', () => queue.close(1_000));
+    const store = createRedisStore(shared);
+    const lease = createRedisLease(shared);
+    const log = createRedisDeploymentLog({ ...shared, clock, redact });
+    closers.add('deployment log', () => log.close());
+
+    const { repository } = config;
+    const { source, reverter } = createSource(
+      {
+        url: repository.url,
+        ref: repository.ref,
+        adapter: 'auto',
+        dataFolder: join(config.dataDir, 'controller'),
+        ssh: sshAccess(repository),
+      },
+      { git, logger, credential: async () => repository.credentials },
+    );
+    closers.add('source', () => source.close());
+    const { ledgerRemote } = config;
+    const ledger = createGitLedger(
+      { git, clock, log: logger },
+      {
+        dir: join(config.dataDir, 'ledger.git'),
+        ...(ledgerRemote === undefined
+          ? {}
+          : { remote: { url: ledgerRemote.url, env: remoteEnvironment(ledgerRemote) } }),
+      },
+    );
+    closers.add('ledger', () => ledger.close());
+
+    const acts: Fact[] = [];
+    const events = createEventHub({ now: clock.now, life: ids.unique().slice(0, 8) });
+    const activities = createActivities({ log, publish: events.publish });
+    closers.add('activities', () => activities.close());
+    const tell = createTeller({ publish: events.publish, reign: () => controller.reign() });
+    const controller = createController({
+      clock,
+      ids,
+      queue,
+      store,
+      lease,
+      ledger,
+      source,
+      faultPoint,
+      jitter: Math.random,
+      settings: {
+        name,
+        leaseMs: config.leaseTtlMs,
+        pollEveryMs: repository.pollIntervalMs,
+        onRewrite: repository.onRewrite,
+        patience: {
+          probeEveryMs: config.probeIntervalMs,
+          backOffMs: 5_000,
+          longestBackOffMs: 600_000,
+          lookAgainMs: 1_000,
+        },
+      },
+      onEvent(event) {
+        logEvent(event);
+        tell(event);
+        if (event.kind === 'facts') acts.push(...event.facts.filter(isAct));
+        if (event.kind === 'passed') activities.follow(event.result.snapshot.deployments);
+      },
+    });
+    const backend = createBackend({
+      controller,
+      clock,
+      lease,
+      source,
+      reverter,
+      closures: createRedisClosures(shared),
+      activity: activities.of,
+      acts: () => acts,
+      version,
+      name,
+      repository: redact(repository.url),
+      ref: repository.ref,
+    });
+    const http = await createHttpServer({
+      backend,
+      logs: createLogReader(log, (id) => controller.reign()?.memory.outcomeOf.has(id) ?? false),
+      events,
+      logger,
+      now: clock.now,
+      version,
+      settings: {
+        tokens: config.api.tokens,
+        loopbackWithoutToken: config.api.loopbackWithoutToken,
+        internalToken: token,
+        hostNames: config.hostNames,
+        webhooks: config.webhooks,
+      },
+    });
+    closers.add('http', () => http.close());
+    const url = await http.listen(config.listen);
+    logger.info({ url, version }, 'listening');
+    await controller.run(stopped);
+  } finally {
+    await closers.close();
+  }
+
+  function logEvent(event: ControllerEvent): void {
+    switch (event.kind) {
+      case 'leading':
+        return logger.info({ epoch: event.epoch }, 'leading');
+      case 'not-leading':
+        return logger.warn({ reason: event.reason }, 'not leading any more');
+      case 'pass-failed':
+        return logger.warn({ err: event.error }, 'pass failed');
+      case 'facts':
+        return event.facts.forEach((fact) => logger.info(factFields(fact), 'recorded'));
+      case 'passed':
+        return logger.debug({ durationMs: event.durationMs, hosts: event.result.verdicts.length }, 'passed');
+    }
+  }
+}
+
+function isAct(fact: Fact): boolean {
+  return ['hold', 'hold-lifted', 'retry', 'adopted', 'epoch'].includes(fact.kind);
+}
+
+function factFields(fact: Fact): object {
+  switch (fact.kind) {
+    case 'intent':
+    case 'outcome':
+      return {
+        fact: fact.kind,
+        host: fact.aim.host,
+        deployment: fact.aim.deployment,
+        observation: fact.aim.observation,
+        ...(fact.kind === 'outcome' ? { phase: fact.phase, failure: fact.failure } : {}),
+      };
+    case 'observation':
+      return { fact: fact.kind, observation: fact.observation.n, revision: fact.observation.revision };
+    case 'release':
+      return { fact: fact.kind, tree: fact.release.tree, hosts: fact.release.hosts.size, durationMs: fact.durationMs };
+    default:
+      return { fact: fact.kind, ...('host' in fact ? { host: fact.host } : {}) };
+  }
+}
+
+function sshAccess({ ssh }: RemoteAccess): SshAccess {
+  return {
+    ...(ssh.identity === undefined ? {} : { identityFile: ssh.identity }),
+    ...(ssh.knownHosts === undefined ? {} : { knownHostsFile: ssh.knownHosts }),
+  };
+}
+
+/** What Git needs to get into the ledger's remote. The credential is in the environment of the one command only. */
+function remoteEnvironment(remote: RemoteAccess): Record<string, string> {
+  const ssh = sshEnvironment(sshAccess(remote));
+  if (remote.credentials === undefined) return ssh;
+  return {
+    ...ssh,
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: `credential.${new URL(remote.url).origin}.helper`,
+    GIT_CONFIG_VALUE_0: credentialHelper,
+    VARVE_GIT_USERNAME: remote.credentials.username,
+    VARVE_GIT_PASSWORD: remote.credentials.password,
+  };
+}
+
+await main();

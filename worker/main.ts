@@ -1,0 +1,179 @@
+#!/usr/bin/env node
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseWorkerConfig } from '../shared/contracts/service-config.ts';
+import { createRun } from '../shared/platform/exec.ts';
+import { faultPointFromEnvironment } from '../shared/platform/fault-points.ts';
+import { createGitProgram } from '../shared/platform/git-program.ts';
+import { createLogger } from '../shared/platform/logger.ts';
+import type { StepContext, Steps } from '../shared/platform/ports/steps.ts';
+import { createRedactor } from '../shared/platform/redact.ts';
+import { connectRedis } from '../shared/platform/redis/client.ts';
+import { createRedisDeploymentLog } from '../shared/platform/redis/deployment-log.ts';
+import { createBullQueue } from '../shared/platform/redis/queue.ts';
+import { createRedisStore } from '../shared/platform/redis/store.ts';
+import {
+  configOrExit,
+  createClosers,
+  internalToken,
+  redisAddress,
+  serviceConfigInput,
+  untilSignalled,
+} from '../shared/platform/service.ts';
+import { createSystemClock } from '../shared/platform/system-clock.ts';
+import { version } from '../shared/platform/version.ts';
+import { createActivate } from './activate/activate.ts';
+import { guardBytes, guardStorePath } from './activate/guard-path.ts';
+import { createBuilds } from './deliver/builds.ts';
+import { createDeliver } from './deliver/deliver.ts';
+import { createLocalGuard } from './deliver/guard-path.ts';
+import { createOpenSsh } from './deliver/open-ssh.ts';
+import { createNixCopyPush } from './deliver/push-nix-copy.ts';
+import { createEvaluate } from './evaluate/evaluate.ts';
+import { createEvaluator, usualEvaluatorSettings } from './evaluate/evaluator.ts';
+import { machineNow } from './evaluate/machine.ts';
+import { createTreeStore } from './evaluate/tree-store.ts';
+import { createFetchTree } from './fetch-tree.ts';
+import { createHostHas } from './host-has.ts';
+import { createNix } from './nix/nix.ts';
+import { createRoots } from './nix/roots.ts';
+import { createNixStore } from './nix/store.ts';
+import { createProbe } from './probe/probe.ts';
+import { createProcessor } from './processor.ts';
+import { createSsh } from './ssh/ssh.ts';
+
+/** A worker: does the steps that jobs ask for. This file only wires. */
+async function main(): Promise<void> {
+  const { config, warnings } = configOrExit(() =>
+    parseWorkerConfig(serviceConfigInput(process.argv.slice(2), process.env)),
+  );
+  const token = await internalToken(config.internalToken, false);
+  const redact = createRedactor([...config.secrets, token]);
+  const logger = createLogger({ level: config.logLevel, redact, base: { program: 'worker' } });
+  for (const warning of warnings) logger.warn({ warning }, 'configuration');
+  const faultPoint = faultPointFromEnvironment(process.env);
+  const stopped = untilSignalled(logger);
+  const closers = createClosers(logger);
+  const clock = createSystemClock();
+  const run = createRun();
+  const folder = join(config.dataDir, 'worker');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+
+  try {
+    const redis = connectRedis({ address: redisAddress(config.redis), logger, name: 'varve-worker' });
+    closers.add('redis', () => redis.close());
+    await redis.ready(30_000);
+    const shared = { redis, fleet: 'default' };
+    const log = createRedisDeploymentLog({ ...shared, clock, redact });
+    closers.add('deployment log', () => log.close());
+
+    const ssh = createSsh({
+      keyFiles: config.identities,
+      agentSocket: process.env['SSH_AUTH_SOCK'],
+      knownHostsFile: config.knownHosts,
+    });
+    closers.add('ssh', () => ssh.close());
+    const openSsh = createOpenSsh({
+      run,
+      folder: join(folder, 'ssh'),
+      settings: {
+        identityFiles: config.identities,
+        knownHostsFile: config.knownHosts,
+        connectTimeoutMs: 10_000,
+        persistMs: 60_000,
+      },
+    });
+    closers.add('openssh', () => openSsh.close());
+
+    const nix = createNix({
+      run,
+      settings: { config: config.nixSettings, home: join(folder, 'home'), environment: {} },
+    });
+    const nixStore = createNixStore({ nix });
+    const roots = createRoots({ folder: '/nix/var/nix/gcroots/varve-worker' });
+    const trees = createTreeStore({
+      git: createGitProgram({ run }),
+      fetchTree: createFetchTree({ controllerUrl: config.controllerUrl, token }),
+      folder: join(folder, 'trees'),
+      keep: 50,
+    });
+    const evaluation = createEvaluate({
+      evaluator: createEvaluator({
+        nix,
+        trees,
+        machine: () => machineNow(0.75),
+        settings: {
+          ...usualEvaluatorSettings,
+          deadlineMs: config.evaluation.timeoutMs,
+          leastBytesEach: config.evaluation.memoryMiB * 1024 ** 2,
+        },
+      }),
+      roots,
+      settings: { keepReleases: 50 },
+    });
+    const guard = { path: guardStorePath(), bytes: guardBytes };
+    const steps: Steps = {
+      evaluate: evaluation.evaluate,
+      deliver: createDeliver({
+        store: nixStore,
+        roots,
+        builds: createBuilds({ nix, store: nixStore }),
+        push: createNixCopyPush({
+          nix,
+          store: nixStore,
+          exec: openSsh.exec,
+          configuration: (connection) => openSsh.configuration(connection),
+        }),
+        guard: createLocalGuard({ store: nixStore, roots, guard, folder }),
+        hostHas: createHostHas({ ssh, guard: guard.path }),
+        evaluateAgain: (deployment, context) =>
+          evaluation.evaluateHost(
+            {
+              tree: deployment.tree,
+              folder: deployment.flake.folder,
+              attribute: deployment.flake.attribute,
+              host: deployment.host,
+              hostAttribute: deployment.attribute,
+            },
+            context,
+          ),
+        settings: { keepToplevels: 5 },
+      }),
+      activate: createActivate({ ssh, clock, faultPoint }),
+      probe: createProbe({ ssh, clock }),
+    };
+
+    const queue = createBullQueue({ ...shared, logger });
+    // Running activations have their own deadlines; whatever else runs is taken over by another worker.
+    closers.add('queue', () => queue.close(5_000));
+    const processor = createProcessor({
+      clock,
+      queue,
+      store: createRedisStore(shared),
+      steps,
+      faultPoint,
+      concurrency: config.concurrency,
+      watchEveryMs: 1_000,
+      contextFor: (deployment, signal): StepContext => ({
+        signal,
+        log(line) {
+          if (deployment === undefined) logger.debug({ line }, 'step');
+          else log.append(deployment, line);
+        },
+        progress(progress) {
+          if (deployment !== undefined) log.progress(deployment, progress);
+        },
+      }),
+    });
+    await processor.start();
+    logger.info({ version }, 'working');
+    await new Promise<void>((resolve) => {
+      stopped.addEventListener('abort', () => resolve(), { once: true });
+      if (stopped.aborted) resolve();
+    });
+  } finally {
+    await closers.close();
+  }
+}
+
+await main();
