@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -29,6 +29,8 @@ export interface Workshop {
   readonly rootsFolder: string;
   /** Commits a change; the tree of the new commit. */
   commit(files: Files, subject?: string): Promise<Tree>;
+  /** As `commit`, but nothing else stays, except the builder. */
+  commitOnly(files: Files, subject?: string): Promise<Tree>;
   /** The pack of a tree's synthetic commit. */
   pack(tree: Tree): Promise<Uint8Array>;
   close(): Promise<void>;
@@ -58,6 +60,28 @@ export async function createWorkshop(): Promise<Workshop> {
   });
   await mkdir(join(folder, 'home'));
   await git.ok(['init', '--quiet', '--initial-branch=main', repository]);
+  await mkdir(join(repository, '.git', 'info'), { recursive: true });
+  // What a test puts into the attributes is for the worker to see, not for this repository.
+  await writeFile(
+    join(repository, '.git', 'info', 'attributes'),
+    '* -text -filter -ident !eol !working-tree-encoding\n',
+  );
+
+  const commit: Workshop['commit'] = async (files, subject = 'a change') => {
+    for (const [path, contents] of Object.entries(files)) {
+      const file = join(repository, path);
+      await mkdir(dirname(file), { recursive: true });
+      if (contents === undefined) await rm(file);
+      else await writeFile(file, contents);
+    }
+    await git.ok(['add', '--all', '--force'], { cwd: repository });
+    const who = ['-c', 'user.name=Test', '-c', 'user.email=test@example.org'];
+    await git.ok([...who, 'commit', '--quiet', '--allow-empty', '-m', subject], {
+      cwd: repository,
+    });
+    return parseTree(await git.ok(['rev-parse', 'HEAD^{tree}'], { cwd: repository }));
+  };
+
   return {
     folder,
     git,
@@ -69,19 +93,12 @@ export async function createWorkshop(): Promise<Workshop> {
     nix,
     roots: createRoots({ folder: rootsFolder }),
     rootsFolder,
-    async commit(files, subject = 'a change') {
-      for (const [path, contents] of Object.entries(files)) {
-        const file = join(repository, path);
-        await mkdir(dirname(file), { recursive: true });
-        if (contents === undefined) await rm(file);
-        else await writeFile(file, contents);
+    commit,
+    async commitOnly(files, subject) {
+      for (const name of await readdir(repository)) {
+        if (name !== '.git' && name !== 'bb') await rm(join(repository, name), { recursive: true });
       }
-      await git.ok(['add', '--all', '--force'], { cwd: repository });
-      const who = ['-c', 'user.name=Test', '-c', 'user.email=test@example.org'];
-      await git.ok([...who, 'commit', '--quiet', '--allow-empty', '-m', subject], {
-        cwd: repository,
-      });
-      return parseTree(await git.ok(['rev-parse', 'HEAD^{tree}'], { cwd: repository }));
+      return commit(files, subject);
     },
     async pack(tree) {
       const { sha, bytes } = syntheticCommit(tree);

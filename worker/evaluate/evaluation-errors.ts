@@ -23,15 +23,17 @@ export function sourceIn(message: NixMessage): string | undefined {
 /** Why a process that evaluates ended without an answer. */
 export function evaluationError(result: NixResult, from: EvaluatedFrom): FleetError {
   const text = failureText(result);
-  const whole = `${text}\n${result.stderrTail.slice(-8_000)}`;
+  // The words of the errors only: traces quote the repository's code, which may say anything.
+  const said = result.errors.map((error) => error.summary ?? error.text).join('\n');
+  const whole = `${said}\n${plainLines(result.stderrTail)}`;
   if (ranOutOfMemory(result, whole)) return limit('it ran out of memory', 'memory', memoryHint);
-  if (/no space left on device|database or disk is full/i.test(whole)) return diskFull(text);
-  if (lockIncomplete.test(text)) return lockFileIncomplete(text, from);
-  if (notFetched.test(text) && !unlikeAFetch.test(text)) {
-    return limit(`an input could not be fetched: ${text}`, 'fetch', fetchHint);
+  if (/no space left on device|database or disk is full/i.test(whole)) return diskFull(said);
+  if (lockIncomplete.test(said)) return lockFileIncomplete(said, from);
+  if (notFetched.test(said) && !unlikeAFetch.test(said)) {
+    return limit(`an input could not be fetched: ${said}`, 'fetch', fetchHint);
   }
-  if (/database is (?:busy|locked)|interrupted by the user/i.test(text)) {
-    return limit(`the store was busy: ${text}`, 'store', undefined);
+  if (/database is (?:busy|locked)|interrupted by the user/i.test(said)) {
+    return limit(`the store was busy: ${said}`, 'store', undefined);
   }
   if (result.code === undefined) {
     return limit(`nix was ended by ${result.signal}`, 'signal', memoryHint);
@@ -65,7 +67,7 @@ const fetchHint = 'see that the worker reaches the inputs of the flake, and has 
 const lockIncomplete =
   /requires lock file changes|lock file .*(?:does not|doesn't) (?:contain|match)|cannot (?:update|write).*(?:lock file|flake input)|(?:not|un)locked (?:flake|input)|is not locked|cannot call 'getFlake' on (?:unlocked|mutable)|is mutable|cannot resolve.*indirect|cannot find flake 'flake:|indirect flake references/i;
 const notFetched =
-  /unable to download|could ?n[o']t resolve host|failed to connect|connection (?:refused|reset|timed out)|program 'git' failed|network is unreachable|HTTP error \d+|SSL|cannot fetch|timeout was reached|failed to fetch|could not read from remote/i;
+  /unable to download|could ?n[o']t resolve host|failed to connect|connection (?:refused|reset|timed out)|program 'git' failed|network is unreachable|HTTP error \d+|SSL (?:connect|peer|certificate)|cannot fetch|timeout was reached|failed to fetch|could not read from remote/i;
 /** An input whose contents are not what was locked is wrong for ever. */
 const unlikeAFetch = /hash mismatch/i;
 
@@ -74,6 +76,14 @@ function ranOutOfMemory(result: NixResult, text: string): boolean {
   return /out of memory|std::bad_alloc|cannot allocate memory|too many heap sections|failed to (?:allocate|expand|mmap)/i.test(
     text,
   );
+}
+
+function plainLines(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !line.startsWith('@nix '))
+    .join('\n')
+    .slice(-8_000);
 }
 
 function diskFull(text: string): FleetError {

@@ -33,14 +33,17 @@ let
     else { found = false; };
   set = reach outputs ${nixList(ask.attribute.split('.'))};
   names = if set.found then builtins.attrNames set.value else [ ];
-  one = host: attribute: builtins.addErrorContext "while evaluating the host '\${host}'" (
+  answer = host: attribute:
     if !(builtins.hasAttr attribute set.value) then { inherit host; missing = attribute; }
     else let toplevel = (builtins.getAttr attribute set.value).config.system.build.toplevel; in {
       inherit host;
       drvPath = toplevel.drvPath;
       toplevel = toplevel.outPath;
-    }
-  );
+    };
+  # Forced inside of the context, or else the error would not have it.
+  one = host: attribute:
+    builtins.addErrorContext "while evaluating the host '\${host}'"
+      (let value = answer host attribute; in builtins.deepSeq value value);
   hosts = ${hostsExpression(selection)};
 in {
   inherit (set) found;
