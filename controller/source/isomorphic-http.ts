@@ -59,7 +59,9 @@ async function* once(bytes: Uint8Array): AsyncIterableIterator<Uint8Array> {
 async function* capped(response: Response, limit: number): AsyncIterableIterator<Uint8Array> {
   if (response.body === null) return;
   let read = 0;
-  for await (const chunk of response.body) {
+  for await (const part of response.body) {
+    const chunk: unknown = part;
+    if (!(chunk instanceof Uint8Array)) throw new TypeError('an answer that is not bytes');
     read += chunk.length;
     if (read > limit)
       throw new ResponseTooLarge(`more than ${Math.floor(limit / 1_048_576)} MiB in one answer`);

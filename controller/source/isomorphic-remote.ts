@@ -14,7 +14,7 @@ import type {
 } from './isomorphic-protocol.ts';
 import type { Mirror } from './mirror.ts';
 import { seenRef } from './mirror.ts';
-import type { CredentialProvider, Remote } from './remote.ts';
+import type { CredentialProvider, FetchDepth, Remote } from './remote.ts';
 import { authFailed, refNotFound, unreachable } from './source-failures.ts';
 import type { SourceUrl } from './source-url.ts';
 
@@ -28,6 +28,7 @@ export interface IsomorphicAccess {
 
 const usualMaxResponseBytes = 512 * 1_048_576;
 const workerMemoryMb = 1_024;
+const newestCommits = 50;
 
 /** Follows the tracked ref over HTTP(S) with isomorphic-git, in a thread of its own that ends at its deadline. */
 export function createIsomorphicRemote(
@@ -73,7 +74,16 @@ export function createIsomorphicRemote(
     async fetch(depth) {
       const seen = await deps.mirror.run(['rev-parse', '--quiet', '--verify', seenRef]);
       const first = seen.code !== 0;
-      await perform({ kind: 'fetch', gitDir: deps.mirror.gitDir, depth, first }, deps.times.fetchMs);
+      const { gitDir } = deps.mirror;
+      try {
+        await perform({ kind: 'fetch', gitDir, depth, first }, deps.times.fetchMs);
+      } catch (thrown) {
+        // A force push to below where the history at hand ends brings all that is older: its newest part will do.
+        const retry = thrown instanceof FleetError && thrown.details?.['limit'] === 'size';
+        if (!retry || first || depth.kind !== 'new') throw thrown;
+        const newest: FetchDepth = { kind: 'commits', count: newestCommits };
+        await perform({ kind: 'fetch', gitDir, depth: newest, first }, deps.times.fetchMs);
+      }
     },
     close: () => thread.end(),
   };
@@ -85,6 +95,7 @@ function tooLarge(url: string, why: string): FleetError {
     disposition: 'transient',
     message: `the repository ${url} is too large for the built-in Git: ${why}`,
     hint: 'configure the Git program for it (source adapter `git`)',
+    details: { limit: 'size' },
   });
 }
 
@@ -171,6 +182,7 @@ function createThread(): Thread {
           resolve(result);
         });
         const request: IsomorphicRequest = { id, task };
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
         running.postMessage(request);
       });
     },

@@ -100,6 +100,7 @@ parentPort?.on('message', (request: IsomorphicRequest) => {
     .catch(failed)
     .then((result) => {
       const answer: IsomorphicAnswer = { id: request.id, result };
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       parentPort?.postMessage(answer);
     });
 });

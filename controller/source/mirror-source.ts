@@ -77,6 +77,8 @@ export function createMirrorSource(deps: {
         try {
           return await look(since);
         } catch (thrown) {
+          // The mirror may be what is wrong: it is looked at anew before the next look.
+          opened = false;
           if (!(thrown instanceof FleetError))
             deps.logger.error({ err: thrown }, 'look at the repository broke');
           return { kind: 'failing', failure: failureOf(thrown) };

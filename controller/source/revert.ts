@@ -222,7 +222,7 @@ function identity(author: string, atMs: number): Record<string, string> {
 
 function oneLine(text: string): string {
   const line = text
-    .replaceAll(/[\p{Cc}<>]+/gu, ' ')
+    .replaceAll(/[\s\p{Cc}<>]+/gu, ' ')
     .trim()
     .slice(0, 80);
   return line === '' ? 'unknown' : line;

@@ -99,7 +99,7 @@ function startsWith(content: Buffer, start: Buffer): boolean {
 }
 
 function isUnsafe(rawPath: string): boolean {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(rawPath) || rawPath.startsWith('/')) return true;
   return rawPath
     .split('/')

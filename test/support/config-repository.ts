@@ -67,11 +67,15 @@ export async function createConfigRepository(folder: string): Promise<ConfigRepo
       for (const [n, parent] of from.entries()) chunks.push(`${n === 0 ? 'from' : 'merge'} ${parent}\n`);
       for (const [path, file] of Object.entries(files)) {
         const quoted = `"${path.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;
-        if (file === undefined) chunks.push(`D ${quoted}\n`);
-        else if (typeof file === 'string') (chunks.push(`M 100644 inline ${quoted}\n`), data(file));
-        else if ('bytes' in file) (chunks.push(`M 100644 inline ${quoted}\n`), data(file.bytes));
-        else if (file.mode === '160000') chunks.push(`M 160000 ${file.commit} ${quoted}\n`);
-        else (chunks.push(`M ${file.mode} inline ${quoted}\n`), data(file.text));
+        if (file === undefined) {
+          chunks.push(`D ${quoted}\n`);
+        } else if (typeof file !== 'string' && 'commit' in file) {
+          chunks.push(`M 160000 ${file.commit} ${quoted}\n`);
+        } else {
+          const mode = typeof file !== 'string' && 'mode' in file ? file.mode : '100644';
+          chunks.push(`M ${mode} inline ${quoted}\n`);
+          data(typeof file === 'string' ? file : 'bytes' in file ? file.bytes : file.text);
+        }
       }
       chunks.push('done\n');
       await git.ok([`--git-dir=${folder}`, 'fast-import', '--quiet', '--force', '--done'], {
