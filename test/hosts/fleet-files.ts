@@ -1,4 +1,4 @@
-import { copyFile, cp, mkdir } from 'node:fs/promises';
+import { copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,6 +21,7 @@ export async function copyFleet(folder: string): Promise<void> {
   await cp(exampleFleet, folder, { recursive: true });
   await mkdir(join(folder, 'bb/bin'), { recursive: true });
   await copyFile(busyboxPath, join(folder, 'bb/bin/busybox'));
+  await writeFile(join(folder, 'bb/system'), process.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux');
 }
 
 /** This process's own environment, for a command that needs some more. */

@@ -14,6 +14,8 @@ export interface HostDiskOptions {
   readonly authorizedKey: string;
   /** Gives services no PATH, as on NixOS, where process 1 knows no folder with programs. */
   readonly emptyServicePath: boolean;
+  /** The size of a file system of its own for `/nix`, for hosts whose disk is to be full; undefined: no limit. */
+  readonly storeMegabytes: number | undefined;
 }
 
 /** Makes a host's disk in a folder and mounts it as `root`: the base image, and above it what is only this host's. */
@@ -42,7 +44,22 @@ export async function makeHostDisk(
   }
 
   const layers = `lowerdir=${image.layers.join(':')},upperdir=${upper},workdir=${join(folder, 'work')}`;
-  await run(['mount', '-t', 'overlay', 'overlay', '-o', layers, join(folder, 'root')]);
+  const root = join(folder, 'root');
+  await run(['mount', '-t', 'overlay', 'overlay', '-o', layers, root]);
+  if (options.storeMegabytes !== undefined) {
+    const store = join(folder, 'store');
+    await run(['cp', '--archive', join(root, 'nix'), store]);
+    await run([
+      'mount',
+      '-t',
+      'tmpfs',
+      '-o',
+      `size=${options.storeMegabytes}m,mode=0755`,
+      'tmpfs',
+      join(root, 'nix'),
+    ]);
+    await run(['cp', '--archive', `${store}/.`, join(root, 'nix')]);
+  }
   return { current, next };
 }
 

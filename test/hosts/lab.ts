@@ -20,6 +20,8 @@ export interface LabOptions {
   readonly parent?: string;
   /** Gives the hosts' services no PATH, as on NixOS. Default: no. */
   readonly emptyServicePath?: boolean;
+  /** Gives each host a file system of that size for `/nix`. Default: as much as this machine has. */
+  readonly storeMegabytes?: number;
   readonly log?: (line: string) => void;
 }
 
@@ -71,6 +73,7 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
         makeHostDisk(folder, name, image, {
           authorizedKey: publicKey,
           emptyServicePath: options.emptyServicePath ?? false,
+          storeMegabytes: options.storeMegabytes,
         }),
       ]);
       const host = createTestHost({

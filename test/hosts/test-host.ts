@@ -100,9 +100,16 @@ export function createTestHost(spec: TestHostSpec): TestHost {
           '--pid',
           '--root',
         ],
-        '--wd=/',
         '--',
-        ...['/usr/bin/env', '-i', 'HOME=/root', 'USER=root', `PATH=${insidePath}`, ...argv],
+        ...[
+          '/usr/bin/env',
+          '--ignore-environment',
+          '--chdir=/',
+          'HOME=/root',
+          'USER=root',
+          `PATH=${insidePath}`,
+          ...argv,
+        ],
       ],
       options,
     );

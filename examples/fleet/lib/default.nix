@@ -10,7 +10,13 @@ let
       }
     else
       throw "bb/bin/busybox is missing: copy a statically linked busybox there (Debian's package busybox-static has one)";
-  mkPackage = import ./package.nix { inherit busybox; };
+  # The machines are of the kind that busybox is for.
+  system =
+    if builtins.pathExists (busyboxFolder + "/system") then
+      builtins.readFile (busyboxFolder + "/system")
+    else
+      "x86_64-linux";
+  mkPackage = import ./package.nix { inherit busybox system; };
   merge = import ./merge.nix;
 in
 text

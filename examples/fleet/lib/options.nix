@@ -32,6 +32,8 @@
     kernelParams = [ "quiet" ];
     # Another value means that the running init can't be brought to the new system: a reboot is needed (exit status 100).
     initInterfaceVersion = "systemd 1";
+    # name -> text: where the running and the new system both have the name with different texts, a switch is refused.
+    switchInhibitors = { };
     bootLoaderFails = false;
   };
 

@@ -1,5 +1,5 @@
 # One small derivation: a shell script that busybox runs, with every applet of busybox at hand.
-{ busybox }:
+{ busybox, system }:
 {
   name,
   script,
@@ -8,8 +8,7 @@
 derivation (
   env
   // {
-    inherit name script;
-    system = "x86_64-linux";
+    inherit name script system;
     builder = "${busybox}/bin/busybox";
     args = [
       "sh"

@@ -144,6 +144,8 @@ describe('faults from outside', () => {
       const bare = strict.host('h1');
       await shell(bare, "systemd-run --wait --quiet /bin/sh -c 'echo $PATH > /var/path'");
       expect(await shell(bare, 'cat /var/path')).toBe('/var/empty');
+      const again = `systemd-run --wait --quiet ${strict.genesis}/bin/switch-to-configuration switch; echo $?`;
+      expect(await shell(bare, again)).toBe('0');
     } finally {
       await strict.close();
     }
@@ -151,6 +153,24 @@ describe('faults from outside', () => {
 });
 
 describe('the store of a host', () => {
+  it('is full soon on a host that is asked to be like that', async () => {
+    const small = await createLab({ hosts: ['h1'], storeMegabytes: 24 });
+    try {
+      const cramped = small.host('h1');
+      await shell(
+        cramped,
+        'dd if=/dev/zero of=/nix/filler bs=1M count=100 2>/dev/null; df --output=avail /nix | tail -1',
+      );
+      await expect(systemsOn(small, cramped, files)).rejects.toThrow(
+        /No space left on device|disk I\/O error/,
+      );
+      await shell(cramped, 'rm /nix/filler');
+      expect((await systemsOn(small, cramped, files)).old).toContain('nixos-system-old');
+    } finally {
+      await small.close();
+    }
+  });
+
   it('collects what nothing roots, and keeps current, booted and profile systems', async () => {
     await setProfile(host, systems.next);
     await switchTo(host, systems.old, 'test');

@@ -1,3 +1,4 @@
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { buildToplevels, copyClosures } from '../../hosts/by-hand.ts';
@@ -12,7 +13,7 @@ export async function systemsOn<Name extends string>(
   files: Record<Name, string>,
 ): Promise<Record<Name, string>> {
   const repo = await makeConfigRepo({
-    dir: join(lab.dir, `config-${host.name}`),
+    dir: await mkdtemp(join(lab.dir, 'config-')),
     hosts: [host],
     authorizedKeys: [lab.publicKey],
   });

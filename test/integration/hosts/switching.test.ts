@@ -14,12 +14,16 @@ const broken = (text: string): string => `{ roles, ... }: {
 }`;
 
 const files = {
-  good: '{ roles, ... }: { imports = [ (roles.web { greeter = "1.0"; }) ]; }',
+  good: `{ roles, ... }: {
+    imports = [ (roles.web { greeter = "1.0"; }) ];
+    system.switchInhibitors = { "boot.kernel" = "6.6"; "old" = "x"; };
+  }`,
   refused: broken('faults.switch = 1;'),
   activationFails: broken('faults.switch = 2;'),
   unitFails: broken('faults.switch = 4;'),
   locked: broken('faults.switch = 11;'),
   otherInit: broken('faults.switch = 100;'),
+  inhibited: broken('system.switchInhibitors = { "boot.kernel" = "6.7"; "new" = "x"; };'),
   panics: broken('faults.switch = 101;'),
   killed: broken('faults.switch = "killed";'),
   hangs: broken('faults.switch = "hangs";'),
@@ -138,6 +142,18 @@ describe('a switch that does not go well', () => {
     expect(await shell(host, 'cat /etc/passwd /etc/static/systemd/system/web.service')).not.toContain(
       'greeter-2.0',
     );
+  });
+
+  it('exits 1 before anything changed when something inhibits a switch, but not a boot', async () => {
+    const before = await pointers(host);
+    for (const action of ['switch', 'test'] as const) {
+      expect(await switchTo(host, systems.inhibited, action)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('inhibited by boot.kernel :'),
+      });
+    }
+    expect(await pointers(host)).toEqual(before);
+    expect(await switchTo(host, systems.inhibited, 'boot')).toMatchObject({ code: 0 });
   });
 
   it('exits 1 with the old boot default when the boot loader fails', async () => {

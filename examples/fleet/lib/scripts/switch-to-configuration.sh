@@ -199,6 +199,13 @@ $reload"
   return $result
 }
 
+# Lines of "name":"text" that the running system and this one both name, with different texts.
+inhibitors() {
+  grep -o '"[^"]*":"[^"]*"' /run/current-system/switch-inhibitors 2>/dev/null | while read -r old; do
+    new=$(grep -oF "${old%%:*}:" "$out/switch-inhibitors") && ! grep -qF "$old" "$out/switch-inhibitors" && echo "$new"
+  done
+}
+
 main() {
   [ @switchFault@ = locked ] && echo 'Could not acquire lock, on purpose' >&2 && return 11
 
@@ -207,6 +214,11 @@ main() {
       echo 'Pre-switch checks failed' >&2
       return 1
     }
+    # A system that only takes effect at the next boot is not inhibited by what runs now.
+    if [ "$action" != boot ] && [ -n "$(inhibitors)" ]; then
+      echo "This switch is inhibited by $(inhibitors | tr -d '":' | tr '\n' ' '): reboot into the new system instead" >&2
+      return 1
+    fi
   fi
   [ "$action" = check ] && return 0
 
