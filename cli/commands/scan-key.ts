@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { FleetError } from '../../shared/domain/errors.ts';
+import type { Run } from '../../shared/platform/exec.ts';
+import type { Terminal } from '../terminal.ts';
+import { exitCodes, type ExitCode } from '../exit-codes.ts';
+
+export interface ScannedKey {
+  /** `type base64`, as varve.yaml takes it. */
+  readonly key: string;
+  /** As `ssh-keygen -l` prints it. */
+  readonly fingerprint: string;
+}
+
+/**
+ * `varve host scan-key <address>`: asks a host, from here, for its keys, and prints the lines for varve.yaml. Whoever
+ * answers at that address could be somebody else: the fingerprint is to be compared on the host.
+ */
+export async function runScanKey(
+  deps: { readonly run: Run; readonly terminal: Terminal; readonly output: 'text' | 'json' },
+  addressText: string,
+  options: { readonly port: number; readonly timeoutMs: number },
+): Promise<ExitCode> {
+  const address = parseAddress(addressText);
+  const seconds = Math.max(1, Math.round(options.timeoutMs / 1_000));
+  const result = await deps.run(
+    ['ssh-keyscan', '-T', String(seconds), '-p', String(options.port), '-t', 'ed25519,ecdsa,rsa', address],
+    { deadlineMs: options.timeoutMs * 3 + 5_000 },
+  );
+  const keys = parseScan(result.stdout.toString('utf8'));
+  if (keys.length === 0) {
+    throw new FleetError({
+      code: 'HOST_UNREACHABLE',
+      disposition: 'transient',
+      message: `no SSH server answers at ${address} port ${options.port}`,
+      hint: 'is the host up, is the port right (--port), is there a firewall in between?',
+    });
+  }
+  const { terminal } = deps;
+  if (deps.output === 'json') {
+    terminal.line(JSON.stringify({ address, port: options.port, keys }, undefined, 2));
+    return exitCodes.ok;
+  }
+  terminal.line('hostKeys:');
+  for (const { key } of keys) terminal.line(`  - ${key}`);
+  terminal.aside('');
+  for (const { key, fingerprint } of keys) {
+    terminal.aside(terminal.paint('dim', `${key.split(' ')[0]} ${fingerprint}`));
+  }
+  terminal.aside(
+    `${terminal.paint('cyan', terminal.signs.arrow)} compare before you commit it; on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`,
+  );
+  return exitCodes.ok;
+}
+
+/** Lines of ssh-keyscan: `address type base64`; comments begin with `#`. */
+export function parseScan(text: string): readonly ScannedKey[] {
+  const keys = new Map<string, ScannedKey>();
+  for (const line of text.split('\n')) {
+    const match = /^[^#\s]\S* (ssh-ed25519|ecdsa-sha2-nistp\d{3}|ssh-rsa|sk-\S+) ([A-Za-z0-9+/]+=*)$/.exec(
+      line.trim(),
+    );
+    if (match?.[1] === undefined || match[2] === undefined) continue;
+    const key = `${match[1]} ${match[2]}`;
+    const digest = createHash('sha256')
+      .update(Buffer.from(match[2], 'base64'))
+      .digest('base64')
+      .replace(/=+$/, '');
+    keys.set(key, { key, fingerprint: `SHA256:${digest}` });
+  }
+  const rank = (key: string): number => (key.startsWith('ssh-ed25519') ? 0 : key.startsWith('ecdsa') ? 1 : 2);
+  return [...keys.values()].sort((a, b) => rank(a.key) - rank(b.key));
+}
+
+/** A name or an IP address that no program takes for an option. */
+export function parseAddress(text: string): string {
+  if (/^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$/.test(text) || /^[0-9A-Fa-f:.]{2,45}$/.test(text))
+    return text;
+  throw new FleetError({
+    code: 'INVALID_INPUT',
+    disposition: 'stalled',
+    message: `${JSON.stringify(text.slice(0, 80))} is not an address`,
+    hint: 'give a name or an IP address, without user and port',
+  });
+}

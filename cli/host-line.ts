@@ -1,0 +1,84 @@
+import type { HostStatus } from '../shared/contracts/api.ts';
+import type { Health, ProgressView, Sync } from '../shared/contracts/api-common.ts';
+import type { Terminal } from './terminal.ts';
+import { bytes, until } from './words.ts';
+
+type View = Pick<Terminal, 'paint' | 'signs'>;
+
+/** How bad a host is: the worst comes first. */
+export function severity(host: Pick<HostStatus, 'sync' | 'health'>): number {
+  if (host.sync === 'Stalled') return 0;
+  if (host.health === 'Degraded') return 1;
+  if (host.health === 'Unreachable') return 2;
+  if (host.health === 'Progressing') return 3;
+  if (host.sync === 'OutOfSync') return 4;
+  if (host.health === 'Held') return 5;
+  if (host.sync === 'Unknown' || host.health === 'Unknown') return 6;
+  return 7;
+}
+
+export function worstFirst<Host extends Pick<HostStatus, 'sync' | 'health' | 'host'>>(
+  hosts: readonly Host[],
+): readonly Host[] {
+  return [...hosts].sort(
+    (a, b) => severity(a) - severity(b) || a.host.localeCompare(b.host, 'en', { numeric: true }),
+  );
+}
+
+export function signOf(host: Pick<HostStatus, 'sync' | 'health'>, { paint, signs }: View): string {
+  const grade = severity(host);
+  if (grade <= 1) return paint('red', signs.bad);
+  if (grade === 2) return paint('yellow', signs.bad);
+  if (grade === 3) return paint('cyan', signs.moving);
+  if (grade === 7) return paint('green', signs.good);
+  return paint('yellow', signs.waiting);
+}
+
+export function paintedSync(sync: Sync, { paint }: View): string {
+  switch (sync) {
+    case 'Synced':
+      return paint('green', sync);
+    case 'OutOfSync':
+      return paint('yellow', sync);
+    case 'Stalled':
+      return paint('red', sync);
+    case 'Unknown':
+      return paint('dim', sync);
+  }
+}
+
+export function paintedHealth(health: Health, { paint }: View): string {
+  switch (health) {
+    case 'Healthy':
+      return paint('green', health);
+    case 'Progressing':
+      return paint('cyan', health);
+    case 'Degraded':
+      return paint('red', health);
+    case 'Unreachable':
+    case 'Held':
+      return paint('yellow', health);
+    case 'Unknown':
+      return paint('dim', health);
+  }
+}
+
+/** What is happening on a host, or why nothing is, in one line. */
+export function whatHappens(host: HostStatus, now: number): string {
+  const { deployment } = host;
+  if (deployment !== undefined) {
+    const parts = [deployment.phase, progressText(deployment.progress), deployment.activity];
+    return parts.filter((part) => part !== undefined && part !== '').join(' · ');
+  }
+  const reason = host.failure?.message.split('\n')[0] ?? host.reason;
+  const waits = host.waitsFor === undefined ? '' : ` · waits for ${host.waitsFor}`;
+  return `${reason}${waits}${host.until === undefined ? '' : ` (${until(host.until, now)})`}`;
+}
+
+export function progressText(progress: ProgressView | undefined): string | undefined {
+  if (progress === undefined) return undefined;
+  const sized = /byte/i.test(progress.what);
+  const done = sized ? bytes(progress.done) : String(progress.done);
+  const total = sized ? bytes(progress.total) : String(progress.total);
+  return `${done} of ${total}${sized ? '' : ` ${progress.what}`}`;
+}

@@ -1,0 +1,53 @@
+// What each npm script runs once everything is there.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { packageCommand, top } from './places.mjs';
+import { inTheForeground } from './processes.mjs';
+import { neededFor } from './programs.mjs';
+import { runTests } from './tests.mjs';
+
+const varve = join(top, 'dist', 'cli', 'main.js');
+
+/** Ends what earlier runs of the tests may have left: hosts, mounts, namespaces. */
+async function sweep() {
+  const sweeper = join(top, 'test', 'hosts', 'sweep.ts');
+  if (existsSync(sweeper)) await inTheForeground([packageCommand('tsx'), sweeper], { onOutput: () => {} });
+}
+
+/** Runs, and leaves nothing behind, however it ends. */
+async function betweenSweeps(run) {
+  await sweep();
+  try {
+    return await run();
+  } finally {
+    await sweep();
+  }
+}
+
+const quick = ['unit', 'contract', 'simulation'];
+const onHosts = ['integration', 'e2e'];
+
+export const commands = {
+  start: {
+    programs: (args) => neededFor('start', args),
+    run: (args) => inTheForeground([process.execPath, varve, 'up', ...args]),
+  },
+  test: {
+    programs: (args) => neededFor('test', args),
+    run: (args) => betweenSweeps(() => runTests([quick, onHosts], args)),
+  },
+  matrix: {
+    programs: (args) => neededFor('matrix', args),
+    run: (args) => betweenSweeps(() => runTests([['matrix']], args)),
+  },
+  bench: {
+    programs: (args) => neededFor('bench', args),
+    run: (args) => inTheForeground([packageCommand('tsx'), join(top, 'test', 'bench', 'main.ts'), ...args]),
+  },
+  demo: {
+    programs: (args) => neededFor('demo', args),
+    run: (args) => inTheForeground([process.execPath, varve, 'demo', ...args]),
+  },
+};

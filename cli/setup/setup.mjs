@@ -1,0 +1,40 @@
+// Plain JavaScript on purpose: this runs before the packages are installed and before anything is compiled.
+//
+//   node cli/setup/setup.mjs <start|test|matrix|bench|demo> -- ARGS…
+//
+// Brings the machine and the checkout to where the command can run, and runs it. Whatever set-up has to say goes to
+// standard error; standard output belongs to the command.
+
+import { buildPrograms } from './build.mjs';
+import { commands } from './commands.mjs';
+import { installNodePackages } from './node-packages.mjs';
+import { say } from './say.mjs';
+import { ensurePrograms } from './system-programs.mjs';
+
+const oldestNode = [20, 19];
+
+function nodeIsTooOld() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  return major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1]);
+}
+
+async function main() {
+  const [name = '', ...rest] = process.argv.slice(2);
+  const args = rest[0] === '--' ? rest.slice(1) : rest;
+  const command = commands[name];
+  if (command === undefined) {
+    say.problem(`no command ${JSON.stringify(name)}; there are ${Object.keys(commands).join(', ')}`);
+    return 64;
+  }
+  if (nodeIsTooOld()) {
+    say.problem(`Node ${process.versions.node} is too old: Varve needs ${oldestNode.join('.')} or newer`);
+    return 78;
+  }
+  // Only the commands that boot test hosts need what boots them.
+  if (!(await ensurePrograms(command.programs(args)))) return 78;
+  if (!(await installNodePackages())) return 1;
+  if (!(await buildPrograms())) return 1;
+  return command.run(args);
+}
+
+process.exitCode = await main();
