@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { inTheForeground, quietly } from './processes.mjs';
 import { say } from './say.mjs';
 
-const isRoot = process.getuid?.() === 0;
+export const isRoot = process.getuid?.() === 0;
 const sudo = ['/usr/bin/sudo', '/bin/sudo', '/run/wrappers/bin/sudo'].find((file) => existsSync(file));
 
 /** What goes before a command that only root may run. */

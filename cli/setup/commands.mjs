@@ -5,7 +5,6 @@ import { join } from 'node:path';
 
 import { packageCommand, top } from './places.mjs';
 import { inTheForeground } from './processes.mjs';
-import { neededFor } from './programs.mjs';
 import { runTests } from './tests.mjs';
 
 const varve = join(top, 'dist', 'cli', 'main.js');
@@ -29,25 +28,11 @@ async function betweenSweeps(run) {
 const quick = ['unit', 'contract', 'simulation'];
 const onHosts = ['integration', 'e2e'];
 
+/** Each takes the arguments of the command, and resolves with its exit code. */
 export const commands = {
-  start: {
-    programs: (args) => neededFor('start', args),
-    run: (args) => inTheForeground([process.execPath, varve, 'up', ...args]),
-  },
-  test: {
-    programs: (args) => neededFor('test', args),
-    run: (args) => betweenSweeps(() => runTests([quick, onHosts], args)),
-  },
-  matrix: {
-    programs: (args) => neededFor('matrix', args),
-    run: (args) => betweenSweeps(() => runTests([['matrix']], args)),
-  },
-  bench: {
-    programs: (args) => neededFor('bench', args),
-    run: (args) => inTheForeground([packageCommand('tsx'), join(top, 'test', 'bench', 'main.ts'), ...args]),
-  },
-  demo: {
-    programs: (args) => neededFor('demo', args),
-    run: (args) => inTheForeground([process.execPath, varve, 'demo', ...args]),
-  },
+  start: (args) => inTheForeground([process.execPath, varve, 'up', ...args]),
+  test: (args) => betweenSweeps(() => runTests([quick, onHosts], args)),
+  matrix: (args) => betweenSweeps(() => runTests([['matrix']], args)),
+  bench: (args) => inTheForeground([packageCommand('tsx'), join(top, 'test', 'bench', 'main.ts'), ...args]),
+  demo: (args) => inTheForeground([process.execPath, varve, 'demo', ...args]),
 };

@@ -40,6 +40,7 @@ export async function installNodePackages() {
       return false;
     }
   }
-  writeFileSync(stamp, fingerprint());
+  const now = fingerprint();
+  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== now) writeFileSync(stamp, now);
   return true;
 }

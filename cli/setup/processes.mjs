@@ -33,10 +33,13 @@ export function inTheForeground(argv, { onOutput, env = process.env } = {}) {
       env,
     });
     const passOn = (signal) => child.kill(signal);
+    // A terminal has interrupted the child as well; twice would mean "at once" to it.
+    const ignore = () => {};
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-    for (const signal of signals) process.on(signal, passOn);
+    for (const signal of signals)
+      process.on(signal, signal === 'SIGINT' && process.stdin.isTTY ? ignore : passOn);
     const finish = (code) => {
-      for (const signal of signals) process.off(signal, passOn);
+      for (const signal of signals) process.off(signal, passOn).off(signal, ignore);
       resolve(code);
     };
     if (onOutput !== undefined) child.stdout.on('data', onOutput);

@@ -127,14 +127,21 @@ const toRun = ['git', 'redis', 'nix', 'ssh', 'ssh-keygen', 'flock', 'zstd'];
 const toBootHosts = ['systemd-nspawn', 'debootstrap', 'busybox', 'ip', 'setpriv'];
 const toTest = ['sshd', 'strace'];
 
-/** The names of the programs that a command needs. `start` on a repository of one's own boots no test hosts. */
+function has(args, option) {
+  return args.some((arg) => arg === option || arg.startsWith(`${option}=`));
+}
+
+/** Does it boot test hosts, which takes root? `start` on a repository of one's own does not. */
+export function bootsHosts(command, args) {
+  return command !== 'start' || !['--repo', '--help', '-h'].some((option) => has(args, option));
+}
+
+/** The names of the programs that a command needs. */
 export function neededFor(command, args) {
-  const has = (option) => args.some((arg) => arg === option || arg.startsWith(`${option}=`));
   switch (command) {
     case 'start': {
-      const own = has('--repo');
-      const names = own ? toRun : [...toRun, ...toBootHosts];
-      return own && has('--redis') ? names.filter((name) => name !== 'redis') : names;
+      if (bootsHosts(command, args)) return [...toRun, ...toBootHosts];
+      return has(args, '--redis') ? toRun.filter((name) => name !== 'redis') : toRun;
     }
     case 'demo':
     case 'bench':

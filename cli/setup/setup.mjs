@@ -5,9 +5,12 @@
 // Brings the machine and the checkout to where the command can run, and runs it. Whatever set-up has to say goes to
 // standard error; standard output belongs to the command.
 
+import { asRoot, isRoot } from './apt.mjs';
 import { buildPrograms } from './build.mjs';
 import { commands } from './commands.mjs';
 import { installNodePackages } from './node-packages.mjs';
+import { inTheForeground } from './processes.mjs';
+import { bootsHosts, neededFor } from './programs.mjs';
 import { say } from './say.mjs';
 import { ensurePrograms } from './system-programs.mjs';
 
@@ -30,11 +33,22 @@ async function main() {
     say.problem(`Node ${process.versions.node} is too old: Varve needs ${oldestNode.join('.')} or newer`);
     return 78;
   }
-  // Only the commands that boot test hosts need what boots them.
-  if (!(await ensurePrograms(command.programs(args)))) return 78;
+  if (!(await ensurePrograms(neededFor(name, args)))) return 78;
   if (!(await installNodePackages())) return 1;
   if (!(await buildPrograms())) return 1;
-  return command.run(args);
+  if (bootsHosts(name, args) && !isRoot) return again(name, args);
+  return command(args);
+}
+
+/** Test hosts are containers, which only root can boot. Everything is there by now, so that root changes no file. */
+async function again(name, args) {
+  if (asRoot.length === 0) {
+    say.problem('test hosts can only be booted by root, and there is no sudo');
+    return 78;
+  }
+  say.note('test hosts are containers: going on as root, with sudo');
+  const self = [process.execPath, process.argv[1], name, '--', ...args];
+  return inTheForeground([...asRoot, 'env', `PATH=${process.env.PATH}`, ...self]);
 }
 
 process.exitCode = await main();
