@@ -8,6 +8,7 @@ import type { Ssh } from '../ssh/ssh.ts';
 import { confirm } from './confirm.ts';
 import { callGuard, startRequest } from './guard-client.ts';
 import { type RecordView, createRecordView } from './record-view.ts';
+import { type Witness, createWitness, isHostsFault } from './witness.ts';
 
 export interface ActivateDeps {
   readonly ssh: Ssh;
@@ -18,6 +19,9 @@ export interface ActivateDeps {
 /** How often the host is tried before anything is known to have been started there. */
 const firstTries = 3;
 const retryMs = 250;
+const reconnectDeadlineMs = 5_000;
+/** How long streams may go on after the end was heard of. */
+const lastWordsMs = 500;
 /** What the guard may need besides its own deadlines: stopping units, a probe that looks in between. */
 const graceMs = 30_000;
 
@@ -31,29 +35,36 @@ export function createActivate(deps: ActivateDeps): Steps['activate'] {
     const events = createEventChain(onEvent, context);
     const over = new AbortController();
     const signal = AbortSignal.any([context.signal, over.signal]);
-    let confirmation: Promise<boolean> | undefined;
+    const witness = createWitness();
+    let confirmation: Promise<void> | undefined;
+    let lastWords: NodeJS.Timeout | undefined;
     const record: RecordView = createRecordView({
       now: () => deps.clock.now(),
       log: (line) => context.log(line),
       onSwitched: () => {
         events.push({ kind: 'switched', previous: record.previous });
         if (deployment.action === 'activate') {
-          confirmation = confirm(deps, deployment, record, signal, (line) => context.log(line));
+          confirmation = confirm(deps, deployment, record, witness, { ...context, signal });
         }
       },
       onRollingBack: (failure) => {
         context.log(`rolling back: ${failure.message}`);
         events.push({ kind: 'roll-back-started', failure });
       },
-      // Followers that are still connected, and tries to confirm, have nothing to wait for.
-      onEnd: () => over.abort(),
+      // A stream ends by itself, after the log; one whose connection is dead never will.
+      onEnd: () => {
+        lastWords = setTimeout(() => over.abort(), lastWordsMs);
+      },
     });
 
-    const lastFailure = await followToTheEnd(deps, deployment, record, signal);
+    const lastFailure = await followToTheEnd(deps, deployment, record, witness, signal);
+    await confirmation;
+    clearTimeout(lastWords);
     over.abort();
-    const witnessed = (await confirmation) ?? false;
     await events.settled();
     if (record.refused !== undefined) return { kind: 'refused', failure: record.refused };
+    const from = record.switchedAt;
+    const witnessed = from !== undefined && witness.covers(from, from + deployment.timeouts.confirmMs);
     const end = record.end(witnessed);
     return end === undefined ? { kind: 'unknown', failure: unknown(lastFailure) } : { kind: 'ended', end };
   };
@@ -64,14 +75,19 @@ async function followToTheEnd(
   deps: ActivateDeps,
   deployment: Deployment,
   record: RecordView,
+  witness: Witness,
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
   const { activationMs, confirmMs } = deployment.timeouts;
   const until = deps.clock.now() + 3 * activationMs + confirmMs + graceMs;
   let failure: Failure | undefined;
   for (let tries = 1; !signal.aborted; tries += 1) {
+    const began = deps.clock.now();
     try {
-      const session = await deps.ssh.firstReachable(candidates(deployment), { signal });
+      const session = await deps.ssh.firstReachable(candidates(deployment), {
+        signal,
+        ...(record.exists ? { deadlineMs: reconnectDeadlineMs } : {}),
+      });
       try {
         await deps.faultPoint('before-guard-send');
         const sent = callGuard(session, {
@@ -87,6 +103,8 @@ async function followToTheEnd(
       }
     } catch (thrown) {
       failure = failureOf(thrown);
+      // The switch may have cut the connection before it could say that it was done.
+      if (isHostsFault(failure.code)) witness.triedInVain(began, deps.clock.now());
     }
     if (record.ended || record.refused !== undefined) return undefined;
     if (deps.clock.now() >= until || (!record.exists && tries >= firstTries)) break;

@@ -44,7 +44,7 @@ async function patiently(
 ): Promise<string | undefined> {
   const deadline = Math.min(performance.now() + timeoutMs, options.until);
   for (;;) {
-    const left = Math.max(1, deadline - performance.now());
+    const left = Math.max(1, Math.ceil(deadline - performance.now()));
     const problem = await attempt(AbortSignal.any([options.signal, AbortSignal.timeout(left)]));
     if (problem === undefined || options.signal.aborted || performance.now() + 100 >= deadline)
       return problem;

@@ -2,11 +2,13 @@ import type { Deployment } from '../../shared/domain/deployment.ts';
 import { failureOf } from '../../shared/domain/errors.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
+import type { StepContext } from '../../shared/platform/ports/steps.ts';
 import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
 import { runWorkerChecks } from './checks.ts';
 import { type GuardAnswer, type GuardCall, callGuard, oneLine } from './guard-client.ts';
 import type { RecordView } from './record-view.ts';
+import { type Witness, isHostsFault } from './witness.ts';
 
 export interface ConfirmDeps {
   readonly ssh: Ssh;
@@ -21,23 +23,18 @@ const connectDeadlineMs = 5_000;
 
 /**
  * Proves over fresh connections that the host is reachable and healthy, and acknowledges, or rejects at once on
- * evidence. Ends with the confirmation window or the record, whichever is first. True: fresh connections were tried all
- * through the window, so that it is the host's fault if nobody got through.
+ * evidence. Ends with the confirmation window or the record, whichever is first.
  */
 export async function confirm(
   deps: ConfirmDeps,
   deployment: Deployment,
   record: RecordView,
-  signal: AbortSignal,
-  log: (line: string) => void,
-): Promise<boolean> {
+  witness: Witness,
+  context: Pick<StepContext, 'signal' | 'log'>,
+): Promise<void> {
   const { clock } = deps;
-  const { confirmMs } = deployment.timeouts;
-  const from = record.switchedAt ?? clock.now();
-  const until = from + confirmMs;
-  // A worker that came late, or was stopped in between, has not tried all through.
-  const longestGapMs = Math.max(1_000, confirmMs / 4);
-  let witnessed = clock.now() - from <= longestGapMs;
+  const { signal } = context;
+  const until = (record.switchedAt ?? clock.now()) + deployment.timeouts.confirmMs;
   let said = '';
   while (!signal.aborted && !record.ended && clock.now() < until) {
     const began = clock.now();
@@ -50,15 +47,13 @@ export async function confirm(
         session.close();
       }
     } catch (thrown) {
-      const { message } = failureOf(thrown);
-      if (message !== said && !signal.aborted) log(`not confirmed yet: ${message}`);
+      const { code, message } = failureOf(thrown);
+      if (isHostsFault(code)) witness.triedInVain(began, clock.now());
+      if (message !== said && !signal.aborted) context.log(`not confirmed yet: ${message}`);
       said = message;
     }
-    if (record.ended) break;
-    await clock.sleep(pauseMs, signal);
-    if (clock.now() - began > deadlineMs + longestGapMs) witnessed = false;
+    if (!record.ended) await clock.sleep(pauseMs, signal);
   }
-  return witnessed && !signal.aborted;
 }
 
 async function overFreshConnection(

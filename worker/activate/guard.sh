@@ -31,11 +31,13 @@ refuse() { # CODE key=value...
   exit 0
 }
 
-# For tests: dies here if the file of that name exists. Only root can make it.
+# For tests: dies here if the file of that name exists, or stands still if it says so. Only root can make it.
 fault() {
   [ -e "$state/faults/$1" ] || return 0
+  fate=''
+  read -r fate < "$state/faults/$1"
   rm -f "$state/faults/$1"
-  kill -9 $$
+  if [ "$fate" = stop ]; then kill -STOP $$; else kill -KILL $$; fi
 }
 
 uptime() { # into $now
@@ -167,11 +169,11 @@ list_units() { # unit, load, active, sub
 }
 
 in_baseline() { # unit, pattern of `active:sub`: was it like that before the switch?
-  while read -r name load active sub rest; do
-    if [ "$name" = "$1" ]; then
-      case $active:$sub in $2) return 0 ;; esac
-      return 1
-    fi
+  while read -r was_name was_load was_active was_sub rest; do
+    [ "$was_name" = "$1" ] || continue
+    # shellcheck disable=SC2254 # a pattern it is
+    case $was_active:$was_sub in $2) return 0 ;; esac
+    return 1
   done < "$record/units"
   return 1
 }
@@ -556,7 +558,10 @@ follow() { # prints the record, and every line that is added to it, until it end
       n=$((n + 1))
       [ $n -gt $shown ] || continue
       printf 'journal %s\n' "$line"
-      case $line in *' switched '* | *' rolling-back '* | *' end '*) print_log=1 ;; esac
+      case $line in
+        *' end kind=succeeded') [ "$mode" = dry-activate ] && print_log=1 ;;
+        *' switched '* | *' rolling-back '* | *' end '*) print_log=1 ;;
+      esac
     done < "$record/journal"
     shown=$n
     if [ -n "$print_log" ] && [ -r "$record/log" ]; then

@@ -1,4 +1,4 @@
-import { type AnyAuthMethod, Client } from 'ssh2';
+import ssh2, { type AnyAuthMethod, type Client } from 'ssh2';
 
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
@@ -26,7 +26,7 @@ export interface ConnectOptions {
  */
 export function connect(options: ConnectOptions): Promise<Client> {
   const { connection, policy, signal } = options;
-  const client = new Client();
+  const client = new ssh2.Client();
   return new Promise((resolve, reject) => {
     let refusal: FleetError | undefined;
     let settled = false;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-import { utils } from 'ssh2';
+import ssh2 from 'ssh2';
 
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
@@ -18,7 +18,7 @@ export interface SshDeps {
   readonly connectDeadlineMs?: number;
   /** How long an unused connection is kept; default 60 s. */
   readonly idleMs?: number;
-  /** A server that misses three of these in a row is gone; default 5 s. */
+  /** A server that misses three of these in a row is gone; default 2 s. */
   readonly keepaliveMs?: number;
 }
 
@@ -61,7 +61,7 @@ export function createSsh(deps: SshDeps): Ssh {
       credentials,
       policy: hostKeyPolicy(connection, knownHosts),
       deadlineMs: options.deadlineMs ?? deps.connectDeadlineMs ?? 10_000,
-      keepaliveMs: deps.keepaliveMs ?? 5_000,
+      keepaliveMs: deps.keepaliveMs ?? 2_000,
       signal: options.signal,
     });
     const session = createSession(client, connection);
@@ -165,7 +165,7 @@ async function readKey(path: string): Promise<Credential> {
   const privateKey = await readFile(path).catch((thrown: unknown) => {
     throw unusable(thrown);
   });
-  const parsed = utils.parseKey(privateKey);
+  const parsed = ssh2.utils.parseKey(privateKey);
   if (parsed instanceof Error) throw unusable(parsed);
   return { kind: 'key', privateKey };
 }

@@ -29,7 +29,10 @@ export const owner = 'this-varve';
 /** What a test may change of a deployment. */
 export type Wish = Partial<
   Pick<Deployment, 'id' | 'action' | 'mode' | 'token' | 'owner' | 'known' | 'next' | 'checks'>
-> & { readonly timeouts?: Partial<Timeouts> };
+> & {
+  readonly timeouts?: Partial<Timeouts>;
+  readonly onEvent?: (event: ActivationEvent) => Promise<void>;
+};
 
 export interface Activation {
   readonly outcome: ActivateOutcome;
@@ -44,6 +47,8 @@ export interface Workbench {
   readonly steps: Pick<Steps, 'activate' | 'probe'>;
   deployment(toplevel: string, wish?: Wish): Deployment;
   activate(toplevel: string, wish?: Wish, signal?: AbortSignal): Promise<Activation>;
+  /** For what a test only needs to begin with. */
+  mustSucceed(toplevel: string): Promise<void>;
   probe(wish?: Partial<ProbeTarget>): Promise<HostContact>;
   /** The journal of a deployment, one event a word. */
   journal(id: string): Promise<string>;
@@ -58,7 +63,7 @@ let counter = 0;
 export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
   await putGuard(lab, host);
   const clock = createSystemClock();
-  const ssh = createSsh({ keyFiles: [lab.privateKeyPath], connectDeadlineMs: 3_000, keepaliveMs: 1_000 });
+  const ssh = createSsh({ keyFiles: [lab.privateKeyPath], connectDeadlineMs: 3_000, keepaliveMs: 300 });
   const connection = connectionOf(host);
   const activate = createActivate({ ssh, clock, faultPoint: noFaults });
   const probe = createProbe({ ssh, clock });
@@ -66,7 +71,7 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
 
   const deployment = (toplevel: string, wish: Wish = {}): Deployment => {
     counter += 1;
-    const { timeouts, ...rest } = wish;
+    const { timeouts, onEvent: _, ...rest } = wish;
     return {
       id: parseDeploymentId(`d${String(counter).padStart(6, '0')}`),
       version: 1,
@@ -107,7 +112,7 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
     };
   };
 
-  return {
+  const bench: Workbench = {
     ssh,
     connection,
     steps: { activate, probe },
@@ -118,8 +123,14 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
       const context = { signal, log: (line: string) => void log.push(line), progress: () => {} };
       const outcome = await activate(deployment(toplevel, wish), context, async (event) => {
         events.push(event);
+        await wish?.onEvent?.(event);
       });
       return { outcome, events, log };
+    },
+    async mustSucceed(toplevel) {
+      const { outcome } = await bench.activate(toplevel);
+      if (outcome.kind === 'ended' && outcome.end.kind === 'succeeded') return;
+      throw new Error(`the activation did not succeed: ${JSON.stringify(outcome)}`);
     },
     probe: (wish) =>
       probe(
@@ -142,6 +153,7 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
     },
     close: () => ssh.close(),
   };
+  return bench;
 }
 
 export function connectionOf(host: TestHost): Connection {
