@@ -1,11 +1,11 @@
-import { z } from "zod";
-import { type Delivery as DeliveryValue, phases } from "../domain/deployment.ts";
-import { type Failure as FailureValue, FleetError, errorCodes } from "../domain/errors.ts";
+import { z } from 'zod';
+import { type Delivery as DeliveryValue, phases } from '../domain/deployment.ts';
+import { type Failure as FailureValue, FleetError, errorCodes } from '../domain/errors.ts';
 import type {
   Check as CheckValue,
   Connection as ConnectionValue,
   Timeouts as TimeoutsValue,
-} from "../domain/fleet.ts";
+} from '../domain/fleet.ts';
 import {
   type HostName as HostNameValue,
   parseDeploymentId,
@@ -14,13 +14,13 @@ import {
   parseRevision,
   parseStorePath,
   parseTree,
-} from "../domain/names.ts";
+} from '../domain/names.ts';
 import type {
   Observation as ObservationValue,
   Release as ReleaseValue,
   ReleasedHost as ReleasedHostValue,
-} from "../domain/observation.ts";
-import type { Token as TokenValue } from "../domain/token.ts";
+} from '../domain/observation.ts';
+import type { Token as TokenValue } from '../domain/token.ts';
 
 /**
  * How the domain's values look as JSON, for whatever leaves the process: live state, ledger, API. Each schema is named
@@ -35,8 +35,8 @@ function named<Name extends string>(parse: (text: string) => Name) {
       try {
         return parse(text);
       } catch (thrown) {
-        const message = thrown instanceof FleetError ? thrown.message : "not accepted";
-        context.issues.push({ code: "custom", input: text, message });
+        const message = thrown instanceof FleetError ? thrown.message : 'not accepted';
+        context.issues.push({ code: 'custom', input: text, message });
         return z.NEVER;
       }
     },
@@ -54,27 +54,23 @@ export function maybe<Schema extends z.ZodType>(schema: Schema) {
 
 /** A map from host names; an object in JSON. */
 export function byHost<Schema extends z.ZodType>(schema: Schema) {
-  return z.codec(
-    z.record(z.string(), schema),
-    z.custom<ReadonlyMap<HostNameValue, z.output<Schema>>>(),
-    {
-      decode: (object, context) => {
-        const map = new Map<HostNameValue, z.output<Schema>>();
-        for (const [key, value] of Object.entries(object)) {
-          const name = HostName.safeParse(key);
-          if (name.success) map.set(name.data, value);
-          else
-            context.issues.push({
-              code: "custom",
-              input: key,
-              message: name.error.issues[0]?.message ?? "",
-            });
-        }
-        return map;
-      },
-      encode: (map) => Object.fromEntries(map),
+  return z.codec(z.record(z.string(), schema), z.custom<ReadonlyMap<HostNameValue, z.output<Schema>>>(), {
+    decode: (object, context) => {
+      const map = new Map<HostNameValue, z.output<Schema>>();
+      for (const [key, value] of Object.entries(object)) {
+        const name = HostName.safeParse(key);
+        if (name.success) map.set(name.data, value);
+        else
+          context.issues.push({
+            code: 'custom',
+            input: key,
+            message: name.error.issues[0]?.message ?? '',
+          });
+      }
+      return map;
     },
-  );
+    encode: (map) => Object.fromEntries(map),
+  });
 }
 
 export const HostName = named(parseHostName);
@@ -89,10 +85,10 @@ export const Instant = z.number();
 export const Count = z.int().min(0);
 
 export const ErrorCode = z.enum(errorCodes);
-export const Disposition = z.enum(["stalled", "waiting", "transient"]);
+export const Disposition = z.enum(['stalled', 'waiting', 'transient']);
 export const Phase = z.enum(phases);
-export const Action = z.enum(["activate", "finalise"]);
-export const Mode = z.enum(["switch", "boot", "test", "dry-activate"]);
+export const Action = z.enum(['activate', 'finalise']);
+export const Mode = z.enum(['switch', 'boot', 'test', 'dry-activate']);
 
 export const Failure = z.object({
   code: ErrorCode,
@@ -111,11 +107,11 @@ export const Connection = z.object({
   hostKeys: z.array(z.string()).readonly(),
 }) satisfies z.ZodType<ConnectionValue>;
 
-export const Check = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("unit"), name: z.string() }),
-  z.object({ kind: z.literal("http"), url: z.string(), status: z.int(), timeoutMs: z.number() }),
-  z.object({ kind: z.literal("tcp"), port: z.int(), timeoutMs: z.number() }),
-  z.object({ kind: z.literal("command"), command: z.array(z.string()).readonly(), timeoutMs: z.number() }),
+export const Check = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('unit'), name: z.string() }),
+  z.object({ kind: z.literal('http'), url: z.string(), status: z.int(), timeoutMs: z.number() }),
+  z.object({ kind: z.literal('tcp'), port: z.int(), timeoutMs: z.number() }),
+  z.object({ kind: z.literal('command'), command: z.array(z.string()).readonly(), timeoutMs: z.number() }),
 ]) satisfies z.ZodType<CheckValue>;
 
 export const Timeouts = z.object({

@@ -111,10 +111,12 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
         await store.create(first, aDeployment());
         await other.begin(aTerm(2));
 
-        expect(await store.create(first, aDeployment({ host: web2, id: parseDeploymentId('d000002') }))).toEqual(
+        expect(
+          await store.create(first, aDeployment({ host: web2, id: parseDeploymentId('d000002') })),
+        ).toEqual(otherTerm);
+        expect(await store.compareAndSet(first, after(aDeployment(), { kind: 'deliver-started' }))).toEqual(
           otherTerm,
         );
-        expect(await store.compareAndSet(first, after(aDeployment(), { kind: 'deliver-started' }))).toEqual(otherTerm);
         expect(await store.remove(first, aDeployment().id)).toEqual(otherTerm);
         expect(await store.setTargets(first, [aTarget(web1, 1)])).toEqual(otherTerm);
         expect(await store.askEvaluation(first, aRequest('k'))).toEqual(otherTerm);
@@ -160,7 +162,10 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       test('of many created for one host at once, one is written', async () => {
         const all = await Promise.all(
           Array.from({ length: 20 }, (_, i) =>
-            (i % 2 === 0 ? store : other).create(first, aDeployment({ id: parseDeploymentId(`d1000${10 + i}`) })),
+            (i % 2 === 0 ? store : other).create(
+              first,
+              aDeployment({ id: parseDeploymentId(`d1000${10 + i}`) }),
+            ),
           ),
         );
         expect(all.filter((one) => one.kind === 'written')).toHaveLength(1);
@@ -183,7 +188,9 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
         await store.create(first, aDeployment({ id: parseDeploymentId('d000002') }));
         await store.compareAndSet(first, { ...cancelled, version: cancelled.version + 1 });
         await store.remove(first, cancelled.id);
-        expect(await store.create(first, aDeployment({ id: parseDeploymentId('d000003') }))).toEqual(conflict);
+        expect(await store.create(first, aDeployment({ id: parseDeploymentId('d000003') }))).toEqual(
+          conflict,
+        );
       });
 
       test('an id is used once', async () => {
@@ -397,10 +404,12 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
         expect(await store.term()).toBeUndefined();
         expect(await other.term()).toBeUndefined();
         expect(await store.get(aDeployment().id)).toBeUndefined();
-        expect(await store.compareAndSet(first, after(aDeployment(), { kind: 'deliver-started' }))).toEqual(otherTerm);
-        expect(await other.create(first, aDeployment({ host: web2, id: parseDeploymentId('d000002') }))).toEqual(
+        expect(await store.compareAndSet(first, after(aDeployment(), { kind: 'deliver-started' }))).toEqual(
           otherTerm,
         );
+        expect(
+          await other.create(first, aDeployment({ host: web2, id: parseDeploymentId('d000002') })),
+        ).toEqual(otherTerm);
         expect(await store.putContact(first, reached(web1, first.incarnation, 2))).toEqual(otherTerm);
       });
 
@@ -425,7 +434,9 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
         await back();
         expect(await store.term()).toBeUndefined();
         expect(await store.list()).toEqual([]);
-        expect(await store.compareAndSet(first, after(aDeployment(), { kind: 'deliver-started' }))).toEqual(otherTerm);
+        expect(await store.compareAndSet(first, after(aDeployment(), { kind: 'deliver-started' }))).toEqual(
+          otherTerm,
+        );
         expect(await store.begin(aTerm(1, 'again'))).toBe(true);
         expect(await store.create(aTerm(1, 'again'), aDeployment())).toEqual(written);
       });
@@ -442,6 +453,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
         told = 0;
         await store.begin(aTerm(9));
         await eventually(() => told > 0, { what: 'being told of the new life', deadlineMs: 10_000 });
+        expect(await other.term()).toEqual(aTerm(9));
         await close();
       });
     });

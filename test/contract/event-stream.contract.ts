@@ -88,7 +88,10 @@ export function eventStreamContract(name: string, make: () => Promise<EventRig>)
         writer.append(happening(n));
         if (n % 10 === 0) await writer.flush();
       }
-      await eventually(() => all.length === 60 && late.length === 50, { what: 'all events', deadlineMs: 10_000 });
+      await eventually(() => all.length === 60 && late.length === 50, {
+        what: 'all events',
+        deadlineMs: 10_000,
+      });
       expect(all).toEqual(Array.from({ length: 60 }, (_, n) => `event ${n}`));
       expect(late).toEqual(all.slice(10));
       await closeAll();
@@ -119,6 +122,7 @@ export function eventStreamContract(name: string, make: () => Promise<EventRig>)
         },
         { what: 'an event after the loss', deadlineMs: 10_000 },
       );
+      expect(got[0]).toBe('event 1');
       await close();
     });
   });

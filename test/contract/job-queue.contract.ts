@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseDeploymentId } from '../../shared/domain/names.ts';
-import { type Job, type JobContext, type JobQueue, type Step, jobId } from '../../shared/platform/ports/job-queue.ts';
+import {
+  type Job,
+  type JobContext,
+  type JobQueue,
+  type Step,
+  jobId,
+} from '../../shared/platform/ports/job-queue.ts';
 import { eventually } from '../support/eventually.ts';
 import { web1 } from './samples.ts';
 
@@ -276,9 +282,14 @@ export function jobQueueContract(name: string, make: () => Promise<QueueRig>): v
         expect(handler.runs()).toBe(0);
       });
 
-      test('twice is once', async () => {
+      test('twice is once, and a closed one takes no jobs', async () => {
         await worker.close(10);
         await worker.close(10);
+        await expect(worker.enqueue(aJob('probe'))).rejects.toMatchObject({ name: 'FleetError' });
+        await expect(worker.consume('probe', 1, async () => {})).rejects.toMatchObject({
+          name: 'FleetError',
+        });
+        expect(await leader.pending()).toEqual(new Set());
       });
     });
 
@@ -304,6 +315,7 @@ export function jobQueueContract(name: string, make: () => Promise<QueueRig>): v
           await leader.enqueue(again);
           await gets(handler, again);
           await idle();
+          expect(handler.ids().filter((id) => id === jobId(again))).toHaveLength(1);
         },
       );
 
@@ -329,6 +341,8 @@ export function jobQueueContract(name: string, make: () => Promise<QueueRig>): v
           () => jobs.every((one) => handler.ids().includes(jobId(one)) || doomed.took().includes(jobId(one))),
           { what: 'every later job', deadlineMs: 10_000 },
         );
+        // In one of the two, or in both: at least once.
+        expect(new Set([...handler.ids(), ...doomed.took()])).toEqual(new Set([job, ...jobs].map(jobId)));
         await doomed.kill();
       });
     });

@@ -21,7 +21,11 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-async function startDoomed(fleet: string, step: Step, killers: (() => Promise<void>)[]): Promise<DoomedConsumer> {
+async function startDoomed(
+  fleet: string,
+  step: Step,
+  killers: (() => Promise<void>)[],
+): Promise<DoomedConsumer> {
   const args = [server.address, fleet, step, String(lockMs), String(stalledEveryMs)];
   const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -34,7 +38,10 @@ async function startDoomed(fleet: string, step: Step, killers: (() => Promise<vo
     await exited;
   };
   killers.push(kill);
-  await eventually(() => lines.includes('ready'), { what: 'a doomed worker that is ready', deadlineMs: 20_000 });
+  await eventually(() => lines.includes('ready'), {
+    what: 'a doomed worker that is ready',
+    deadlineMs: 20_000,
+  });
   return {
     took: () => lines.filter((line) => line !== 'ready'),
     kill,

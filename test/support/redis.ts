@@ -2,7 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../shared/platform/logger.ts';
-import { type RedisConnections, connectRedis, parseRedisAddress } from '../../shared/platform/redis/client.ts';
+import {
+  type RedisConnections,
+  connectRedis,
+  parseRedisAddress,
+} from '../../shared/platform/redis/client.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../shared/platform/redis/embedded.ts';
 
 export const quiet: Logger = {

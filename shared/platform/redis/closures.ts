@@ -11,7 +11,10 @@ const keptSeconds = 90 * 24 * 3600;
 const Entries = z.array(z.tuple([z.string(), z.number()]));
 
 /** Compressed: a NixOS closure of 2,000 paths takes about 60 KiB. */
-export function createRedisClosures(deps: { readonly redis: RedisConnections; readonly fleet: string }): Closures {
+export function createRedisClosures(deps: {
+  readonly redis: RedisConnections;
+  readonly fleet: string;
+}): Closures {
   const { commands } = deps.redis;
   const key = keysOf(deps.fleet);
   return {
@@ -24,7 +27,10 @@ export function createRedisClosures(deps: { readonly redis: RedisConnections; re
       const packed = await talking(() => commands.getBuffer(key(`closure:${toplevel}`)));
       if (packed === null) return undefined;
       const text = (await promisify(gunzip)(packed)).toString('utf8');
-      return Entries.parse(JSON.parse(text)).map(([path, narSize]) => ({ path: parseStorePath(path), narSize }));
+      return Entries.parse(JSON.parse(text)).map(([path, narSize]) => ({
+        path: parseStorePath(path),
+        narSize,
+      }));
     },
   };
 }

@@ -27,7 +27,12 @@ const ToldProgress = z.object({ what: z.string(), done: z.number(), total: z.num
 
 type Item =
   | { readonly kind: 'line'; readonly deployment: DeploymentId; readonly at: number; readonly line: string }
-  | { readonly kind: 'progress'; readonly deployment: DeploymentId; readonly at: number; readonly progress: Progress };
+  | {
+      readonly kind: 'progress';
+      readonly deployment: DeploymentId;
+      readonly at: number;
+      readonly progress: Progress;
+    };
 
 /** One Redis stream for each deployment, and its last progress beside it; both vanish by themselves. */
 export function createRedisDeploymentLog(deps: RedisDeploymentLogDeps): DeploymentLog {
@@ -80,7 +85,8 @@ export function createRedisDeploymentLog(deps: RedisDeploymentLogDeps): Deployme
     append(deployment, text) {
       const at = clock.now();
       // Before it is cut: half a secret would not be recognised.
-      for (const line of plainLines(redact(text), mostBytes)) batch.add({ kind: 'line', deployment, at, line });
+      for (const line of plainLines(redact(text), mostBytes))
+        batch.add({ kind: 'line', deployment, at, line });
     },
     progress(deployment, { what, done, total }) {
       const [plain = ''] = plainLines(redact(what), 200);

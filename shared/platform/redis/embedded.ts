@@ -63,7 +63,7 @@ export async function startEmbeddedRedis(deps: EmbeddedRedisDeps): Promise<Embed
   const supervised = deps.keepAlive === true ? supervise() : undefined;
 
   async function supervise(): Promise<void> {
-    for (let fast = 0; ; ) {
+    for (let fast = 0; ;) {
       const since = performance.now();
       const end = await life.ended;
       if (closing) return;

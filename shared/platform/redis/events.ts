@@ -46,7 +46,10 @@ export function createRedisEventStream(deps: RedisEventStreamDeps): EventStream 
     },
   });
 
-  async function page(after: Cursor | undefined, limit: number): Promise<{ last: Cursor | undefined; events: StreamedEvent[] }> {
+  async function page(
+    after: Cursor | undefined,
+    limit: number,
+  ): Promise<{ last: Cursor | undefined; events: StreamedEvent[] }> {
     const entries = await readStream(redis, stream, after, limit);
     const events = entries.flatMap(({ id, fields }) => {
       // One that another version wrote is no reason to show none.

@@ -78,7 +78,12 @@ export function createBullQueue(deps: BullQueueDeps): JobQueue {
     return queue;
   }
 
-  async function run(handler: Handler, step: Step, data: unknown, controller: AbortController): Promise<void> {
+  async function run(
+    handler: Handler,
+    step: Step,
+    data: unknown,
+    controller: AbortController,
+  ): Promise<void> {
     running.add(controller);
     try {
       await handler(JobSchema.parse(data), { signal: controller.signal });
@@ -157,7 +162,8 @@ export function createBullQueue(deps: BullQueueDeps): JobQueue {
       const ended = Promise.all(workers.map((worker) => worker.close().catch(() => {})));
       if (!(await within(ended, deadlineMs))) {
         for (const controller of running) controller.abort(shutdown());
-        if (!(await within(ended, graceMs))) logger.error({ runs: running.size }, 'jobs do not heed the shutdown');
+        if (!(await within(ended, graceMs)))
+          logger.error({ runs: running.size }, 'jobs do not heed the shutdown');
       }
       patient?.disconnect();
       await Promise.allSettled([...queues.values()].map(async (queue) => (await queue).close()));

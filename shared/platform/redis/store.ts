@@ -44,7 +44,11 @@ export function createRedisStore(deps: RedisStoreDeps): DeploymentStore {
   const requests = key('evaluation-requests');
   const outcomes = key('evaluation-outcomes');
 
-  async function write(which: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<Written> {
+  async function write(
+    which: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<Written> {
     return { kind: Kind.parse(await runScript(redis, which, [term, ...keys], args)) };
   }
 
@@ -56,9 +60,8 @@ export function createRedisStore(deps: RedisStoreDeps): DeploymentStore {
     return { term: { epoch, incarnation }, text };
   }
 
-  async function all<Schema extends z.ZodType>(hash: string, schema: Schema): Promise<z.output<Schema>[]> {
-    return (await talking(() => redis.hvals(hash))).map((text) => parsed(schema, text));
-  }
+  const deploymentsOf = remembering(Deployment);
+  const contactsOf = remembering(HostContact);
 
   async function evaluations(): Promise<EvaluationState[]> {
     const [asked, answered] = z
@@ -92,7 +95,7 @@ export function createRedisStore(deps: RedisStoreDeps): DeploymentStore {
       if (found === undefined || found.text === null) return undefined;
       return { term: found.term, deployment: parsed(Deployment, found.text) };
     },
-    list: () => all(deployments, Deployment),
+    list: async () => deploymentsOf(await talking(() => redis.hvals(deployments))),
     async compareAndSet(within, next) {
       const args = [...named(within), next.id, next.host, ...stored(next), next.version];
       return write(scripts.compareAndSetScript, [deployments, live], args);
@@ -115,7 +118,7 @@ export function createRedisStore(deps: RedisStoreDeps): DeploymentStore {
       const args = [...named(within), contact.host, json(HostContact, contact), contact.at];
       return write(scripts.putContactScript, [contacts], args);
     },
-    contacts: () => all(contacts, HostContact),
+    contacts: async () => contactsOf(await talking(() => redis.hvals(contacts))),
 
     async askEvaluation(within, request) {
       const args = [...named(within), request.key, json(EvaluationRequest, request)];
@@ -133,7 +136,11 @@ export function createRedisStore(deps: RedisStoreDeps): DeploymentStore {
     },
     evaluations,
     async putEvaluation(name, outcome) {
-      return write(scripts.putEvaluationScript, [requests, outcomes], [name, json(EvaluationOutcome, outcome)]);
+      return write(
+        scripts.putEvaluationScript,
+        [requests, outcomes],
+        [name, json(EvaluationOutcome, outcome)],
+      );
     },
     async removeEvaluation(name) {
       await write(scripts.removeEvaluationScript, [requests, outcomes], [name]);
@@ -154,6 +161,22 @@ function stored(deployment: DeploymentValue): [string, string] {
 
 function json<Schema extends z.ZodType>(schema: Schema, value: z.output<Schema>): string {
   return JSON.stringify(z.encode(schema, value));
+}
+
+/**
+ * Parses a list of which little changes between two calls: what was there the last time is not parsed again (10,000
+ * deployments take most of a second, once). The values are read-only, so that they can be shared.
+ */
+function remembering<Schema extends z.ZodType>(
+  schema: Schema,
+): (texts: readonly string[]) => z.output<Schema>[] {
+  let known = new Map<string, z.output<Schema>>();
+  return (texts) => {
+    const seen = new Map<string, z.output<Schema>>();
+    for (const text of texts) seen.set(text, known.get(text) ?? parsed(schema, text));
+    known = seen;
+    return [...seen.values()];
+  };
 }
 
 function parsed<Schema extends z.ZodType>(schema: Schema, text: string): z.output<Schema> {

@@ -69,8 +69,9 @@ export async function follow(
   }
 
   async function drain(): Promise<void> {
-    while (asked && !closed) {
+    while (asked) {
       asked = false;
+      if (closed) return;
       try {
         await pull();
       } catch {

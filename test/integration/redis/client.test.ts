@@ -45,7 +45,10 @@ describe('the connections to Redis', () => {
     } finally {
       process.kill(pid, 'SIGCONT');
     }
-    await eventually(() => store.term().then(() => true), { what: 'a store that answers', deadlineMs: 10_000 });
+    await eventually(() => store.term().then(() => true), {
+      what: 'a store that answers',
+      deadlineMs: 10_000,
+    });
     expect(await queue.pending()).toEqual(new Set());
   });
 
@@ -110,7 +113,9 @@ describe('the connections to Redis', () => {
     await queues[0]?.enqueue({ step: 'evaluate', key: 'k', epoch: 1, n: 1 });
     expect((await queues[1]?.pending())?.size).toBe(0);
     const keys = await redis.commands.keys('*');
-    expect(keys.filter((key) => !key.startsWith('{varve:here}:') && !key.startsWith('{varve:there}:'))).toEqual([]);
+    expect(
+      keys.filter((key) => !key.startsWith('{varve:here}:') && !key.startsWith('{varve:there}:')),
+    ).toEqual([]);
   });
 
   test('a closed set of connections keeps no process alive', async () => {

@@ -31,7 +31,11 @@ describe('the embedded Redis', () => {
   }
 
   async function connected(redis: EmbeddedRedis) {
-    const connection = connectRedis({ address: parseRedisAddress(redis.address), logger: quiet, name: 'test' });
+    const connection = connectRedis({
+      address: parseRedisAddress(redis.address),
+      logger: quiet,
+      name: 'test',
+    });
     closers.push(() => connection.close());
     await connection.ready(10_000);
     return connection;
@@ -98,7 +102,8 @@ describe('the embedded Redis', () => {
 
   test('a process number that a dead server left behind is no obstacle', async () => {
     await writeFile(join(folder, 'redis.pid'), `${process.pid}\n`);
-    await start();
+    const server = await start();
+    expect(server.pid()).not.toBe(process.pid);
   });
 
   test('comes back by itself, on the same socket, when it is to be kept alive', async () => {

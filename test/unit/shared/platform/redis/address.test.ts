@@ -14,13 +14,18 @@ describe('the address of Redis', () => {
     expect(parseRedisAddress(text)).toEqual(address);
   });
 
-  test.each(['', 'localhost:6379', 'http://localhost', 'unix:', 'unix:relative.sock', 'redis://', 'redis://:secret@:x'])(
-    '%j is refused, and not repeated',
-    (text) => {
-      expect(() => parseRedisAddress(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
-      expect(() => parseRedisAddress(text)).not.toThrow(/secret/);
-    },
-  );
+  test.each([
+    '',
+    'localhost:6379',
+    'http://localhost',
+    'unix:',
+    'unix:relative.sock',
+    'redis://',
+    'redis://:secret@:x',
+  ])('%j is refused, and not repeated', (text) => {
+    expect(() => parseRedisAddress(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    expect(() => parseRedisAddress(text)).not.toThrow(/secret/);
+  });
 });
 
 describe('the keys of a fleet', () => {
