@@ -76,11 +76,16 @@ export function createTestHost(spec: TestHostSpec): TestHost {
       console: consolePath,
     });
     container = started;
-    void started.ended.then(async (end) => {
-      if (container !== started) return;
-      container = undefined;
-      if (end === 'reboot') await start();
-    });
+    void started.ended
+      .then(async (end) => {
+        if (container !== started) return;
+        container = undefined;
+        if (end === 'reboot') await start();
+      })
+      .catch(() => {
+        // A host that can't start again is off: whoever waits for it finds out.
+        container = undefined;
+      });
   };
   const running = (): Container => {
     if (container !== undefined) return container;
@@ -133,10 +138,9 @@ export function createTestHost(spec: TestHostSpec): TestHost {
       if (until === 'ssh') await waitForSsh(port);
     },
     async powerOff() {
-      const { ended } = running();
+      const stopping = running();
       await exec(['systemctl', 'poweroff']);
-      await ended;
-      container = undefined;
+      await waitFor(`${name} being off`, () => (container === stopping ? undefined : true), 60_000);
     },
     async powerCut() {
       if (container === undefined) return;
