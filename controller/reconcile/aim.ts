@@ -69,7 +69,9 @@ export function knownConnections(
 ): readonly Connection[] {
   const candidates: Connection[] = [];
   if (contact?.kind === 'reached') candidates.push(contact.connection);
-  if (remembered?.confirmed !== undefined) candidates.push(remembered.confirmed.connection);
+  const confirmed = remembered?.confirmed;
+  if (confirmed?.beforeReboot !== undefined) candidates.push(confirmed.beforeReboot);
+  if (confirmed !== undefined) candidates.push(confirmed.connection);
   return distinct(candidates);
 }
 
@@ -83,6 +85,8 @@ export function candidateConnections(
     ...knownConnections(remembered, contact),
     ...(spec === undefined ? [] : [spec.connection]),
     ...[...(remembered?.openIntents.values() ?? [])].map((intent) => intent.connection),
+    // A host that could not roll back answers as the system that it is stuck on.
+    ...(remembered?.lastOutcome === undefined ? [] : [remembered.lastOutcome.connection]),
   ]);
 }
 

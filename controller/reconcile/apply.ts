@@ -11,6 +11,7 @@ import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
 import type { Ids } from '../../shared/platform/ports/ids.ts';
 import type { ProbeTarget } from '../../shared/domain/contact.ts';
 import { intentOf, newDeployment } from './aim.ts';
+import { isDoubtful } from './doubt.ts';
 import { probeTarget, type AskedProbes } from './probe-target.ts';
 import { evaluationRequest } from './release-key.ts';
 import { subject, type JobTracker, type Wanted } from './job-tracker.ts';
@@ -38,7 +39,9 @@ export interface ApplyInput {
 }
 
 /** The intents that have to be in the ledger before `apply` may queue their activations. Pure. */
-export function intentsOf(input: Pick<ApplyInput, 'verdicts' | 'snapshot' | 'memory' | 'now'>): readonly FactOf<'intent'>[] {
+export function intentsOf(
+  input: Pick<ApplyInput, 'verdicts' | 'snapshot' | 'memory' | 'now'>,
+): readonly FactOf<'intent'>[] {
   const live = liveByHost(input.snapshot.deployments);
   return input.verdicts.flatMap((verdict) => {
     const deployment = verdict.kind === 'activate' ? live.get(verdict.host) : undefined;
@@ -91,14 +94,16 @@ async function carryOut(
     case 'activate':
       return deployment === undefined ? undefined : activationOf(deployment);
     case 'superseded':
-      if (deployment !== undefined) await send(deps, input, deployment, { kind: 'supersede', by: verdict.reason });
+      if (deployment !== undefined)
+        await send(deps, input, deployment, { kind: 'supersede', by: verdict.reason });
       return undefined;
     case 'held':
     case 'orphaned':
     case 'stalled':
     case 'unmanaged':
     case 'in-sync':
-      if (deployment !== undefined) {
+      // What the host may have started is not cancelled: its record ends it.
+      if (deployment !== undefined && !isDoubtful(deployment, input.memory)) {
         await send(deps, input, deployment, {
           kind: 'cancel',
           why: { code: 'CANCELLED', disposition: 'waiting', message: verdict.reason },
@@ -114,7 +119,9 @@ async function carryOut(
 }
 
 function deliveryOf({ id, host, phase }: Deployment): Wanted | undefined {
-  return phase === 'pending' || phase === 'delivering' ? { step: 'deliver', deployment: id, host } : undefined;
+  return phase === 'pending' || phase === 'delivering'
+    ? { step: 'deliver', deployment: id, host }
+    : undefined;
 }
 
 function activationOf({ id, host }: Deployment): Wanted {

@@ -6,6 +6,7 @@ import { blankHost, type HostMemory, type Memory } from '../../shared/domain/mem
 import type { StorePath } from '../../shared/domain/names.ts';
 import type { Observation, ReleasedHost } from '../../shared/domain/observation.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
+import { isDoubtful } from './doubt.ts';
 import type { HostView, Patience } from './plan.ts';
 
 type Followed = Extract<Desired, { readonly kind: 'evaluating' | 'ready' }>;
@@ -25,16 +26,37 @@ export function judgeManaged(
   const said =
     beforeContact(view, remembered, now) ??
     ownership(view, desired.fleet, memory, remembered) ??
-    underWay(view, patience, now) ??
+    underWay(view, memory, patience, now) ??
     wanted(view, desired, memory, remembered, patience, now);
   return { ...said, host: view.host, deployment: view.live?.id };
+}
+
+/**
+ * What is still to be found out on a host that the repository does not name: how its last activation ended. It is
+ * asked, and otherwise left alone.
+ */
+export function judgeUnsettled(
+  view: HostView,
+  memory: Memory,
+  patience: Patience,
+  now: number,
+): Verdict | undefined {
+  const remembered = view.remembered ?? blankHost;
+  if (remembered.openIntents.size === 0) return undefined;
+  const said = beforeContact(view, remembered, now) ?? underWay(view, memory, patience, now);
+  return said === undefined ? undefined : { ...said, host: view.host, deployment: view.live?.id };
 }
 
 /** What can be said before the host has answered in this life of the store. */
 function beforeContact(view: HostView, remembered: HostMemory, now: number): Said | undefined {
   const { contact } = view;
   if (contact === undefined) {
-    return { ...quiet, kind: 'probe', waitsFor: 'host', reason: 'not probed yet since this controller leads' };
+    return {
+      ...quiet,
+      kind: 'probe',
+      waitsFor: 'host',
+      reason: 'not probed yet since this controller leads',
+    };
   }
   if (contact.kind === 'unreachable') {
     const unsettled =
@@ -76,7 +98,12 @@ function ownership(
   }
   if (owner === undefined) {
     if (fleet.adopt === 'auto' || asked !== undefined) {
-      return { ...quiet, kind: 'probe', waitsFor: 'adoption', reason: 'it has no owner and is being adopted' };
+      return {
+        ...quiet,
+        kind: 'probe',
+        waitsFor: 'adoption',
+        reason: 'it has no owner and is being adopted',
+      };
     }
     return {
       ...quiet,
@@ -87,7 +114,12 @@ function ownership(
     };
   }
   if (asked?.takeover === true) {
-    return { ...quiet, kind: 'probe', waitsFor: 'adoption', reason: `it is being taken over from owner ${owner}` };
+    return {
+      ...quiet,
+      kind: 'probe',
+      waitsFor: 'adoption',
+      reason: `it is being taken over from owner ${owner}`,
+    };
   }
   return {
     ...quiet,
@@ -99,7 +131,7 @@ function ownership(
 }
 
 /** Something goes on at the host that the store does not know: left by a store that was lost, or by a person. */
-function underWay(view: HostView, patience: Patience, now: number): Said | undefined {
+function underWay(view: HostView, memory: Memory, patience: Patience, now: number): Said | undefined {
   if (view.contact?.kind !== 'reached') return undefined;
   const { report, askedAt } = view.contact;
   const again = Math.max(askedAt + patience.lookAgainMs, now);
@@ -113,7 +145,9 @@ function underWay(view: HostView, patience: Patience, now: number): Said | undef
       reason: `deployment ${open.deployment} is still under way on the host`,
     };
   }
-  if (view.remembered !== undefined && view.remembered.openIntents.size > 0) {
+  // The intent of a deployment that has yet to be activated leaves nothing to be found out.
+  const expected = view.live !== undefined && !isDoubtful(view.live, memory) ? view.live.id : undefined;
+  if ([...(view.remembered?.openIntents.keys() ?? [])].some((id) => id !== expected)) {
     return {
       ...quiet,
       kind: 'wait',
@@ -166,7 +200,13 @@ function wanted(
   const mode = effectiveMode(view.spec.mode, released.toplevel, remembered);
   const state = compare(report, released.toplevel, mode, remembered);
   if (view.live !== undefined && (state !== 'differs' || !stillWanted(view.live, view.spec, released))) {
-    if (!(state === 'persistent-differs' && view.live.action === 'finalise' && view.live.toplevel === released.toplevel)) {
+    if (
+      !(
+        state === 'persistent-differs' &&
+        view.live.action === 'finalise' &&
+        view.live.toplevel === released.toplevel
+      )
+    ) {
       return {
         ...aim,
         kind: 'superseded',
@@ -265,7 +305,11 @@ function obstacleTo(
   const { failed, setback, confirmed } = remembered;
   const stalled = { kind: 'stalled', waitsFor: 'commit or retry' } as const;
   if (failed?.toplevel === released.toplevel) {
-    return { ...stalled, code: failed.failure.code, reason: `it failed here before: ${failed.failure.message}` };
+    return {
+      ...stalled,
+      code: failed.failure.code,
+      reason: `it failed here before: ${failed.failure.message}`,
+    };
   }
   const build = memory.failedBuilds.get(released.drvPath);
   if (build !== undefined) {
@@ -281,6 +325,8 @@ function obstacleTo(
   const drifted =
     view.live === undefined &&
     setback === undefined &&
+    // What a failed roll back has left is Varve's own doing.
+    remembered.lastOutcome?.phase !== 'stuck' &&
     confirmed?.toplevel === released.toplevel &&
     confirmed.mode === mode &&
     (remembered.retriedAt ?? 0) < confirmed.at;

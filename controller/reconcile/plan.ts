@@ -5,7 +5,7 @@ import type { HostSpec } from '../../shared/domain/fleet.ts';
 import type { HostMemory, Memory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
-import { judgeManaged } from './judge.ts';
+import { judgeManaged, judgeUnsettled } from './judge.ts';
 
 /** Everything that was read before deciding: a snapshot. */
 export interface Observed {
@@ -131,6 +131,8 @@ function judge(
     if (desired.kind === 'evaluating' && desired.fleet.hosts.kind === 'discovered') {
       return { ...base, kind: 'wait', waitsFor: 'evaluation', reason: 'its tree is being evaluated' };
     }
+    const unsettled = judgeUnsettled(view, observed.memory, patience, now);
+    if (unsettled !== undefined) return unsettled;
     // Only mentioned in passing (a retry or a hold of a name that never was a host of ours).
     if (remembered?.adopted === undefined && remembered?.lastOutcome === undefined && live === undefined) {
       return undefined;

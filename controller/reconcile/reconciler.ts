@@ -119,9 +119,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
         kind: 'observation',
         at: now,
         key:
-          read.manifest.kind === 'fleet'
-            ? evaluationRequest(look.tree, read.manifest.fleet).key
-            : undefined,
+          read.manifest.kind === 'fleet' ? evaluationRequest(look.tree, read.manifest.fleet).key : undefined,
         observation: {
           n: (newest?.n ?? 0) + 1,
           revision: look.revision,
@@ -199,14 +197,26 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       const settlement = settle({ memory, ...snapshot, now });
       await append([...settlement.facts, ...observation(now)]);
       const retryEvaluationAt = await tidy(settlement, now);
-      const finished = new Set(settlement.finished.map((deployment) => deployment.id));
-      const deployments = snapshot.deployments.filter((deployment) => !finished.has(deployment.id));
+      const over = new Set([
+        ...settlement.finished.map((deployment) => deployment.id),
+        ...settlement.revived.map(({ deployment }) => deployment.id),
+      ]);
+      const deployments = snapshot.deployments.filter((deployment) => !over.has(deployment.id));
       const present: Snapshot = { ...snapshot, deployments };
       const desired = desire(memory, deps.read());
       const observed = { incarnation: term.incarnation, memory, contacts: snapshot.contacts, deployments };
       const { verdicts, requeueAt } = plan(desired, observed, deps.patience, now);
       const due = dueProbes(verdicts, snapshot.contacts, deps.patience, now);
-      const input = { term, desired, memory, snapshot: present, verdicts, probes: due.hosts, fences: settlement.fences, now };
+      const input = {
+        term,
+        desired,
+        memory,
+        snapshot: present,
+        verdicts,
+        probes: due.hosts,
+        fences: settlement.fences,
+        now,
+      };
       await append(intentsOf(input));
       const retryJobAt = await apply(applyDeps, input);
       return {
@@ -214,10 +224,18 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
         desired,
         verdicts,
         snapshot: present,
-        requeueAt: earliest(requeueAt, due.requeueAt, retryEvaluationAt, retryJobAt),
+        requeueAt: notAtOnce(earliest(requeueAt, due.requeueAt, retryEvaluationAt, retryJobAt), now),
       };
     },
   };
+}
+
+/**
+ * What is due now has just been done, and its effect rings the bell: the next pass is for what may have been lost
+ * on the way. Without this a probe that takes its time would be waited for by passing over and over.
+ */
+function notAtOnce(due: number | undefined, now: number): number | undefined {
+  return due === undefined || due > now ? due : now + 1_000;
 }
 
 function earliest(...times: readonly (number | undefined)[]): number | undefined {
@@ -234,4 +252,3 @@ export function notLeading(leader: string | undefined): FleetError {
     hint: 'try again in a moment, or ask the leading controller',
   });
 }
-

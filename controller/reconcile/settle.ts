@@ -9,13 +9,14 @@ import { compareTokens, type Token } from '../../shared/domain/token.ts';
 import { judgeEnd, type LeaderEvent } from '../../shared/domain/transition.ts';
 import type { EvaluationState } from '../../shared/platform/ports/deployment-store.ts';
 import { outcomeOf } from './aim.ts';
+import { isDoubtful } from './doubt.ts';
 
 /** What the live state and the hosts say that the ledger does not hold yet, and what may be dropped once it does. */
 export interface Settlement {
   readonly facts: readonly Fact[];
   /** Terminal deployments that the ledger holds, or will after `facts`. */
   readonly finished: readonly Deployment[];
-  /** Deployments that a store set back in time brought up again: the ledger holds how they ended. */
+  /** Deployments that a store set back in time brought up again: the ledger holds how they ended, or will after `facts`. */
   readonly revived: readonly { readonly deployment: Deployment; readonly event: LeaderEvent }[];
   /** Evaluations whose outcome needs no more attention. */
   readonly evaluated: readonly ReleaseKey[];
@@ -41,8 +42,10 @@ export function settle(input: SettleInput): Settlement {
   const finished: Deployment[] = [];
   const revived: { deployment: Deployment; event: LeaderEvent }[] = [];
   const live = new Set<DeploymentId>();
+  const doubtful: Deployment[] = [];
   for (const deployment of deployments) {
-    live.add(deployment.id);
+    if (isDoubtful(deployment, memory)) doubtful.push(deployment);
+    else live.add(deployment.id);
     const known = memory.outcomeOf.get(deployment.id);
     if (isTerminal(deployment)) {
       if (known === undefined) facts.push(outcomeOf(deployment, now));
@@ -52,6 +55,10 @@ export function settle(input: SettleInput): Settlement {
     }
   }
   const recovered = recover(input, live);
+  for (const deployment of doubtful) {
+    const known = recovered.facts.find((fact) => fact.aim.deployment === deployment.id);
+    if (known !== undefined) revived.push({ deployment, event: endAgain(deployment, known) });
+  }
   facts.push(...recovered.facts, ...adoptions(input));
   const evaluations = settleEvaluations(input);
   facts.push(...evaluations.facts);
@@ -76,12 +83,12 @@ function endAgain(deployment: Deployment, known: FactOf<'outcome'>): LeaderEvent
     : { kind: 'cancel', why };
 }
 
-/** Intents whose deployment the store has lost: the host's own record says how they ended. */
+/** Intents whose deployment the store has lost, or knows too little of: the host's own record says how they ended. */
 function recover(
   { memory, contacts, now }: SettleInput,
   live: ReadonlySet<DeploymentId>,
-): { readonly facts: readonly Fact[]; readonly fences: ReadonlyMap<HostName, Token> } {
-  const facts: Fact[] = [];
+): { readonly facts: readonly FactOf<'outcome'>[]; readonly fences: ReadonlyMap<HostName, Token> } {
+  const facts: FactOf<'outcome'>[] = [];
   const fences = new Map<HostName, Token>();
   for (const [host, remembered] of memory.hosts) {
     for (const intent of remembered.openIntents.values()) {
@@ -158,10 +165,11 @@ function adoptions({ memory, contacts, now }: SettleInput): readonly Fact[] {
   return facts;
 }
 
-function settleEvaluations({ memory, evaluations, now }: SettleInput): Pick<
-  Settlement,
-  'facts' | 'evaluated' | 'again'
-> {
+function settleEvaluations({
+  memory,
+  evaluations,
+  now,
+}: SettleInput): Pick<Settlement, 'facts' | 'evaluated' | 'again'> {
   const facts: Fact[] = [];
   const evaluated: ReleaseKey[] = [];
   const again: { key: ReleaseKey; failure: Failure }[] = [];

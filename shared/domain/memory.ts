@@ -15,6 +15,8 @@ export interface Confirmed {
   readonly at: number;
   /** Set for the boot only: the host has yet to be rebooted into it. */
   readonly awaitingReboot: boolean;
+  /** While it awaits the reboot it still runs, and answers as, the system before. */
+  readonly beforeReboot?: Connection | undefined;
 }
 
 /** What is remembered of one host. */
@@ -24,11 +26,18 @@ export interface HostMemory {
   readonly confirmed: Confirmed | undefined;
   readonly openIntents: ReadonlyMap<DeploymentId, FactOf<'intent'>>;
   /** The desired toplevel failed here, and it is to blame: not tried again until another one is desired. */
-  readonly failed: { readonly toplevel: StorePath; readonly failure: Failure; readonly at: number } | undefined;
+  readonly failed:
+    | { readonly toplevel: StorePath; readonly failure: Failure; readonly at: number }
+    | undefined;
   /** Attempts in a row at the present desired toplevel that failed for passing reasons. */
   readonly setback: Setback | undefined;
   readonly hold:
-    | { readonly by: string; readonly reason: string; readonly at: number; readonly until: number | undefined }
+    | {
+        readonly by: string;
+        readonly reason: string;
+        readonly at: number;
+        readonly until: number | undefined;
+      }
     | undefined;
   readonly lastOutcome: FactOf<'outcome'> | undefined;
   /** When a person last asked for another try; drift seen before is then brought back. */
@@ -162,6 +171,7 @@ function learn(draft: Draft, fact: Fact): void {
       change(draft, fact.host, { adoptAsked: { by: fact.by, at: fact.at, takeover: fact.takeover } });
       return;
     case 'intent': {
+      if (draft.outcomeOf.has(fact.aim.deployment)) return;
       const open = new Map(hostOf(draft, fact.aim.host).openIntents);
       open.set(fact.aim.deployment, fact);
       change(draft, fact.aim.host, { openIntents: open });
@@ -233,6 +243,7 @@ function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
                 mode: aim.mode,
                 at: fact.at,
                 awaitingReboot: fact.phase === 'awaiting-reboot',
+                beforeReboot: fact.phase === 'awaiting-reboot' ? runsOn(host.confirmed) : undefined,
               },
             }),
       });
@@ -246,6 +257,10 @@ function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
     default:
       return;
   }
+}
+
+function runsOn(confirmed: Confirmed | undefined): Connection | undefined {
+  return confirmed?.awaitingReboot === true ? confirmed.beforeReboot : confirmed?.connection;
 }
 
 function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): void {

@@ -31,7 +31,8 @@ export function finalVerdicts(world: World): readonly Verdict[] | string {
     if (desired.observation.revision !== revision) return 'the leader has not seen the newest revision';
     const open = verdicts.filter((verdict) => !isFinal(verdict));
     if (open.length > 0) return open.map(({ host, kind, reason }) => `${host} ${kind}: ${reason}`).join('; ');
-    if (snapshot.deployments.length > 0) return `deployment ${snapshot.deployments[0]?.id ?? ''} is in the store`;
+    if (snapshot.deployments.length > 0)
+      return `deployment ${snapshot.deployments[0]?.id ?? ''} is in the store`;
     return verdicts;
   }
   return 'nobody leads';
@@ -44,7 +45,11 @@ export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void 
     const host = world.hosts.get(verdict.host)?.machine;
     const wanted = content.hosts.get(verdict.host);
     const lie = (what: string): void =>
-      world.invariants.fail({ invariant: 6, host: verdict.host, what: `${what} (${verdict.kind}: ${verdict.reason})` });
+      world.invariants.fail({
+        invariant: 6,
+        host: verdict.host,
+        what: `${what} (${verdict.kind}: ${verdict.reason})`,
+      });
     if (host === undefined) continue;
     if (wanted === undefined) {
       if (verdict.kind !== 'orphaned' && verdict.kind !== 'held') lie('a removed host is not orphaned');

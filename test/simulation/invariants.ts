@@ -68,16 +68,14 @@ export function createInvariants(deps: {
   /** A release of a verified observation of the tracked ref, and nothing else, may be activated. */
   function checkRelease({ id, host, observation, revision, toplevel }: Deployment): void {
     const seen = observations.get(observation)?.observation;
-    require(seen?.revision === revision, 3, host, `${id} is for an observation that the ledger does not have`);
+    require(seen?.revision ===
+      revision, 3, host, `${id} is for an observation that the ledger does not have`);
     const commit = repository.heads().find((head) => head.revision === revision);
     const content = commit?.content.hosts.get(host);
     require(commit !== undefined, 3, host, `${id} is for a revision that the tracked ref never had`);
-    require(
-      content !== undefined && systems.of(host, content).toplevel === toplevel,
-      3,
-      host,
-      `${id} activates ${toplevel}, which is not what its revision says`,
-    );
+    require(content !== undefined &&
+      systems.of(host, content).toplevel ===
+        toplevel, 3, host, `${id} activates ${toplevel}, which is not what its revision says`);
   }
 
   function checkEnd(fact: FactOf<'outcome'>): void {
@@ -96,12 +94,8 @@ export function createInvariants(deps: {
         require(end?.kind === 'rolled-back', 7, host, `${says}, the host says ${end?.kind ?? 'nothing'}`);
         return;
       case 'failed':
-        require(
-          activation === undefined || end?.kind === 'failed',
-          7,
-          host,
-          `${says}, the host says ${end?.kind ?? 'that it goes on'}`,
-        );
+        require(activation === undefined ||
+          end?.kind === 'failed', 7, host, `${says}, the host says ${end?.kind ?? 'that it goes on'}`);
         return;
       default:
         require(activation === undefined, 7, host, `${says}, yet the host has started it`);
@@ -114,11 +108,13 @@ export function createInvariants(deps: {
       if (fact.kind === 'hold') holds.set(fact.host, fact);
       if (fact.kind === 'hold-lifted') holds.delete(fact.host);
       if (fact.kind === 'intent') {
-        require(!intents.has(fact.aim.deployment), 7, fact.aim.host, `${fact.aim.deployment} has two intents`);
+        require(!intents.has(fact.aim.deployment), 7, fact.aim
+          .host, `${fact.aim.deployment} has two intents`);
         intents.set(fact.aim.deployment, fact);
       }
       if (fact.kind === 'outcome') {
-        require(!outcomes.has(fact.aim.deployment), 7, fact.aim.host, `${fact.aim.deployment} has two outcomes`);
+        require(!outcomes.has(fact.aim.deployment), 7, fact.aim
+          .host, `${fact.aim.deployment} has two outcomes`);
         outcomes.set(fact.aim.deployment, fact);
         checkEnd(fact);
       }
@@ -153,9 +149,11 @@ export function createInvariants(deps: {
       require(!activations.has(id), 1, host, `${id} starts a second time`);
       require(set.has(id), 9, host, `${id} starts without having become activating in the store`);
       checkRelease(deployment);
-      require((newest.get(host) ?? 0) <= observation, 5, host, `${id} is older than what was activated before`);
+      require((newest.get(host) ?? 0) <=
+        observation, 5, host, `${id} is older than what was activated before`);
       newest.set(host, Math.max(newest.get(host) ?? 0, observation));
-      require(intents.get(id)?.aim.toplevel === deployment.toplevel, 7, host, `${id} starts without an intent`);
+      require(intents.get(id)?.aim.toplevel ===
+        deployment.toplevel, 7, host, `${id} starts without an intent`);
       require(!outcomes.has(id), 7, host, `${id} starts although the ledger has its outcome`);
       activations.set(id, { deployment, bootId: machine.bootId, previous: machine.current, end: undefined });
     },
@@ -173,7 +171,9 @@ export function createInvariants(deps: {
     fail,
     checkClosed() {
       for (const [id, { deployment }] of activations) {
-        require(outcomes.has(id), 7, deployment.host, `${id} was activated, and the ledger never learned how it ended`);
+        require(outcomes.has(
+          id,
+        ), 7, deployment.host, `${id} was activated, and the ledger never learned how it ended`);
       }
       for (const [id, intent] of intents) {
         require(outcomes.has(id), 7, intent.aim.host, `${id} has an intent and no outcome`);

@@ -75,7 +75,11 @@ export function createOutside(deps: {
         return repository.commit({ ...now, readme: now.readme + 1 });
       },
     },
-    { what: 'revert of the newest', weight: 3, act: () => revertTo(repository.head().parent ?? repository.head()) },
+    {
+      what: 'revert of the newest',
+      weight: 3,
+      act: () => revertTo(repository.head().parent ?? repository.head()),
+    },
     { what: 'revert to an older tree', weight: 1, act: () => revertTo(random.pick(repository.heads())) },
     { what: 'force push', weight: 1, act: () => force(random.pick(repository.heads())) },
     {

@@ -96,12 +96,7 @@ export function createScheduler(random: Random): Scheduler {
     if (found !== undefined) found.state = state;
   }
 
-  function after(
-    process: SimProcess | undefined,
-    ms: number,
-    what: string,
-    fire: () => void,
-  ): () => void {
+  function after(process: SimProcess | undefined, ms: number, what: string, fire: () => void): () => void {
     const timer: Timer = { at: now + Math.max(0, ms), process, what, fire };
     timers.push(timer);
     return () => {

@@ -25,7 +25,9 @@ export interface Guard {
   busyWith(): DeploymentId | undefined;
   /** Closes what a power cut has left open. */
   closeOldRecords(): void;
-  start(deployment: Deployment): { readonly kind: 'known' } | { readonly kind: 'refused'; readonly failure: Failure };
+  start(
+    deployment: Deployment,
+  ): { readonly kind: 'known' } | { readonly kind: 'refused'; readonly failure: Failure };
   acknowledge(id: DeploymentId): void;
   refuse(id: DeploymentId, failure: Failure): void;
 }
@@ -109,7 +111,10 @@ export function createGuard(deps: GuardDeps): Guard {
   ): Promise<void> {
     await scheduler.clock(process).sleep(100 + random.int(3_000));
     if (qualityOf(record) === 'sticks') {
-      finish(record, { kind: 'stuck', failure: failureOf('ROLL_BACK_FAILED', 'stalled', 'the way back failed') });
+      finish(record, {
+        kind: 'stuck',
+        failure: failureOf('ROLL_BACK_FAILED', 'stalled', 'the way back failed'),
+      });
       return;
     }
     run(record, record.previous);

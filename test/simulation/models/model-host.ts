@@ -51,7 +51,9 @@ export interface ModelHost {
   answers(candidates: readonly Connection[]): Connection | undefined;
   probe(target: ProbeTarget, incarnation: string): ProbeReport;
   receive(toplevel: StorePath): void;
-  start(deployment: Deployment): { readonly kind: 'known' } | { readonly kind: 'refused'; readonly failure: Failure };
+  start(
+    deployment: Deployment,
+  ): { readonly kind: 'known' } | { readonly kind: 'refused'; readonly failure: Failure };
   look(id: DeploymentId): GuardRecord | undefined;
   acknowledge(id: DeploymentId): void;
   /** The worker found it unhealthy: the host is to roll back now. */
@@ -129,7 +131,10 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
         if (machine.records.get(id)?.end !== undefined) machine.records.delete(id);
       }
       const { fence, adopt } = target;
-      if (fence !== undefined && (machine.highest === undefined || compareTokens(fence, machine.highest) > 0)) {
+      if (
+        fence !== undefined &&
+        (machine.highest === undefined || compareTokens(fence, machine.highest) > 0)
+      ) {
         machine.highest = fence;
       }
       if (adopt !== undefined && (machine.owner === undefined || adopt.takeover)) machine.owner = adopt.owner;

@@ -3,10 +3,9 @@ import type { Scheduler, SimProcess } from '../scheduler.ts';
 import type { RedisServer } from './redis-server.ts';
 
 /** The lease in the memory of the simulation: returns what one process sees of it. */
-export function createLeaseServer(deps: {
-  readonly scheduler: Scheduler;
-  readonly redis: RedisServer;
-}): { connect(process: SimProcess): Lease } {
+export function createLeaseServer(deps: { readonly scheduler: Scheduler; readonly redis: RedisServer }): {
+  connect(process: SimProcess): Lease;
+} {
   const { scheduler, redis } = deps;
   let held: { readonly holder: string; readonly until: number } | undefined;
   redis.onLose(() => {

@@ -38,7 +38,11 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
   const clock = scheduler.clock(process);
 
   function unreachable(host: string): FleetError {
-    return new FleetError({ code: 'HOST_UNREACHABLE', disposition: 'transient', message: `${host} does not answer` });
+    return new FleetError({
+      code: 'HOST_UNREACHABLE',
+      disposition: 'transient',
+      message: `${host} does not answer`,
+    });
   }
 
   /** One request and its reply. Either may be lost; a late request arrives although its sender may be gone by then. */
@@ -143,10 +147,14 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
         }
         const seen = await exchange(name, both, `look at ${id}`, (host) => snapshot(host.look(id)));
         if (seen === undefined) return unknown('the host has no record of it');
-        if (seen.end !== undefined) return { kind: 'ended', end: blamed(seen.end, attentive && !reached && tries > 5) };
+        if (seen.end !== undefined)
+          return { kind: 'ended', end: blamed(seen.end, attentive && !reached && tries > 5) };
         if (seen.decided === 'rolling-back' && told !== 'rolling-back') {
           told = 'rolling-back';
-          await onEvent({ kind: 'roll-back-started', failure: seen.failure ?? failure('ACTIVATION_FAILED', 'stalled', '') });
+          await onEvent({
+            kind: 'roll-back-started',
+            failure: seen.failure ?? failure('ACTIVATION_FAILED', 'stalled', ''),
+          });
         } else if (seen.switched && seen.decided === undefined) {
           reached = true;
           if (told === 'nothing') {
@@ -194,7 +202,11 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
       }
       const content = repository.tree(request.tree);
       if (content === undefined || !content.evaluates) {
-        return { kind: 'failed', failure: failure('EVALUATION_FAILED', 'stalled', 'a typing error'), durationMs };
+        return {
+          kind: 'failed',
+          failure: failure('EVALUATION_FAILED', 'stalled', 'a typing error'),
+          durationMs,
+        };
       }
       const hosts = new Map<HostName, ReleasedHost>();
       for (const [name, one] of content.hosts) {
@@ -215,7 +227,16 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
         return { kind: 'reached', host, incarnation, askedAt, at: clock.now(), ...reached };
       } catch (thrown) {
         const at = clock.now();
-        return { kind: 'unreachable', host, incarnation, askedAt, at, since: at, attempts: 1, failure: failureOf(thrown) };
+        return {
+          kind: 'unreachable',
+          host,
+          incarnation,
+          askedAt,
+          at,
+          since: at,
+          attempts: 1,
+          failure: failureOf(thrown),
+        };
       }
     },
   };

@@ -1,0 +1,13 @@
+import { isActive, isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
+import type { Memory } from '../../shared/domain/memory.ts';
+
+/**
+ * Whether the host may have started a deployment that the store says is yet to be activated. A store that came back
+ * with what it knew some moments ago ends its life, and so every leadership: an earlier one's deployment may have
+ * gone further than is written. Only the host can tell. Without an intent nothing was ever queued.
+ */
+export function isDoubtful(deployment: Deployment, memory: Memory): boolean {
+  if (isActive(deployment) || isTerminal(deployment)) return false;
+  if (deployment.token.epoch >= memory.epoch) return false;
+  return memory.hosts.get(deployment.host)?.openIntents.has(deployment.id) ?? false;
+}
