@@ -18,6 +18,8 @@ export interface Workshop {
   readonly folder: string;
   readonly git: GitProgram;
   readonly repository: string;
+  /** A folder that builds can see and write to. */
+  readonly outside: string;
   /** Where the store's files really are: `/nix/store/x` is `<root>/nix/store/x`. */
   readonly storeRoot: string;
   readonly nixConfig: Readonly<Record<string, string>>;
@@ -48,17 +50,21 @@ export async function createWorkshop(): Promise<Workshop> {
   const repository = join(folder, 'repository');
   const storeRoot = join(folder, 'store');
   const rootsFolder = join(storeRoot, 'nix/var/nix/gcroots/varve-worker');
+  const outside = join(folder, 'outside');
   const nixConfig = {
     store: `local?root=${storeRoot}`,
     sandbox: 'false',
     'build-users-group': '',
     substituters: '',
+    // A store that is not at its usual place is always built in with namespaces: this folder is let in.
+    'sandbox-paths': outside,
   };
   const nix = createNix({
     run,
     settings: { config: nixConfig, home: join(folder, 'home'), environment: {} },
   });
   await mkdir(join(folder, 'home'));
+  await mkdir(outside);
   await git.ok(['init', '--quiet', '--initial-branch=main', repository]);
   await mkdir(join(repository, '.git', 'info'), { recursive: true });
   // What a test puts into the attributes is for the worker to see, not for this repository.
@@ -86,6 +92,7 @@ export async function createWorkshop(): Promise<Workshop> {
     folder,
     git,
     repository,
+    outside,
     storeRoot,
     nixConfig,
     started,

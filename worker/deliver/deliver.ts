@@ -1,7 +1,6 @@
 import type { Delivery, Deployment } from '../../shared/domain/deployment.ts';
 import { FleetError, failureOf } from '../../shared/domain/errors.ts';
 import { type Connection, sameConnection } from '../../shared/domain/fleet.ts';
-import type { StorePath } from '../../shared/domain/names.ts';
 import type { ReleasedHost } from '../../shared/domain/observation.ts';
 import type { DeliverOutcome, StepContext, Steps } from '../../shared/platform/ports/steps.ts';
 import type { Roots } from '../nix/roots.ts';
@@ -39,7 +38,7 @@ export interface DeliverDeps {
 export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
   const { store, roots, builds, settings } = deps;
 
-  /** Makes the toplevel valid and rooted on this worker; how many builds that took. */
+  /** Makes the toplevel and the guard valid and rooted on this worker; how many builds that took. */
   const makeValid = async (deployment: Deployment, context: StepContext): Promise<number> => {
     const { toplevel, drvPath, host } = deployment;
     const group = ['hosts', host];
@@ -47,8 +46,9 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     // Rooted before it exists: no garbage collection comes in between.
     await roots.put(group, name, toplevel);
     try {
-      const paths = [toplevel, drvPath];
-      const invalid = await store.invalid(paths, context);
+      await deps.guard.root();
+      const invalid = await store.invalid([toplevel, drvPath, deps.guard.path], context);
+      if (invalid.has(deps.guard.path)) await deps.guard.add(context.signal);
       if (!invalid.has(toplevel)) return 0;
       if (invalid.has(drvPath)) await derive(deployment, context);
       const { builds: count } = await builds.realise(
@@ -84,10 +84,10 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     });
   };
 
-  const pushTo = async (deployment: Deployment, guard: StorePath, context: StepContext): Promise<Pushed> => {
+  const pushTo = async (deployment: Deployment, context: StepContext): Promise<Pushed> => {
     const paths = new Map([
       ['toplevel', deployment.toplevel],
-      ['guard', guard],
+      ['guard', deps.guard.path],
     ]);
     let first: unknown;
     for (const connection of candidates(deployment)) {
@@ -115,8 +115,7 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     const has = await deps.hostHas(deployment, context);
     if (has.toplevel && has.guard) return delivery(0, { paths: 0, bytes: 0 });
     const count = await makeValid(deployment, context);
-    const guard = await deps.guard.ensure(context.signal);
-    return delivery(count, await pushTo(deployment, guard, context));
+    return delivery(count, await pushTo(deployment, context));
   };
 
   return async (deployment, context): Promise<DeliverOutcome> => {

@@ -12,10 +12,13 @@ export interface GuardFile {
   readonly bytes: Uint8Array;
 }
 
-/** Makes the guard valid and rooted on this worker. */
+/** The guard in this worker's store. */
 export interface LocalGuard {
-  /** @throws FleetError INTERNAL when Nix gives it another path */
-  ensure(signal: AbortSignal): Promise<StorePath>;
+  readonly path: StorePath;
+  /** Roots it, so that it stays once it is valid. */
+  root(): Promise<void>;
+  /** Makes it valid. @throws FleetError INTERNAL when Nix gives it another path */
+  add(signal: AbortSignal): Promise<void>;
 }
 
 const nameAt = '/nix/store/'.length + 33;
@@ -29,7 +32,6 @@ export function createLocalGuard(deps: {
 }): LocalGuard {
   const { store, roots, guard } = deps;
   const name = guard.path.slice(nameAt);
-  let rooted = false;
 
   const add = async (signal: AbortSignal): Promise<void> => {
     const folder = join(deps.folder, `guard-${process.pid}`);
@@ -52,13 +54,11 @@ export function createLocalGuard(deps: {
   };
 
   return {
-    async ensure(signal) {
-      if (rooted) return guard.path;
+    path: guard.path,
+    async root() {
       await roots.put(['guard'], guard.path.slice('/nix/store/'.length), guard.path);
-      await add(signal);
       await roots.prune(['guard'], 3);
-      rooted = true;
-      return guard.path;
     },
+    add,
   };
 }
