@@ -7,11 +7,12 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 
 import { packageCommand, top } from './places.mjs';
 import { quietly } from './processes.mjs';
@@ -53,23 +54,36 @@ export async function buildPrograms() {
   const files = sourcesIn(top);
   const wanted = fingerprint(files);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return true;
+  // Made beside dist/ and put in its place at the end: programs that run from there keep finding their files, and
+  // what has no source any more is gone.
+  const draft = join(top, '.varve', `dist-${process.pid}`);
+  const before = `${draft}-before`;
   let said = '';
-  const built = await say.phase('build', async () => {
-    // What has no source any more must not be found in dist/ either; the compiler is quick without its checks, which
-    // are the business of `npm run check`.
-    rmSync(dist, { recursive: true, force: true });
-    const result = await quietly([packageCommand('tsc'), '-p', 'tsconfig.json', '--noCheck'], { cwd: top });
-    said = result.said;
-    if (result.code !== 0) return false;
-    for (const file of files) {
-      const path = relative(top, file);
-      if (!isAsset(path)) continue;
-      mkdirSync(dirname(join(dist, path)), { recursive: true });
-      cpSync(file, join(dist, path));
-    }
-    return true;
-  });
-  if (built) writeFileSync(stamp, wanted);
-  else process.stderr.write(said);
-  return built;
+  try {
+    const built = await say.phase('build', async () => {
+      // Without checks the compiler is quick; they are the business of `npm run check`.
+      const compile = [packageCommand('tsc'), '-p', 'tsconfig.json', '--noCheck', '--outDir', draft];
+      const result = await quietly(compile, { cwd: top });
+      said = result.said;
+      if (result.code !== 0) return false;
+      copyAssets(files, draft);
+      writeFileSync(join(draft, basename(stamp)), wanted);
+      if (existsSync(dist)) renameSync(dist, before);
+      renameSync(draft, dist);
+      return true;
+    });
+    if (!built) process.stderr.write(said);
+    return built;
+  } finally {
+    for (const folder of [draft, before]) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function copyAssets(files, to) {
+  for (const file of files) {
+    const path = relative(top, file);
+    if (!isAsset(path)) continue;
+    mkdirSync(dirname(join(to, path)), { recursive: true });
+    cpSync(file, join(to, path));
+  }
 }
