@@ -4,7 +4,8 @@ import { CommanderError } from 'commander';
 import { FleetError } from '../shared/domain/errors.ts';
 import type { CommandContext } from './context.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
-import { type GlobalOptions, createProgram } from './program.ts';
+import type { GlobalOptions } from './define/common.ts';
+import { createProgram } from './program.ts';
 import { createTerminal, harmless } from './terminal.ts';
 
 const terminal = createTerminal({ stdout: process.stdout, stderr: process.stderr, env: process.env });
@@ -89,6 +90,8 @@ async function main(): Promise<void> {
   const program = createProgram({
     terminal,
     version: version(),
+    env: process.env,
+    signal: stop.signal,
     context,
     ended(code) {
       process.exitCode = code;

@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+import { type ProgramDeps, examples, globals, outputOption, port, talking, timeOf } from './common.ts';
+
+/** Commands that find out what is wrong. */
+export function defineCheckCommands(program: Command, deps: ProgramDeps): void {
+  program.commandsGroup('Check:');
+  talking(
+    deps,
+    program
+      .command('doctor')
+      .description('every prerequisite and every host, and what to do about it')
+      .addHelpText('after', examples('varve doctor')),
+    async (context) => {
+      const { createRun } = await import('../../shared/platform/exec.ts');
+      return (await import('../commands/doctor.ts')).runDoctor(context, { run: createRun() });
+    },
+  );
+  const validate = program
+    .command('validate')
+    .description('is the varve.yaml of a config repository right? asks nobody')
+    .argument('[path]', 'its folder, or the file', '.')
+    .addOption(outputOption())
+    .addHelpText('after', examples('varve validate', 'varve validate ../fleet'));
+  validate.action(async (path: string) => {
+    const { runValidate } = await import('../commands/validate.ts');
+    deps.ended(await runValidate({ terminal: deps.terminal, output: globals(validate).output }, path));
+  });
+  const host = program.command('host').description('about single hosts');
+  const scanKey = host
+    .command('scan-key')
+    .description('the host keys of a host, as lines for varve.yaml; asks the host from here')
+    .argument('<address>', 'its name or IP address')
+    .option('-p, --port <port>', 'of its sshd', port, 22)
+    .option('--timeout <time>', 'how long to wait for it', '5s')
+    .addOption(outputOption())
+    .addHelpText(
+      'after',
+      examples('varve host scan-key web1.example', 'varve host scan-key 10.0.0.7 --port 2222'),
+    );
+  scanKey.action(async (address: string) => {
+    const { runScanKey } = await import('../commands/scan-key.ts');
+    const { createRun } = await import('../../shared/platform/exec.ts');
+    const options = scanKey.opts<{ port: number; timeout: string }>();
+    deps.ended(
+      await runScanKey(
+        { run: createRun(), terminal: deps.terminal, output: globals(scanKey).output },
+        address,
+        { port: options.port, timeoutMs: timeOf(options.timeout) },
+      ),
+    );
+  });
+}

@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { FleetError } from '../../shared/domain/errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+/**
+ * `varve controller`, `varve worker`: the program in the foreground, with our terminal, until it ends. Signals are
+ * passed on, and its exit code is ours: service managers see the program as if they had started it.
+ */
+export async function runProgram(
+  argv: readonly [string, ...string[]],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
+  const [program, ...args] = argv;
+  const child = spawn(program, args, { stdio: 'inherit', env: { ...env } });
+  const passOn = (signal: NodeJS.Signals): void => {
+    // A terminal has sent Ctrl-C to the whole group already: twice could mean "at once".
+    if (signal === 'SIGINT' && process.stdin.isTTY) return;
+    child.kill(signal);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, passOn);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      child.once('error', (cause) =>
+        reject(
+          new FleetError({
+            code: 'PROGRAM_MISSING',
+            disposition: 'stalled',
+            message: `${program} can not be started`,
+            cause,
+          }),
+        ),
+      );
+      child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : exitCodes.failed)));
+    });
+  } finally {
+    for (const signal of signals) process.off(signal, passOn);
+  }
+}
