@@ -389,6 +389,22 @@ export function jobQueueContract(name: string, make: () => Promise<QueueRig>): v
         });
       });
 
+      test('closing does not wait for a server that is down', async () => {
+        const handler = aHandler({ holds: true });
+        await worker.consume('deliver', 2, handler.handle);
+        await worker.consume('probe', 2, handler.handle);
+        const job = aJob('deliver');
+        await leader.enqueue(job);
+        await gets(handler, job);
+        await rig.down();
+        const began = performance.now();
+        await worker.close(100);
+        expect(performance.now() - began).toBeLessThan(4_000);
+        expect(handler.signals[0]?.aborted).toBe(true);
+        await rig.upEmpty();
+        await idle();
+      });
+
       test('an emptied server knows no jobs; an activation under way is not disturbed, and new jobs run', async () => {
         const handler = aHandler({ holds: true });
         await worker.consume('activate', 2, handler.handle);

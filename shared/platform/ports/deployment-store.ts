@@ -31,13 +31,15 @@ export interface DeploymentStore {
   /** The current life; `undefined` in a store that no leader has begun. */
   term(): Promise<Term | undefined>;
   /**
-   * Begins a new life, if its epoch is above the present one's. Contacts of earlier lives are dropped; deployments
-   * and evaluations stay. False: a newer leader has begun already.
+   * Begins a new life, if its epoch is above the present one's; after a restart of the store, which ends a life, the
+   * same epoch does too. Contacts and targets of earlier lives are dropped; deployments and evaluations stay. False: a
+   * newer leader has begun already.
    */
   begin(term: Term): Promise<boolean>;
 
   /** Adds a deployment at version 1. `conflict`: the host has another one that is not terminal, or the id exists. */
   create(term: Term, deployment: Deployment): Promise<Written>;
+  /** `undefined` also in a store without a life: nothing that is read there could be written. */
   get(id: DeploymentId): Promise<Versioned | undefined>;
   list(): Promise<readonly Deployment[]>;
   /** Replaces version `next.version - 1` of the deployment. */
@@ -45,9 +47,13 @@ export interface DeploymentStore {
   /** Removes a terminal deployment whose outcome is in the ledger. */
   remove(term: Term, id: DeploymentId): Promise<Written>;
 
+  /** Sets the targets of these hosts; those of others stay. */
   setTargets(term: Term, targets: readonly ProbeTarget[]): Promise<Written>;
   target(host: HostName): Promise<{ readonly term: Term; readonly target: ProbeTarget } | undefined>;
-  /** Keeps the newer contact of a host by `at`; refused (`other-term`) when the probe began in an earlier life. */
+  /**
+   * Keeps the newer contact of a host by `at` (an older one is a `conflict`); refused (`other-term`) when the probe
+   * began in an earlier life.
+   */
   putContact(term: Term, contact: HostContact): Promise<Written>;
   contacts(): Promise<readonly HostContact[]>;
 

@@ -53,6 +53,9 @@ export interface JobQueue {
 }
 
 export interface JobContext {
-  /** Aborts when the process shuts down, or the queue finds that this run has been given to another worker. */
+  /**
+   * Aborts when the process shuts down, or the queue finds that this run has been given to another worker. That of an
+   * activation need not for the latter: it is finished without the queue.
+   */
   readonly signal: AbortSignal;
 }

@@ -48,7 +48,7 @@ export function createBullQueue(deps: BullQueueDeps): JobQueue {
   const prefix = keysOf(deps.fleet)('jobs');
   const queues = new Map<Step, Promise<Queue>>();
   const workers: Worker[] = [];
-  const running = new Set<AbortController>();
+  const running = new Map<AbortController, Promise<void>>();
   let patient: Redis | undefined;
   let closed = false;
 
@@ -84,9 +84,10 @@ export function createBullQueue(deps: BullQueueDeps): JobQueue {
     data: unknown,
     controller: AbortController,
   ): Promise<void> {
-    running.add(controller);
+    const run = Promise.resolve().then(() => handler(JobSchema.parse(data), { signal: controller.signal }));
+    running.set(controller, run);
     try {
-      await handler(JobSchema.parse(data), { signal: controller.signal });
+      await run;
     } catch (err) {
       logger.warn({ err, step }, 'a job ended with an error');
       // Only this text goes to Redis: errors may quote what must not lie there.
@@ -94,6 +95,12 @@ export function createBullQueue(deps: BullQueueDeps): JobQueue {
     } finally {
       running.delete(controller);
     }
+  }
+
+  /** Until every run is over, and Redis knows it, if it is there to be told. */
+  async function settled(ended: Promise<unknown>): Promise<void> {
+    do await Promise.allSettled(running.values());
+    while (!(await within(ended, 1_000)) && running.size > 0);
   }
 
   return {
@@ -160,10 +167,12 @@ export function createBullQueue(deps: BullQueueDeps): JobQueue {
       if (closed) return;
       closed = true;
       const ended = Promise.all(workers.map((worker) => worker.close().catch(() => {})));
-      if (!(await within(ended, deadlineMs))) {
-        for (const controller of running) controller.abort(shutdown());
-        if (!(await within(ended, graceMs)))
+      const over = settled(ended);
+      if (!(await within(over, deadlineMs))) {
+        for (const controller of running.keys()) controller.abort(shutdown());
+        if (!(await within(over, graceMs))) {
           logger.error({ runs: running.size }, 'jobs do not heed the shutdown');
+        }
       }
       patient?.disconnect();
       await Promise.allSettled([...queues.values()].map(async (queue) => (await queue).close()));

@@ -3,6 +3,7 @@ import { connectRedis, parseRedisAddress } from '../../../shared/platform/redis/
 import { talking } from '../../../shared/platform/redis/errors.ts';
 import { createBullQueue } from '../../../shared/platform/redis/queue.ts';
 import { createRedisStore } from '../../../shared/platform/redis/store.ts';
+import { type Job, jobId } from '../../../shared/platform/ports/job-queue.ts';
 import type { Logger } from '../../../shared/platform/logger.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type PrivateRedis, quiet, startPrivateRedis } from '../../support/redis.ts';
@@ -100,6 +101,24 @@ describe('the connections to Redis', () => {
     });
     const store = createRedisStore({ redis, fleet: 'fleet' });
     await expect(store.begin({ epoch: 1, incarnation: 'a' })).rejects.toMatchObject(unavailable);
+  });
+
+  test('a Redis that is emptied while it runs lives no life, and its consumers go on', async () => {
+    const redis = connect(1_000);
+    await redis.ready(10_000);
+    const store = createRedisStore({ redis, fleet: 'fleet' });
+    const queue = createBullQueue({ redis, fleet: 'fleet', logger: quiet });
+    closers.push(() => queue.close(0));
+    const given: string[] = [];
+    await queue.consume('evaluate', 1, async (job) => {
+      given.push(jobId(job));
+    });
+    await store.begin({ epoch: 1, incarnation: 'a' });
+    await redis.commands.flushall();
+    expect(await store.term()).toBeUndefined();
+    const job: Job = { step: 'evaluate', key: 'k', epoch: 1, n: 1 };
+    await queue.enqueue(job);
+    await eventually(() => given.includes(jobId(job)), { what: 'the job', deadlineMs: 10_000 });
   });
 
   test('fleets that share a Redis do not see each other', async () => {
