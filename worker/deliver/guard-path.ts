@@ -6,7 +6,7 @@ import type { StorePath } from '../../shared/domain/names.ts';
 import type { Roots } from '../nix/roots.ts';
 import type { NixStore } from '../nix/store.ts';
 
-/** The guard as a store path: a single file, content-addressed by its archive. */
+/** The guard as a store path: a single file, content-addressed by its bytes. */
 export interface GuardFile {
   readonly path: StorePath;
   readonly bytes: Uint8Array;
@@ -37,12 +37,9 @@ export function createLocalGuard(deps: {
     const folder = join(deps.folder, `guard-${process.pid}`);
     await mkdir(folder, { recursive: true });
     try {
-      for (const mode of [0o644, 0o755]) {
-        const file = join(folder, name);
-        await rm(file, { force: true });
-        await writeFile(file, guard.bytes, { mode });
-        if ((await store.add(file, { signal })) === guard.path) return;
-      }
+      const file = join(folder, name);
+      await writeFile(file, guard.bytes);
+      if ((await store.addFile(file, { signal })) === guard.path) return;
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

@@ -25,7 +25,7 @@ export function connectionError(text: string, connection: Connection): FleetErro
   if (/permission denied \(|too many authentication failures|no mutual signature/i.test(text)) {
     return new FleetError({
       code: 'HOST_AUTH_FAILED',
-      disposition: 'transient',
+      disposition: 'stalled',
       message: `${where} refuses ${connection.user}: ${last}`,
       hint: "add the worker's public key to the host's configuration, for this user",
       details,

@@ -23,8 +23,8 @@ export interface NixStore {
   plan(drvPath: DrvPath, options: StoreOptions): Promise<BuildPlan>;
   /** All that the paths reference, themselves included, with sizes. */
   closure(paths: readonly StorePath[], options: StoreOptions): Promise<readonly PathInfo[]>;
-  /** Copies a file into the store, content-addressed by its NAR. */
-  add(file: string, options: StoreOptions): Promise<StorePath>;
+  /** Copies a file into the store, content-addressed by its bytes. Its name is the file's. */
+  addFile(file: string, options: StoreOptions): Promise<StorePath>;
 }
 
 const usualDeadlineMs = 120_000;
@@ -62,10 +62,10 @@ export function createNixStore(deps: { readonly nix: Nix }): NixStore {
       const result = await ask(['nix', 'path-info', '--recursive', '--json', ...paths], options);
       return parsePathInfo(result.stdout.toString('utf8'));
     },
-    async add(file, options) {
-      const result = await ask(['nix-store', '--add', file], options);
+    async addFile(file, options) {
+      const result = await ask(['nix-store', '--add-fixed', 'sha256', file], options);
       const [path = ''] = linesOf(result);
-      if (!isStorePath(path)) throw storeFailed(['nix-store', '--add'], result);
+      if (!isStorePath(path)) throw storeFailed(['nix-store', '--add-fixed'], result);
       return path;
     },
   };
@@ -87,7 +87,7 @@ export function createPlanReader(): { add(text: string): void; plan(): BuildPlan
     add(text) {
       for (const line of text.split('\n')) {
         const path = line.trim();
-        if (/will be built:$/.test(path)) into = willBuild;
+        if (path.endsWith('will be built:')) into = willBuild;
         else if (/will be fetched\b.*:$/.test(path)) into = willFetch;
         else if (isStorePath(path)) into?.push(path);
         else if (path !== '') into = undefined;

@@ -7,6 +7,7 @@ import type { Deployment } from '../../../shared/domain/deployment.ts';
 import { parseDeploymentId, parseDrvPath, parseHostName } from '../../../shared/domain/names.ts';
 import type { Tree } from '../../../shared/domain/names.ts';
 import type { DeliverOutcome, Steps } from '../../../shared/platform/ports/steps.ts';
+import { guardBytes, guardStorePath } from '../../../worker/activate/guard-path.ts';
 import { createBuilds } from '../../../worker/deliver/builds.ts';
 import { createDeliver } from '../../../worker/deliver/deliver.ts';
 import { createLocalGuard } from '../../../worker/deliver/guard-path.ts';
@@ -83,7 +84,6 @@ beforeAll(async () => {
     roots,
     settings: { keepReleases: 20 },
   });
-  const bytes = Buffer.from('#!/bin/sh\necho guard\n');
   deliver = createDeliver({
     store,
     roots,
@@ -92,7 +92,7 @@ beforeAll(async () => {
     guard: createLocalGuard({
       store,
       roots,
-      guard: { path: await guardPath(bytes), bytes },
+      guard: { path: guardStorePath(), bytes: guardBytes },
       folder: join(folder, 'guard'),
     }),
     hostHas: async () => has,
@@ -110,13 +110,6 @@ afterAll(async () => {
   await host?.stop();
   await workshop?.close();
 });
-
-/** What Nix itself says the path of the guard is. */
-async function guardPath(bytes: Buffer) {
-  const file = join(workshop.folder, 'varve-guard');
-  await writeFile(file, bytes);
-  return createNixStore({ nix: workshop.nix }).add(file, { signal: undefined });
-}
 
 async function released(files: Record<string, string>): Promise<(name: string) => Deployment> {
   const tree = await workshop.commit({
@@ -203,7 +196,7 @@ describe('delivering', () => {
     expect(delivery.pushedBytes).toBeGreaterThan(300);
     const roots = `/nix/var/nix/gcroots/varve/${web1.id}`;
     expect(await host.inside('readlink', `${roots}/toplevel`)).toBe(web1.toplevel);
-    expect(await host.inside('cat', `${roots}/guard`)).toContain('echo guard');
+    expect(await host.inside('cat', `${roots}/guard`)).toBe(Buffer.from(guardBytes).toString('utf8').trim());
     await host.inside('nix-store', '--gc');
     expect(await host.inside('nix-store', '--check-validity', web1.toplevel)).toBe('');
     expect(context.lines.join('\n')).toContain('building shared');
