@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
 import type { InternalToken, ParsedConfig, RedisAccess, ServiceConfigInput } from '../contracts/service-config.ts';
 import { FleetError } from '../domain/errors.ts';
@@ -52,13 +53,22 @@ export function redisAddress(access: RedisAccess): RedisAddress {
   return { kind: 'url', url: url.href };
 }
 
-/** The token that controller and workers share; `make`: one is made if the file is not there yet. */
+/**
+ * The token that controller and workers share. Where it is kept in a file, the controller makes it (`make`), and a
+ * worker that starts first waits for it.
+ */
 export async function internalToken(token: InternalToken, make: boolean): Promise<string> {
   if (token.kind === 'given') return token.token;
-  try {
-    return (await readFile(token.path, 'utf8')).trim();
-  } catch (cause) {
-    if (!make) {
+  const deadline = Date.now() + (make ? 0 : tokenWaitMs);
+  for (;;) {
+    try {
+      return (await readFile(token.path, 'utf8')).trim();
+    } catch (cause) {
+      if (make) break;
+      if (Date.now() < deadline) {
+        await pause(100);
+        continue;
+      }
       throw new FleetError({
         code: 'CONFIG_INVALID',
         disposition: 'stalled',
@@ -72,10 +82,11 @@ export async function internalToken(token: InternalToken, make: boolean): Promis
   await mkdir(dirname(token.path), { recursive: true, mode: 0o700 });
   // Complete before it has its name: a worker that looks meanwhile sees none or all of it.
   await writeFile(`${token.path}.new`, `${made}\n`, { mode: 0o600 });
-  await chmod(`${token.path}.new`, 0o600);
   await rename(`${token.path}.new`, token.path);
   return made;
 }
+
+const tokenWaitMs = 30_000;
 
 /** Closers, called in the reverse order of their registration, each with its errors logged. */
 export interface Closers {

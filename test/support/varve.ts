@@ -1,0 +1,268 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { FleetHistory, HostHistory, Shown, type GenerationView } from '../../shared/contracts/api-history.ts';
+import { Status, Why, type HostStatus } from '../../shared/contracts/api.ts';
+import { createRun } from '../../shared/platform/exec.ts';
+import { silentLogger } from '../../shared/platform/logger.ts';
+import { startEmbeddedRedis, type EmbeddedRedis } from '../../shared/platform/redis/embedded.ts';
+import { eventually } from './eventually.ts';
+
+export interface VarveOptions {
+  /** Data, logs and Redis live here; it must exist. */
+  readonly dir: string;
+  readonly repository: string;
+  readonly identity: string;
+  readonly ref?: string;
+  /** Seconds between polls; tests push webhooks or `sync` rather than wait. */
+  readonly pollSeconds?: number;
+  readonly probeSeconds?: number;
+  /** Set in front of PATH of the worker: where a test puts programs that tell what is called. */
+  readonly workerPath?: string;
+  readonly webhookSecret?: string;
+  readonly ledgerRemote?: string;
+  /** An address of Redis that the caller runs; none: one is started. */
+  readonly redis?: string;
+  readonly name?: string;
+}
+
+/** One program of Varve, as a process of its own. */
+export interface Program {
+  readonly name: string;
+  start(env?: Readonly<Record<string, string>>): Promise<void>;
+  /** SIGTERM, and waits. */
+  stop(): Promise<void>;
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Stops and continues the process as a pause of its machine would. */
+  pause(): void;
+  resume(): void;
+  running(): boolean;
+  ended(): Promise<void>;
+  log(): Promise<string>;
+}
+
+/** A whole Varve on this machine: Redis, controller, worker, as separate processes that a test can end. */
+export interface Varve {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly controller: Program;
+  readonly worker: Program;
+  readonly redis: EmbeddedRedis | undefined;
+  readonly webhookUrl: string;
+  get<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>>;
+  post(path: string, body?: unknown): Promise<{ readonly status: number; readonly body: unknown }>;
+  status(): Promise<Status>;
+  host(name: string): Promise<HostStatus>;
+  why(name: string): Promise<Why>;
+  history(name: string): Promise<readonly GenerationView[]>;
+  fleetHistory(): Promise<FleetHistory>;
+  deployment(id: string): Promise<Extract<Shown, { kind: 'deployment' }>['deployment']>;
+  sync(): Promise<void>;
+  /** Waits until every host (or the named ones) is judged in the newest observation as the predicate says. */
+  settle(
+    revision: string,
+    want?: (host: HostStatus) => boolean,
+    options?: { readonly deadlineMs?: number; readonly hosts?: readonly string[] },
+  ): Promise<Status>;
+  close(): Promise<void>;
+}
+
+const root = new URL('../..', import.meta.url).pathname;
+
+export async function startVarve(options: VarveOptions): Promise<Varve> {
+  const dataDir = join(options.dir, options.name ?? 'varve');
+  await mkdir(dataDir, { recursive: true });
+  const redis =
+    options.redis === undefined
+      ? await startEmbeddedRedis({ folder: join(dataDir, 'redis'), logger: silentLogger })
+      : undefined;
+  const redisAddress = options.redis ?? redis?.address ?? '';
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const config = join(dataDir, 'varve-service.yaml');
+  const secretFile = join(dataDir, 'webhook-secret');
+  await writeFile(secretFile, options.webhookSecret ?? 'unused-secret');
+  await writeFile(
+    config,
+    JSON.stringify({
+      repository: {
+        url: options.repository,
+        ref: options.ref ?? 'main',
+        pollIntervalSeconds: options.pollSeconds ?? 3600,
+      },
+      dataDir,
+      listen: { address: '127.0.0.1', port },
+      redis: redisAddress.startsWith('redis') ? { url: redisAddress } : { socket: redisAddress.replace(/^unix:/, '') },
+      ...(options.ledgerRemote === undefined ? {} : { ledger: { remote: { url: options.ledgerRemote } } }),
+      probe: { intervalSeconds: options.probeSeconds ?? 300 },
+      lease: { ttlSeconds: 3 },
+      webhooks: { default: { secrets: [{ file: secretFile }] } },
+      worker: {
+        identities: [options.identity],
+        nix: { settings: { sandbox: 'false', 'build-users-group': '', substituters: '' } },
+      },
+      log: { level: 'debug' },
+    }),
+  );
+  const controller = program('controller', config, dataDir, {});
+  const worker = program(
+    'worker',
+    config,
+    dataDir,
+    options.workerPath === undefined ? {} : { PATH: `${options.workerPath}:${process.env['PATH'] ?? ''}` },
+  );
+
+  async function get<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>> {
+    const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(10_000) });
+    const body: unknown = await response.json();
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${JSON.stringify(body)}`);
+    return schema.parse(body);
+  }
+
+  const varve: Varve = {
+    url,
+    dataDir,
+    controller,
+    worker,
+    redis,
+    webhookUrl: `${url}/webhooks`,
+    get,
+    async post(path, body) {
+      const response = await fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body ?? {}),
+        signal: AbortSignal.timeout(30_000),
+      });
+      return { status: response.status, body: await response.json() };
+    },
+    status: () => get('/api/v1/status', Status),
+    async host(name) {
+      const found = (await varve.status()).hosts.find(({ host }) => host === name);
+      if (found === undefined) throw new Error(`no host ${name}`);
+      return found;
+    },
+    why: (name) => get(`/api/v1/hosts/${name}/why`, Why),
+    history: async (name) => (await get(`/api/v1/hosts/${name}/history?limit=100`, HostHistory)).generations,
+    fleetHistory: () => get('/api/v1/history?limit=100', FleetHistory),
+    async deployment(id) {
+      const shown = await get(`/api/v1/deployments/${id}`, Shown);
+      if (shown.kind !== 'deployment') throw new Error(`${id} is no deployment`);
+      return shown.deployment;
+    },
+    async sync() {
+      const { status, body } = await varve.post('/api/v1/sync');
+      if (status >= 300) throw new Error(`sync: ${status} ${JSON.stringify(body)}`);
+    },
+    async settle(revision, want = ({ verdict }) => verdict === 'in-sync', { deadlineMs = 90_000, hosts } = {}) {
+      let last: Status | undefined;
+      try {
+        return await eventually(
+          async () => {
+            last = await varve.status();
+            if (last.observation?.revision !== revision) return false;
+            const considered = last.hosts.filter(({ host }) => hosts?.includes(host) ?? true);
+            return considered.length > 0 && considered.every(want) && last;
+          },
+          { what: `every host settled at ${revision.slice(0, 12)}`, deadlineMs, everyMs: 50 },
+        );
+      } catch (cause) {
+        const said = last?.hosts.map(({ host, verdict, reason }) => `${host}: ${verdict}, ${reason}`).join('\n');
+        throw new Error(
+          `not settled at ${revision}; observed ${last?.observation?.revision}, source ${JSON.stringify(last?.source)}\n${said}`,
+          { cause },
+        );
+      }
+    },
+    async close() {
+      await Promise.all([controller.stop(), worker.stop()]);
+      await redis?.close();
+    },
+  };
+  await Promise.all([controller.start(), worker.start()]);
+  await eventually(async () => (await fetch(`${url}/livez`)).ok, { what: 'the controller listens', deadlineMs: 30_000 });
+  return varve;
+}
+
+function program(
+  name: 'controller' | 'worker',
+  config: string,
+  dataDir: string,
+  baseEnv: Readonly<Record<string, string>>,
+): Program {
+  const logFile = join(dataDir, `${name}.log`);
+  let child: ChildProcess | undefined;
+  let exited: Promise<void> = Promise.resolve();
+  const alive = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null;
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (!alive()) return;
+    child?.kill(signal);
+    await exited;
+  }
+
+  return {
+    name,
+    async start(env = {}) {
+      await end('SIGKILL');
+      const log = createWriteStream(logFile, { flags: 'a' });
+      const started = spawn(process.execPath, ['--enable-source-maps', join(root, 'dist', name, 'main.js'), config], {
+        env: { ...process.env, ...baseEnv, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      started.stdout.pipe(log, { end: false });
+      started.stderr.pipe(log, { end: false });
+      exited = new Promise((resolve) => {
+        started.once('exit', () => {
+          log.end();
+          resolve();
+        });
+      });
+      child = started;
+    },
+    async stop() {
+      if (!alive()) return;
+      const forced = setTimeout(() => child?.kill('SIGKILL'), 20_000);
+      await end('SIGTERM');
+      clearTimeout(forced);
+    },
+    kill: (signal = 'SIGKILL') => end(signal),
+    pause: () => void child?.kill('SIGSTOP'),
+    resume: () => void child?.kill('SIGCONT'),
+    running: alive,
+    ended: () => exited,
+    log: () => readFile(logFile, 'utf8'),
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** The facts of a ledger, read by Git alone, as anybody could. */
+export async function readLedger(dataDir: string): Promise<readonly Record<string, unknown>[]> {
+  const run = createRun();
+  const git = async (args: readonly string[]): Promise<string> => {
+    const { stdout } = await run(['git', ...args], { cwd: join(dataDir, 'ledger.git'), deadlineMs: 30_000 });
+    return stdout.toString('utf8');
+  };
+  const files = (await git(['ls-tree', '-r', '--name-only', 'refs/varve/ledger'])).split('\n').filter(Boolean);
+  const number = (file: string): number => Number(/(\d+)\.jsonl$/.exec(file)?.[1] ?? 0);
+  const facts: Record<string, unknown>[] = [];
+  for (const file of files.toSorted((a, b) => number(a) - number(b))) {
+    const text = await git(['show', `refs/varve/ledger:${file}`]);
+    for (const line of text.split('\n').filter(Boolean)) {
+      const value: unknown = JSON.parse(line);
+      if (typeof value === 'object' && value !== null) facts.push({ ...value });
+    }
+  }
+  return facts;
+}
