@@ -11,6 +11,7 @@ import { authFailed, refNotFound, revisionMismatch, unreachable } from './source
 import type { SourceUrl } from './source-url.ts';
 import { sshEnvironment } from './ssh-environment.ts';
 import type { SshAccess } from './ssh-environment.ts';
+import { trustFolder } from './trusted-folder.ts';
 
 export interface RemoteTimes {
   readonly listMs: number;
@@ -43,6 +44,8 @@ export function createRemoteCall(deps: GitProgramAccess & { readonly mirror: Mir
   const { url } = deps.url;
   const allowed = { http: ['http', 'https'], ssh: ['ssh'], file: ['file'] }[deps.url.kind];
 
+  let trusted: Record<string, string> | undefined;
+
   async function access(): Promise<{
     readonly settings: readonly string[];
     readonly env: Record<string, string>;
@@ -60,7 +63,11 @@ export function createRemoteCall(deps: GitProgramAccess & { readonly mirror: Mir
     if (deps.url.kind === 'ssh') {
       return { settings, env: sshEnvironment(deps.ssh), redact: createRedactor([]) };
     }
-    const credential = deps.url.kind === 'http' ? await deps.credential() : undefined;
+    if (deps.url.kind === 'file') {
+      trusted ??= await trustFolder(deps.mirror.git, url, `${deps.mirror.gitDir}.gitconfig`);
+      return { settings, env: trusted, redact: createRedactor([]) };
+    }
+    const credential = await deps.credential();
     if (credential === undefined) return { settings, env: {}, redact: createRedactor([]) };
     return {
       settings: [...settings, `credential.${new URL(url).origin}.helper=${credentialHelper}`],

@@ -22,7 +22,9 @@ export interface CommitInfo {
  * is filled again by the next look. Every revision that was seen is pinned, so that a force push does not lose it.
  */
 export interface Mirror {
+  readonly git: GitProgram;
   readonly gitDir: string;
+  /** A command in this repository, as `GitProgram` has it. */
   run(args: readonly string[], options?: GitOptions): Promise<RunResult>;
   ok(args: readonly string[], options?: GitOptions): Promise<string>;
   /** Creates the repository if it is not there, or not usable. */
@@ -70,6 +72,7 @@ export function createMirror(deps: { readonly git: GitProgram; readonly gitDir: 
   }
 
   return {
+    git: deps.git,
     gitDir,
     run,
     ok,

@@ -25,7 +25,15 @@ export interface SourceKind {
   readonly transport: 'path' | 'http';
 }
 
-const git = createGitProgram({ run: createRun() });
+const run = createRun();
+/** Every argument of every program that a source started. */
+const argumentsSeen: string[] = [];
+const git = createGitProgram({
+  run: (argv, options) => {
+    argumentsSeen.push(...argv);
+    return run(argv, options);
+  },
+});
 const flake = { 'flake.nix': '{ outputs = _: { }; }\n', 'varve.yaml': 'hosts: { web1: {} }\n' };
 const secret = 'tok3n-not-for-eyes';
 const never = parseRevision('0123456789012345678901234567890123456789');
@@ -151,10 +159,9 @@ export function sourceContract(kind: SourceKind): void {
     });
 
     it('knows what descends from what after its data folder was lost', async () => {
-      const commits: Revision[] = [];
-      for (let n = 0; n < 60; n += 1) {
-        commits.push(await repository.commit({ files: { ...flake, n: String(n) } }));
-      }
+      const commits = await repository.history(
+        Array.from({ length: 60 }, (_, n) => ({ ...flake, n: String(n) })),
+      );
       const [first] = commits;
       if (first === undefined) throw new Error('no commits');
       expect(await seen(first)).toMatchObject({ revision: commits.at(-1), descends: true });
@@ -227,6 +234,24 @@ export function sourceContract(kind: SourceKind): void {
       const a = await repository.commit({ files: flake });
       const looks = await Promise.all([seen(), seen(), seen()]);
       expect(looks.map((look) => look.revision)).toEqual([a, a, a]);
+    });
+
+    it('never fails while others push all the time, and ends on the last commit', async () => {
+      let last = await repository.commit({ files: flake });
+      const pusher = { done: false };
+      const pushes = (async () => {
+        for (let n = 0; n < 20; n += 1) {
+          last = await repository.commit({
+            files: { n: String(n) },
+            ...(n % 5 === 4 ? { parents: [last] } : {}),
+          });
+        }
+        pusher.done = true;
+      })();
+      let since: Revision | undefined;
+      while (!pusher.done) since = (await seen(since)).revision;
+      await pushes;
+      expect(await seen(since)).toMatchObject({ revision: last, descends: true });
     });
 
     it('packs a tree under its synthetic commit, complete and the same for equal trees', async () => {
@@ -330,7 +355,7 @@ export function sourceContract(kind: SourceKind): void {
       expect(await failing()).toMatchObject({ code: 'SOURCE_AUTH_FAILED' });
     });
 
-    it('keeps its credential out of errors and out of everything that it writes', async () => {
+    it('keeps its credential out of errors, arguments of programs and everything that it writes', async () => {
       await repository.commit({ files: flake });
       server.expected = `ann:${secret}`;
       const { source: mine } = open({}, secret);
@@ -339,7 +364,8 @@ export function sourceContract(kind: SourceKind): void {
       const failure = await failing(mine);
       expect(failure.code).toBe('SOURCE_AUTH_FAILED');
       const basic = Buffer.from(`ann:${secret}`).toString('base64');
-      for (const text of [JSON.stringify(failure), ...(await filesUnder(join(folder, 'data')))]) {
+      const written = await filesUnder(join(folder, 'data'));
+      for (const text of [JSON.stringify(failure), ...argumentsSeen, ...written]) {
         expect(text).not.toContain(secret);
         expect(text).not.toContain(basic);
       }

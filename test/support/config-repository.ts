@@ -25,6 +25,8 @@ export interface ConfigRepository {
   readonly folder: string;
   git(...args: string[]): Promise<string>;
   commit(commit: WrittenCommit): Promise<Revision>;
+  /** One commit after the other on `main`, in a new history. */
+  history(commits: readonly WrittenCommit['files'][]): Promise<readonly Revision[]>;
   /** Points a branch anywhere: a force push. */
   point(branch: string, revision: string): Promise<void>;
   remove(branch: string): Promise<void>;
@@ -45,43 +47,63 @@ export async function createConfigRepository(folder: string): Promise<ConfigRepo
     return parseRevision(await ok('rev-parse', '--verify', `refs/heads/${branch}`));
   }
 
+  /** A commit as `git fast-import` reads it; without parents it follows the branch's last one in the same stream. */
+  function written(
+    ref: string,
+    parents: readonly string[],
+    files: WrittenCommit['files'],
+    subject: string,
+  ): readonly (string | Buffer)[] {
+    second += 60;
+    const chunks: (string | Buffer)[] = [`commit ${ref}\n`];
+    const data = (content: string | Buffer): void => {
+      const bytes = Buffer.from(content);
+      chunks.push(`data ${bytes.length}\n`, bytes, '\n');
+    };
+    chunks.push(`author Ann Éxample <ann@example.org> ${second} +0000\n`);
+    chunks.push(`committer Ann Éxample <ann@example.org> ${second} +0000\n`);
+    data(`${subject}\n`);
+    for (const [n, parent] of parents.entries()) chunks.push(`${n === 0 ? 'from' : 'merge'} ${parent}\n`);
+    for (const [path, file] of Object.entries(files)) {
+      const quoted = `"${path.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;
+      if (file === undefined) {
+        chunks.push(`D ${quoted}\n`);
+      } else if (typeof file !== 'string' && 'commit' in file) {
+        chunks.push(`M 160000 ${file.commit} ${quoted}\n`);
+      } else {
+        const mode = typeof file !== 'string' && 'mode' in file ? file.mode : '100644';
+        chunks.push(`M ${mode} inline ${quoted}\n`);
+        data(typeof file === 'string' ? file : 'bytes' in file ? file.bytes : file.text);
+      }
+    }
+    return chunks;
+  }
+
+  async function importStream(chunks: readonly (string | Buffer)[]): Promise<void> {
+    await git.ok([`--git-dir=${folder}`, 'fast-import', '--quiet', '--force', '--done'], {
+      input: Buffer.concat([...chunks, 'done\n'].map((chunk) => Buffer.from(chunk))),
+    });
+  }
+
   return {
     folder,
     git: ok,
     head,
     async commit({ branch = 'main', parents, files, subject = 'a change' }) {
-      second += 60;
-      const chunks: (string | Buffer)[] = [];
-      const data = (content: string | Buffer): void => {
-        const bytes = Buffer.from(content);
-        chunks.push(`data ${bytes.length}\n`, bytes, '\n');
-      };
       const ref = `refs/heads/${branch}`;
       const existing = await git.run([`--git-dir=${folder}`, 'rev-parse', '--quiet', '--verify', ref]);
       const from = parents ?? (existing.code === 0 ? [existing.stdout.toString().trim()] : []);
-      if (from.length === 0) chunks.push(`reset ${ref}\n`);
-      chunks.push(`commit ${ref}\n`);
-      chunks.push(`author Ann Éxample <ann@example.org> ${second} +0000\n`);
-      chunks.push(`committer Ann Éxample <ann@example.org> ${second} +0000\n`);
-      data(`${subject}\n`);
-      for (const [n, parent] of from.entries()) chunks.push(`${n === 0 ? 'from' : 'merge'} ${parent}\n`);
-      for (const [path, file] of Object.entries(files)) {
-        const quoted = `"${path.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;
-        if (file === undefined) {
-          chunks.push(`D ${quoted}\n`);
-        } else if (typeof file !== 'string' && 'commit' in file) {
-          chunks.push(`M 160000 ${file.commit} ${quoted}\n`);
-        } else {
-          const mode = typeof file !== 'string' && 'mode' in file ? file.mode : '100644';
-          chunks.push(`M ${mode} inline ${quoted}\n`);
-          data(typeof file === 'string' ? file : 'bytes' in file ? file.bytes : file.text);
-        }
-      }
-      chunks.push('done\n');
-      await git.ok([`--git-dir=${folder}`, 'fast-import', '--quiet', '--force', '--done'], {
-        input: Buffer.concat(chunks.map((chunk) => Buffer.from(chunk))),
-      });
+      await importStream([
+        ...(from.length === 0 ? [`reset ${ref}\n`] : []),
+        ...written(ref, from, files, subject),
+      ]);
       return head(branch);
+    },
+    async history(commits) {
+      const ref = 'refs/heads/main';
+      const stream = commits.flatMap((files) => written(ref, [], files, 'a change'));
+      await importStream([`reset ${ref}\n`, ...stream]);
+      return (await ok('rev-list', '--reverse', ref)).split('\n').map(parseRevision);
     },
     async point(branch, revision) {
       await ok('update-ref', `refs/heads/${branch}`, revision);

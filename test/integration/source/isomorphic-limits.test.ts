@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSource } from '../../../controller/source/create-source.ts';
 import type { OpenSource } from '../../../controller/source/mirror-source.ts';
-import type { Revision } from '../../../shared/domain/names.ts';
+import { parseRevision } from '../../../shared/domain/names.ts';
 import { createRun } from '../../../shared/platform/exec.ts';
 import { createGitProgram } from '../../../shared/platform/git-program.ts';
 import { silentLogger } from '../../../shared/platform/logger.ts';
@@ -62,12 +62,12 @@ describe('the limits of isomorphic-git', () => {
 
   it('let it take only the newest commits of a history that is too large', async () => {
     // 0 (large) ← 1 … 58 (large) ← 59 … 118; the first look brings 69 … 118.
-    const commits: Revision[] = [];
-    for (let n = 0; n < 119; n += 1) {
-      const large = n === 0 || n === 58;
-      const blob = large ? { bytes: randomBytes(300_000) } : `${n}`;
-      commits.push(await repository.commit({ files: { ...flake, blob, n: `${n}` } }));
-    }
+    const commits = await repository.history(
+      Array.from({ length: 119 }, (_, n) => {
+        const large = n === 0 || n === 58;
+        return { ...flake, blob: large ? { bytes: randomBytes(300_000) } : `${n}`, n: `${n}` };
+      }),
+    );
     const source = open(200_000);
     const newest = commits[118];
     const older = commits[57];
@@ -76,5 +76,24 @@ describe('the limits of isomorphic-git', () => {
     // Back to below where the history at hand ends: all that is older would be more than is taken.
     await repository.point('main', older);
     expect(await source.look(undefined)).toMatchObject({ kind: 'seen', revision: older });
+  });
+
+  it('do not let packs pile up in the mirror, and everything that was seen stays readable', async () => {
+    const source = open(1_000_000);
+    const first = await repository.commit({ files: { ...flake, n: 'first' } });
+    for (let n = 0; n < 42; n += 1) {
+      await repository.commit({ files: { n: `${n}` } });
+      expect(await source.look(undefined)).toMatchObject({ kind: 'seen' });
+      if (n === 0) expect(await source.look(first)).toMatchObject({ descends: true });
+    }
+    const mirrors = join(folder, 'data', 'mirrors');
+    const [mirror] = await readdir(mirrors);
+    const packs = (await readdir(join(mirrors, mirror ?? '', 'objects', 'pack'))).filter((name) =>
+      name.endsWith('.pack'),
+    );
+    expect(packs.length).toBeLessThan(10);
+    for (const revision of (await repository.git('rev-list', '-n', '42', 'main')).split('\n')) {
+      expect(await source.manifest(parseRevision(revision))).toMatchObject({ kind: 'fleet' });
+    }
   });
 });
