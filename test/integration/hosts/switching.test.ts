@@ -75,10 +75,23 @@ describe('a switch that goes well', () => {
     expect(await shell(host, 'systemctl show -p MainPID web.service sshd.service')).toBe(before);
   });
 
-  it('keeps the lock out of the services that it starts', async () => {
-    await shell(host, 'systemctl stop web.service');
+  it('keeps the lock to itself: what it started and left behind does not hold it', async () => {
+    const unit = '--collect --unit=hanging --property=KillMode=process --property=SendSIGKILL=no';
+    await shell(host, `systemd-run ${unit} ${systems.hangs}/bin/switch-to-configuration test`);
+    const child = 'pgrep -fx "sleep 3600"';
+    await eventually(async () => (await shell(host, child)) !== '', {
+      what: 'the switch and its child',
+      deadlineMs: 20_000,
+    });
+    expect(await switchTo(host, systems.good, 'test')).toMatchObject({ code: 11 });
+    await shell(host, 'systemctl kill --kill-whom=main --signal=SIGKILL hanging.service');
+    await eventually(async () => (await shell(host, 'systemctl is-active hanging.service')) !== 'active', {
+      what: 'the end of the switch',
+      deadlineMs: 10_000,
+    });
+    expect(await shell(host, child)).not.toBe('');
     await good();
-    expect(await shell(host, 'flock -n /run/nixos/switch-to-configuration.lock echo free')).toBe('free');
+    await shell(host, `kill $(${child})`);
   });
 
   it('changes only what the action says', async () => {
@@ -106,7 +119,9 @@ describe('a switch that goes well', () => {
   });
 
   it('moves sshd to another port and back, without ending sessions', async () => {
-    await switchTo(host, systems.otherPort, 'switch');
+    // Over a session, which sees the end of the switch.
+    const session = ssh(host, [`${systems.otherPort}/bin/switch-to-configuration switch && echo done`]);
+    expect(await session).toBe('done\n');
     await host.waitForSsh(2222);
     expect(await ssh(host, ['readlink', '/run/current-system'], { port: 2222 })).toContain(systems.otherPort);
     await good();
