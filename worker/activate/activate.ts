@@ -4,6 +4,7 @@ import { type Connection, sameConnection } from '../../shared/domain/fleet.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
 import type { ActivationEvent, StepContext, Steps } from '../../shared/platform/ports/steps.ts';
+import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
 import { confirm } from './confirm.ts';
 import { callGuard, startRequest } from './guard-client.ts';
@@ -89,15 +90,9 @@ async function followToTheEnd(
         ...(record.exists ? { deadlineMs: reconnectDeadlineMs } : {}),
       });
       try {
-        await deps.faultPoint('before-guard-send');
-        const sent = callGuard(session, {
-          verb: 'start',
-          request: startRequest(deployment),
-          deadlineMs: Math.max(1_000, until - deps.clock.now()),
-          signal,
-          onAnswer: record.open(),
-        });
-        await Promise.all([sent, deps.faultPoint('after-guard-send')]);
+        await send(deps, deployment, record, session, signal);
+      } catch (thrown) {
+        failure = failureOf(thrown);
       } finally {
         session.close();
       }
@@ -111,6 +106,29 @@ async function followToTheEnd(
     await deps.clock.sleep(retryMs, signal);
   }
   return failure;
+}
+
+/**
+ * Starts the guard, or attaches to it, and takes in what it says until the record ends. A stream that is silent for
+ * longer than a healthy guard would be is given up: attaching again brings a dead one back to its work.
+ */
+async function send(
+  deps: ActivateDeps,
+  deployment: Deployment,
+  record: RecordView,
+  session: Session,
+  signal: AbortSignal,
+): Promise<void> {
+  const { activationMs, confirmMs } = deployment.timeouts;
+  await deps.faultPoint('before-guard-send');
+  const call = callGuard(session, {
+    verb: 'start',
+    request: startRequest(deployment),
+    deadlineMs: activationMs + confirmMs + graceMs,
+    signal,
+    onAnswer: record.open(),
+  });
+  await Promise.all([call, deps.faultPoint('after-guard-send')]);
 }
 
 /** What the last confirmed generation said, then what the new one says. */

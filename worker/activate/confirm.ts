@@ -39,8 +39,10 @@ export async function confirm(
   while (!signal.aborted && !record.ended && clock.now() < until) {
     const began = clock.now();
     const deadlineMs = Math.max(200, Math.min(connectDeadlineMs, until - began));
+    let connected = false;
     try {
       const session = await deps.ssh.fresh(deployment.next, { signal, deadlineMs });
+      connected = true;
       try {
         await overFreshConnection(deps, deployment, record, session, { signal, until });
       } finally {
@@ -48,7 +50,7 @@ export async function confirm(
       }
     } catch (thrown) {
       const { code, message } = failureOf(thrown);
-      if (isHostsFault(code)) witness.triedInVain(began, clock.now());
+      if (!connected && isHostsFault(code)) witness.triedInVain(began, clock.now());
       if (message !== said && !signal.aborted) context.log(`not confirmed yet: ${message}`);
       said = message;
     }

@@ -575,11 +575,15 @@ follow() { # prints the record, and every line that is added to it, until it end
 
 # A record without an end whose guard is gone is brought to its end by a new watchdog.
 revive() {
-  find_event end && return 0
-  uptime
   read -r boot_now < /proc/sys/kernel/random/boot_id
-  # It may just be on its way to its lock.
-  if [ "$boot" = "$boot_now" ] && ! find_event running && find_event started && [ $((now - at)) -lt 300 ]; then return 0; fi
+  while :; do
+    find_event end && return 0
+    [ "$boot" = "$boot_now" ] && ! find_event running && find_event started || break
+    # It may just be on its way to its lock.
+    uptime
+    [ $((now - at)) -lt 300 ] || break
+    sleep 0.1
+  done
   (
     exec 8>> "$state/run.lock"
     flock -n 8
@@ -606,12 +610,13 @@ start() {
   [ -n "$has" ] || refuse UNMANAGED
   [ "$has" = "$owner" ] || refuse OWNED_BY "owner=$has"
   if [ -d "$records/$id" ]; then
+    exec 9>&-
     load "$id"
     revive
   else
     start_new
+    exec 9>&-
   fi
-  exec 9>&-
   follow
 }
 

@@ -34,7 +34,6 @@ export function isHostsFault(code: ErrorCode): boolean {
     case 'HOST_KEY_UNKNOWN':
     case 'HOST_KEY_MISMATCH':
     case 'HOST_AUTH_FAILED':
-    case 'TIMED_OUT':
       return true;
     default:
       return false;

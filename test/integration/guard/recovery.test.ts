@@ -190,6 +190,6 @@ describe('a roll back that fails', () => {
       end: { kind: 'stuck', failure: { code: 'ROLL_BACK_FAILED', details: { because: 'UNITS_FAILED' } } },
     });
     expect(JSON.stringify(outcome)).toContain('fragile.service');
-    expect(await bench.journal(deployment.id)).toMatch(/rolling-back end $/);
+    expect(await bench.journal(deployment.id)).toMatch(/rolling-back end$/);
   });
 });
