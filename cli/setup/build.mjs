@@ -29,7 +29,7 @@ export function sourcesIn(from, names = folders) {
     const folder = join(from, name);
     if (!existsSync(folder)) continue;
     for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-      if (entry.isFile()) found.push(join(entry.parentPath ?? entry.path, entry.name));
+      if (entry.isFile()) found.push(join(entry.parentPath, entry.name));
     }
   }
   return found.toSorted();
