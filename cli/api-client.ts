@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { ErrorAnswer, apiPrefix } from '../shared/contracts/api-common.ts';
 import { FleetError } from '../shared/domain/errors.ts';
 import { harmlessDeep } from './terminal.ts';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { FleetError } from '../shared/domain/errors.ts';
 import type { CommandContext } from './context.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
@@ -113,7 +113,7 @@ async function main(): Promise<void> {
   }
 }
 
-function inheritExit(command: import('commander').Command): void {
+function inheritExit(command: Command): void {
   command.exitOverride();
   for (const inner of command.commands) inheritExit(inner);
 }

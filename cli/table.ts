@@ -30,7 +30,7 @@ export function renderTable(
 }
 
 export function visibleLength(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return Array.from(stripVTControlCharacters(text)).length;
 }
 
 /** At most `width` visible characters; colours are kept whole and closed. */

@@ -8,6 +8,6 @@ export function deliveryText(delivery: {
 }): string {
   const { builds, pushedPaths, pushedBytes } = delivery;
   if (builds === 0 && pushedPaths === 0) return 'nothing to build or push';
-  const built = builds === 0 ? 'nothing built' : `${counted(builds, 'build')}`;
+  const built = builds === 0 ? 'nothing built' : counted(builds, 'build');
   return `${built}, ${counted(pushedPaths, 'path')} pushed (${bytes(pushedBytes)})`;
 }

@@ -2,9 +2,9 @@ import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { Status } from '../../shared/contracts/api.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
-import { type Run, baseEnvironment } from '../../shared/platform/exec.ts';
 import { type CommandContext, print } from '../context.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
+import type { RunLocal } from '../local-program.ts';
 import { ago, until } from '../words.ts';
 
 /** One thing that was looked at. */
@@ -55,7 +55,10 @@ const programs: readonly Program[] = [
 ];
 
 /** `varve doctor`: everything that Varve needs, here, at the controller, and at every host. */
-export async function runDoctor(context: CommandContext, deps: { readonly run: Run }): Promise<ExitCode> {
+export async function runDoctor(
+  context: CommandContext,
+  deps: { readonly run: RunLocal },
+): Promise<ExitCode> {
   const findings = [
     nodeFinding(process.versions.node),
     ...(await Promise.all(programs.map((program) => programFinding(program, deps.run, context.env)))),
@@ -110,7 +113,7 @@ function nodeFinding(version: string): Finding {
   };
 }
 
-async function programFinding(program: Program, run: Run, env: CommandContext['env']): Promise<Finding> {
+async function programFinding(program: Program, run: RunLocal, env: CommandContext['env']): Promise<Finding> {
   const found = await onPath(program.names, env['PATH'] ?? '');
   if (found === undefined) {
     return {
@@ -123,8 +126,8 @@ async function programFinding(program: Program, run: Run, env: CommandContext['e
   }
   if (program.version.length === 0) return { area: 'machine', what: program.name, grade: 'good', found };
   try {
-    const result = await run([found, ...program.version], { deadlineMs: 10_000, env: baseEnvironment(env) });
-    const text = result.stdout.toString('utf8').trim() || result.stderrTail.trim();
+    const result = await run([found, ...program.version], 10_000);
+    const text = result.stdout.trim() || result.stderr.trim();
     if (result.code === 0)
       return { area: 'machine', what: program.name, grade: 'good', found: firstLine(text) };
     return {

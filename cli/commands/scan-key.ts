@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { FleetError } from '../../shared/domain/errors.ts';
-import type { Run } from '../../shared/platform/exec.ts';
+import type { RunLocal } from '../local-program.ts';
 import type { Terminal } from '../terminal.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 
@@ -16,7 +16,7 @@ export interface ScannedKey {
  * answers at that address could be somebody else: the fingerprint is to be compared on the host.
  */
 export async function runScanKey(
-  deps: { readonly run: Run; readonly terminal: Terminal; readonly output: 'text' | 'json' },
+  deps: { readonly run: RunLocal; readonly terminal: Terminal; readonly output: 'text' | 'json' },
   addressText: string,
   options: { readonly port: number; readonly timeoutMs: number },
 ): Promise<ExitCode> {
@@ -24,9 +24,9 @@ export async function runScanKey(
   const seconds = Math.max(1, Math.round(options.timeoutMs / 1_000));
   const result = await deps.run(
     ['ssh-keyscan', '-T', String(seconds), '-p', String(options.port), '-t', 'ed25519,ecdsa,rsa', address],
-    { deadlineMs: options.timeoutMs * 3 + 5_000 },
+    options.timeoutMs * 3 + 5_000,
   );
-  const keys = parseScan(result.stdout.toString('utf8'));
+  const keys = parseScan(result.stdout);
   if (keys.length === 0) {
     throw new FleetError({
       code: 'HOST_UNREACHABLE',

@@ -106,7 +106,7 @@ export function headLines(status: Status, terminal: Terminal, now: number): read
       ),
     );
   }
-  if (status.hosts.length > 0) lines.push(summary(status.hosts, terminal));
+  if (status.hosts.length > 0) lines.push(summary(status.hosts));
   return lines;
 }
 
@@ -118,14 +118,14 @@ export function failureLines(
 ): readonly string[] {
   const [first = '', ...more] = failure.message.split('\n');
   return [
-    `${paint('red', `${signs.bad} ${headline}`)}`,
+    paint('red', `${signs.bad} ${headline}`),
     `  ${paint('bold', failure.code)} ${first}`,
     ...more.map((line) => `  ${line}`),
     ...(failure.hint === undefined ? [] : [`  ${paint('cyan', signs.arrow)} ${failure.hint}`]),
   ];
 }
 
-function summary(hosts: readonly HostStatus[], terminal: Terminal): string {
+function summary(hosts: readonly HostStatus[]): string {
   const groups = new Map<string, number>();
   for (const host of worstFirst(hosts)) {
     const unremarkable = host.health === 'Healthy' || host.health === 'Unknown' || host.health === 'Degraded';
@@ -145,7 +145,7 @@ function revisionCell(host: HostStatus, status: Status, { paint }: Terminal): st
 
 function adviceLines(hosts: readonly HostStatus[], { paint, signs }: Terminal): readonly string[] {
   const stalled = hosts.filter((host) => host.sync === 'Stalled');
-  const unmanaged = hosts.filter((host) => host.verdict === 'unmanaged');
+  const foreign = hosts.find((host) => host.verdict === 'unmanaged');
   const arrow = paint('cyan', signs.arrow);
   const lines: string[] = [];
   for (const host of stalled.slice(0, 3)) {
@@ -153,7 +153,6 @@ function adviceLines(hosts: readonly HostStatus[], { paint, signs }: Terminal): 
   }
   const [first] = stalled;
   if (first !== undefined) lines.push(`${arrow} varve why ${first.host}`);
-  const [foreign] = unmanaged;
   if (foreign !== undefined) lines.push(`${arrow} varve adopt ${foreign.host}`);
   return lines.length === 0 ? [] : ['', ...lines];
 }

@@ -11,8 +11,8 @@ export function defineCheckCommands(program: Command, deps: ProgramDeps): void {
       .description('every prerequisite and every host, and what to do about it')
       .addHelpText('after', examples('varve doctor')),
     async (context) => {
-      const { createRun } = await import('../../shared/platform/exec.ts');
-      return (await import('../commands/doctor.ts')).runDoctor(context, { run: createRun() });
+      const { createRunLocal } = await import('../up/run-local.ts');
+      return (await import('../commands/doctor.ts')).runDoctor(context, { run: createRunLocal(deps.signal) });
     },
   );
   const validate = program
@@ -39,11 +39,11 @@ export function defineCheckCommands(program: Command, deps: ProgramDeps): void {
     );
   scanKey.action(async (address: string) => {
     const { runScanKey } = await import('../commands/scan-key.ts');
-    const { createRun } = await import('../../shared/platform/exec.ts');
+    const { createRunLocal } = await import('../up/run-local.ts');
     const options = scanKey.opts<{ port: number; timeout: string }>();
     deps.ended(
       await runScanKey(
-        { run: createRun(), terminal: deps.terminal, output: globals(scanKey).output },
+        { run: createRunLocal(deps.signal), terminal: deps.terminal, output: globals(scanKey).output },
         address,
         { port: options.port, timeoutMs: timeOf(options.timeout) },
       ),

@@ -43,7 +43,7 @@ function notableOf(
     return typeof value === 'string' ? [`${key}=${value}`] : [];
   });
   return {
-    text: [fields.get('msg') ?? '', ...about, errorText(fields.get('err'))]
+    text: [textOf(fields.get('msg')), ...about, errorText(fields.get('err'))]
       .filter((part) => part !== '')
       .join(' '),
     grade: level,
@@ -56,4 +56,8 @@ function errorText(err: unknown): string {
   const code = fields.get('code');
   const message = fields.get('message');
   return [code, message].filter((part) => typeof part === 'string').join(' ');
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

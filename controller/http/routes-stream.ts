@@ -93,7 +93,8 @@ export async function streamRoutes(root: FastifyInstance, deps: StreamDeps): Pro
 
       const unfollow = await deps.logs.follow(id, () => void pump());
       stream.onClose(
-        () => void unfollow().catch((thrown) => deps.logger.warn({ err: thrown }, 'log not unfollowed')),
+        () =>
+          void unfollow().catch((thrown: unknown) => deps.logger.warn({ err: thrown }, 'log not unfollowed')),
       );
       await pump();
       return reply;

@@ -13,7 +13,7 @@ export interface FakeBackend extends FleetBackend {
   lead: Leadership;
   ready: boolean;
   /** Thrown by the next call of anything. */
-  breakNext: unknown;
+  breakNext: Error | undefined;
 }
 
 export const revisions = {

@@ -154,7 +154,7 @@ describe('on the loopback', () => {
     { 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'same-site' },
   ])('a request of another web page (%j) is refused', async (headers) => {
-    const answer = await requestTo('POST /api/v1/sync', headers as Record<string, string>);
+    const answer = await requestTo('POST /api/v1/sync', headers);
     expect(answer.statusCode).toBe(403);
     expect(controller.backend.asked).toEqual([]);
   });
