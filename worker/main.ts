@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseWorkerConfig } from '../shared/contracts/service-config.ts';
@@ -28,6 +29,7 @@ import { createBuilds } from './deliver/builds.ts';
 import { createDeliver } from './deliver/deliver.ts';
 import { createLocalGuard } from './deliver/guard-path.ts';
 import { createOpenSsh } from './deliver/open-ssh.ts';
+import { createPooledExec } from './deliver/pooled-exec.ts';
 import { createNixCopyPush } from './deliver/push-nix-copy.ts';
 import { createEvaluate } from './evaluate/evaluate.ts';
 import { createEvaluator, usualEvaluatorSettings } from './evaluate/evaluator.ts';
@@ -90,7 +92,8 @@ async function main(): Promise<void> {
       settings: { config: config.nixSettings, home: join(folder, 'home'), environment: {} },
     });
     const nixStore = createNixStore({ nix });
-    const roots = createRoots({ folder: '/nix/var/nix/gcroots/varve-worker' });
+    // Workers of several fleets may share a machine's store: each keeps roots of its own.
+    const roots = createRoots({ folder: join('/nix/var/nix/gcroots/varve-worker', digest(config.dataDir)) });
     const trees = createTreeStore({
       git: createGitProgram({ run }),
       fetchTree: createFetchTree({ controllerUrl: config.controllerUrl, token }),
@@ -121,7 +124,7 @@ async function main(): Promise<void> {
         push: createNixCopyPush({
           nix,
           store: nixStore,
-          exec: openSsh.exec,
+          exec: createPooledExec({ ssh }),
           configuration: (connection) => openSsh.configuration(connection),
         }),
         guard: createLocalGuard({ store: nixStore, roots, guard, folder }),
@@ -174,6 +177,10 @@ async function main(): Promise<void> {
   } finally {
     await closers.close();
   }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
 await main();

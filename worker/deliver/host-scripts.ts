@@ -36,11 +36,3 @@ ls -1t "$roots" | while IFS= read -r other; do
   [ "$kept" -le 5 ] || rm -rf "$roots/$other"
 done
 echo rooted`;
-
-/** The remote command of a script: whatever the user's shell is, a POSIX shell runs it; `asRoot`, if need be by sudo. */
-export function remoteCommand(script: string, asRoot: boolean): string {
-  if (script.includes("'")) throw new Error('a script for hosts must not have single quotes');
-  const plain = 'exec /bin/sh -c "$0"';
-  const elevated = `if [ "$(id -u)" = 0 ]; then ${plain}; else exec sudo -n /bin/sh -c "$0"; fi`;
-  return `exec /bin/sh -c '${asRoot ? elevated : plain}' '${script}'`;
-}

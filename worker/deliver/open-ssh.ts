@@ -2,17 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
-import { baseEnvironment, type Run } from '../../shared/platform/exec.ts';
-import { remoteCommand } from './host-scripts.ts';
-import type { HostExec } from './push.ts';
-import { connectionError } from './push-errors.ts';
+import type { Run } from '../../shared/platform/exec.ts';
 import { sshAlias, sshFiles, type SshSettings } from './ssh-config.ts';
 
-/** The OpenSSH client, one generated configuration for each connection. */
+/** Configurations for the OpenSSH client that Nix starts: one for each connection. */
 export interface OpenSsh {
-  readonly exec: HostExec;
   /** The path of the connection's configuration file, written and up to date. @throws FleetError INVALID_INPUT */
   configuration(connection: Connection): Promise<string>;
   /** Ends connections that are kept open. */
@@ -50,27 +45,6 @@ export function createOpenSsh(deps: {
 
   return {
     configuration,
-    async exec(connection, script, input, options) {
-      const config = await configuration(connection);
-      const argv = ['ssh', '-F', config, '-T', sshAlias, remoteCommand(script, options.asRoot)] as const;
-      const result = await run(argv, {
-        env: baseEnvironment(),
-        input,
-        signal: options.signal,
-        deadlineMs: options.deadlineMs,
-      }).catch((thrown: unknown) => {
-        throw asUnreachable(thrown, connection);
-      });
-      if (result.code === 255 || result.code === undefined) {
-        const text = result.stderrTail;
-        throw connectionError(text, connection) ?? unreachable(connection, text.trim(), undefined);
-      }
-      return {
-        code: result.code,
-        stdout: result.stdout.toString('utf8'),
-        stderr: result.stderrTail,
-      };
-    },
     async close() {
       if (settings.persistMs === 0) return;
       for (const config of written.values()) {
@@ -88,19 +62,4 @@ async function replace(file: string, text: string): Promise<void> {
   if (present === text) return;
   await writeFile(`${file}.new-${process.pid}`, text, { mode: 0o600 });
   await rename(`${file}.new-${process.pid}`, file);
-}
-
-function asUnreachable(thrown: unknown, connection: Connection): unknown {
-  if (!(thrown instanceof FleetError) || thrown.code !== 'TIMED_OUT') return thrown;
-  return unreachable(connection, 'it does not answer in time', thrown);
-}
-
-function unreachable(connection: Connection, why: string, cause: unknown): FleetError {
-  return new FleetError({
-    code: 'HOST_UNREACHABLE',
-    disposition: 'transient',
-    message: `${connection.address}:${connection.port} can not be reached: ${why}`,
-    details: { address: `${connection.address}:${connection.port}`, user: connection.user },
-    cause,
-  });
 }

@@ -12,12 +12,14 @@ import { createBuilds } from '../../../worker/deliver/builds.ts';
 import { createDeliver } from '../../../worker/deliver/deliver.ts';
 import { createLocalGuard } from '../../../worker/deliver/guard-path.ts';
 import { createOpenSsh, type OpenSsh } from '../../../worker/deliver/open-ssh.ts';
+import { createPooledExec } from '../../../worker/deliver/pooled-exec.ts';
 import { createNixCopyPush } from '../../../worker/deliver/push-nix-copy.ts';
 import { createEvaluate, type Evaluation } from '../../../worker/evaluate/evaluate.ts';
 import { createEvaluator, usualEvaluatorSettings } from '../../../worker/evaluate/evaluator.ts';
 import { machineNow } from '../../../worker/evaluate/machine.ts';
 import { createTreeStore } from '../../../worker/evaluate/tree-store.ts';
 import { createNixStore } from '../../../worker/nix/store.ts';
+import { createSsh, type Ssh } from '../../../worker/ssh/ssh.ts';
 import { aDeployment } from '../../support/builders.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startLoopbackHost, type LoopbackHost } from '../../support/loopback-host.ts';
@@ -47,6 +49,7 @@ const flake = `{
 let workshop: Workshop;
 let host: LoopbackHost;
 let ssh: OpenSsh;
+let pool: Ssh;
 let evaluation: Evaluation;
 let deliver: Steps['deliver'];
 let counter = 0;
@@ -58,6 +61,7 @@ beforeAll(async () => {
   host = await startLoopbackHost({ folder: join(workshop.folder, 'host') });
   const { nix, roots, run, git, folder } = workshop;
   const store = createNixStore({ nix });
+  pool = createSsh({ keyFiles: [host.identityFile] });
   ssh = createOpenSsh({
     run,
     folder: join(folder, 'ssh'),
@@ -88,7 +92,12 @@ beforeAll(async () => {
     store,
     roots,
     builds: createBuilds({ nix, store }),
-    push: createNixCopyPush({ nix, store, exec: ssh.exec, configuration: ssh.configuration }),
+    push: createNixCopyPush({
+      nix,
+      store,
+      exec: createPooledExec({ ssh: pool }),
+      configuration: ssh.configuration,
+    }),
     guard: createLocalGuard({
       store,
       roots,
@@ -106,6 +115,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  pool?.close();
   await ssh?.close();
   await host?.stop();
   await workshop?.close();
