@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { parseDeploymentId } from '../../shared/domain/names.ts';
-import type { DeploymentStore, Written } from '../../shared/platform/ports/deployment-store.ts';
+import type { Written } from '../../shared/platform/ports/deployment-store.ts';
 import { eventually } from '../support/eventually.ts';
+import { deploymentStoreLossContract } from './deployment-store-loss.contract.ts';
+import { type StoreRig, storeBench } from './deployment-store-rig.ts';
 import {
   aDeployment,
   aRelease,
@@ -18,19 +20,6 @@ import {
   web2,
 } from './samples.ts';
 
-/** A store for one test: empty, shared by everyone who opens it. */
-export interface StoreRig {
-  /** One more process's view of the same store. */
-  open(): Promise<DeploymentStore>;
-  /** The server is killed. */
-  down(): Promise<void>;
-  /** It is back with the data that it had. */
-  up(): Promise<void>;
-  /** It is back without any data. */
-  upEmpty(): Promise<void>;
-  close(): Promise<void>;
-}
-
 const written: Written = { kind: 'written' };
 const conflict: Written = { kind: 'conflict' };
 const otherTerm: Written = { kind: 'other-term' };
@@ -39,30 +28,12 @@ const gone: Written = { kind: 'gone' };
 /** What every DeploymentStore does. */
 export function deploymentStoreContract(name: string, make: () => Promise<StoreRig>): void {
   describe(`the deployment store: ${name}`, () => {
-    let rig: StoreRig;
-    let store: DeploymentStore;
-    let other: DeploymentStore;
-    beforeEach(async () => {
-      rig = await make();
-      store = await rig.open();
-      other = await rig.open();
-    });
-    afterEach(() => rig.close());
-
+    const bench = storeBench(make);
     const first = aTerm(1);
-
-    /** Waits until every view talks to the server again. */
-    async function back(): Promise<void> {
-      for (const view of [store, other]) {
-        await eventually(() => view.list().then(() => true), {
-          what: 'a store that answers again',
-          deadlineMs: 10_000,
-        });
-      }
-    }
 
     describe('lives', () => {
       test('a new store has no life, and refuses every write', async () => {
+        const { store } = bench();
         expect(await store.term()).toBeUndefined();
         expect(await store.create(first, aDeployment())).toEqual(otherTerm);
         expect(await store.askEvaluation(first, aRequest('k'))).toEqual(otherTerm);
@@ -70,11 +41,13 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('a life that was begun is seen by everyone', async () => {
+        const { store, other } = bench();
         expect(await store.begin(first)).toBe(true);
         expect(await other.term()).toEqual(first);
       });
 
       test('only a higher epoch begins a new life', async () => {
+        const { store, other } = bench();
         await store.begin(aTerm(5));
         expect(await other.begin(aTerm(4))).toBe(false);
         expect(await other.begin(aTerm(5, 'the same epoch'))).toBe(false);
@@ -84,6 +57,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('of several that begin the same epoch at once, one does', async () => {
+        const { store, other } = bench();
         const began = await Promise.all(
           ['a', 'b', 'c', 'd'].map((who, i) => (i % 2 === 0 ? store : other).begin(aTerm(1, who))),
         );
@@ -91,6 +65,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('a new life drops contacts and targets of earlier ones, deployments and evaluations stay', async () => {
+        const { store, other } = bench();
         await store.begin(first);
         await store.create(first, aDeployment());
         await store.askEvaluation(first, aRequest('k'));
@@ -107,6 +82,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('everything that was read in an earlier life is refused in the next', async () => {
+        const { store, other } = bench();
         await store.begin(first);
         await store.create(first, aDeployment());
         await other.begin(aTerm(2));
@@ -124,6 +100,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('a life has both an epoch and an incarnation: one alone does not do', async () => {
+        const { store } = bench();
         await store.begin(aTerm(3, 'x'));
         expect(await store.create(aTerm(3, 'y'), aDeployment())).toEqual(otherTerm);
         expect(await store.create(aTerm(2, 'x'), aDeployment())).toEqual(otherTerm);
@@ -133,10 +110,12 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
 
     describe('deployments', () => {
       beforeEach(async () => {
+        const { store } = bench();
         await store.begin(first);
       });
 
       test('what is created is read back whole by everyone', async () => {
+        const { store, other } = bench();
         const whole = aDeployment({
           previous: toplevel,
           failure,
@@ -149,10 +128,12 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('an unknown deployment is undefined', async () => {
+        const { store } = bench();
         expect(await store.get(parseDeploymentId('d999999'))).toBeUndefined();
       });
 
       test('a host has one deployment that is not over', async () => {
+        const { store, other } = bench();
         await store.create(first, aDeployment());
         const second = aDeployment({ id: parseDeploymentId('d000002') });
         expect(await other.create(first, second)).toEqual(conflict);
@@ -160,6 +141,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('of many created for one host at once, one is written', async () => {
+        const { store, other } = bench();
         const all = await Promise.all(
           Array.from({ length: 20 }, (_, i) =>
             (i % 2 === 0 ? store : other).create(
@@ -174,6 +156,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('the host is free again when its deployment is over', async () => {
+        const { store } = bench();
         await store.create(first, aDeployment());
         const second = aDeployment({ id: parseDeploymentId('d000002') });
         await store.compareAndSet(first, after(aDeployment(), { kind: 'cancel', why: failure }));
@@ -182,6 +165,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('the end of an old deployment does not free the host of a new one', async () => {
+        const { store } = bench();
         await store.create(first, aDeployment());
         const cancelled = after(aDeployment(), { kind: 'cancel', why: failure });
         await store.compareAndSet(first, cancelled);
@@ -194,11 +178,13 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('an id is used once', async () => {
+        const { store } = bench();
         await store.create(first, aDeployment());
         expect(await store.create(first, aDeployment({ host: web2 }))).toEqual(conflict);
       });
 
       test('only the next version of the present one is written', async () => {
+        const { store, other } = bench();
         await store.create(first, aDeployment());
         const next = after(aDeployment(), { kind: 'deliver-started' });
         expect(await store.compareAndSet(first, { ...next, version: 3 })).toEqual(conflict);
@@ -209,6 +195,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('of many that set the same version at once, one is written', async () => {
+        const { store, other } = bench();
         const delivered = after(
           aDeployment(),
           { kind: 'deliver-started' },
@@ -224,12 +211,14 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('a deployment that is not there is gone', async () => {
+        const { store } = bench();
         const next = after(aDeployment(), { kind: 'deliver-started' });
         expect(await store.compareAndSet(first, next)).toEqual(gone);
         expect(await store.remove(first, next.id)).toEqual(gone);
       });
 
       test('only one that is over is removed', async () => {
+        const { store, other } = bench();
         await store.create(first, aDeployment());
         expect(await store.remove(first, aDeployment().id)).toEqual(conflict);
         await store.compareAndSet(first, after(aDeployment(), { kind: 'cancel', why: failure }));
@@ -240,10 +229,12 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
 
     describe('targets and contacts', () => {
       beforeEach(async () => {
+        const { store } = bench();
         await store.begin(first);
       });
 
       test('a target is read back whole, the last one that was set', async () => {
+        const { store, other } = bench();
         await store.setTargets(first, [aTarget(web1, 1), aTarget(web2, 1)]);
         const bare = { ...aTarget(web1, 2), fence: undefined, adopt: undefined, ask: [], acknowledged: [] };
         expect(await store.setTargets(first, [bare])).toEqual(written);
@@ -252,11 +243,13 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('setting no targets writes nothing', async () => {
+        const { store } = bench();
         expect(await store.setTargets(first, [])).toEqual(written);
         expect(await store.target(web1)).toBeUndefined();
       });
 
       test('a contact is read back whole, one for each host', async () => {
+        const { store, other } = bench();
         expect(await store.putContact(first, reached(web1, first.incarnation, 10))).toEqual(written);
         expect(await store.putContact(first, unreachable(web2, first.incarnation, 10))).toEqual(written);
         const contacts = await other.contacts();
@@ -266,6 +259,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('the newer contact of a host stays, in whatever order they come', async () => {
+        const { store, other } = bench();
         await store.putContact(first, reached(web1, first.incarnation, 20));
         expect(await other.putContact(first, unreachable(web1, first.incarnation, 10))).toEqual(conflict);
         expect(await store.contacts()).toEqual([reached(web1, first.incarnation, 20)]);
@@ -274,6 +268,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('a probe that began in an earlier life is refused', async () => {
+        const { store, other } = bench();
         await other.begin(aTerm(2));
         expect(await store.putContact(first, reached(web1, first.incarnation, 10))).toEqual(otherTerm);
         expect(await store.putContact(aTerm(2), reached(web1, first.incarnation, 10))).toEqual(otherTerm);
@@ -283,10 +278,12 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
 
     describe('evaluations', () => {
       beforeEach(async () => {
+        const { store } = bench();
         await store.begin(first);
       });
 
       test('what is asked is read back whole, without an outcome at first', async () => {
+        const { store, other } = bench();
         expect(await store.askEvaluation(first, aRequest('k1'))).toEqual(written);
         expect(await store.askEvaluation(first, { ...aRequest('k2'), hosts: 'all' })).toEqual(written);
         expect(await other.evaluation('k1')).toEqual({ request: aRequest('k1'), outcome: undefined });
@@ -299,6 +296,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('asking again changes nothing', async () => {
+        const { store, other } = bench();
         await store.askEvaluation(first, aRequest('k'));
         await store.putEvaluation('k', aRelease('k'));
         expect(await other.askEvaluation(first, { ...aRequest('k'), folder: 'elsewhere' })).toEqual(written);
@@ -306,6 +304,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('the first outcome is it', async () => {
+        const { store, other } = bench();
         await store.askEvaluation(first, aRequest('k'));
         const failed = { kind: 'failed', failure, durationMs: 5 } as const;
         expect(await other.putEvaluation('k', failed)).toEqual(written);
@@ -314,11 +313,13 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('an outcome that nobody asked for is not kept', async () => {
+        const { store } = bench();
         expect(await store.putEvaluation('k', aRelease('k'))).toEqual(gone);
         expect(await store.evaluation('k')).toBeUndefined();
       });
 
       test('what was removed can be asked again', async () => {
+        const { store } = bench();
         await store.askEvaluation(first, aRequest('k'));
         await store.putEvaluation('k', aRelease('k'));
         await store.removeEvaluation('k');
@@ -332,6 +333,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
 
     describe('changes', () => {
       test('everyone who listens is told of what anyone writes, until they close', async () => {
+        const { store, other } = bench();
         let told = 0;
         let closed = 0;
         const close = await other.onChange(() => {
@@ -360,6 +362,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
       });
 
       test('many changes at once are few calls', async () => {
+        const { store, other } = bench();
         await store.begin(first);
         let told = 0;
         const close = await other.onChange(() => {
@@ -373,89 +376,7 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
         await close();
       });
     });
-
-    describe('the loss of the server', () => {
-      test('while it is down every method fails soon, as STORE_UNAVAILABLE', async () => {
-        await store.begin(first);
-        await rig.down();
-        const began = performance.now();
-        const unavailable = { name: 'FleetError', code: 'STORE_UNAVAILABLE', disposition: 'transient' };
-        await expect(store.term()).rejects.toMatchObject(unavailable);
-        await expect(store.begin(aTerm(2))).rejects.toMatchObject(unavailable);
-        await expect(store.create(first, aDeployment())).rejects.toMatchObject(unavailable);
-        await expect(store.get(aDeployment().id)).rejects.toMatchObject(unavailable);
-        await expect(store.list()).rejects.toMatchObject(unavailable);
-        await expect(store.contacts()).rejects.toMatchObject(unavailable);
-        await expect(store.evaluation('k')).rejects.toMatchObject(unavailable);
-        await expect(store.onChange(() => {})).rejects.toMatchObject(unavailable);
-        expect(performance.now() - began).toBeLessThan(8_000);
-        await rig.up();
-        await back();
-      });
-
-      test('a server that was restarted with its data lives no life: nothing read before is written', async () => {
-        await store.begin(first);
-        await store.create(first, aDeployment());
-        await store.putContact(first, reached(web1, first.incarnation, 1));
-        await rig.down();
-        await rig.up();
-        await back();
-
-        expect(await store.term()).toBeUndefined();
-        expect(await other.term()).toBeUndefined();
-        expect(await store.get(aDeployment().id)).toBeUndefined();
-        expect(await store.compareAndSet(first, after(aDeployment(), { kind: 'deliver-started' }))).toEqual(
-          otherTerm,
-        );
-        expect(
-          await other.create(first, aDeployment({ host: web2, id: parseDeploymentId('d000002') })),
-        ).toEqual(otherTerm);
-        expect(await store.putContact(first, reached(web1, first.incarnation, 2))).toEqual(otherTerm);
-      });
-
-      test('after a restart the present leader begins again, an older one does not', async () => {
-        await store.begin(aTerm(4, 'before'));
-        await rig.down();
-        await rig.up();
-        await back();
-        expect(await other.begin(aTerm(3))).toBe(false);
-        expect(await store.begin(aTerm(4, 'after'))).toBe(true);
-        expect(await store.term()).toEqual(aTerm(4, 'after'));
-        expect(await other.begin(aTerm(4, 'once more'))).toBe(false);
-        expect(await store.create(aTerm(4, 'before'), aDeployment())).toEqual(otherTerm);
-        expect(await store.create(aTerm(4, 'after'), aDeployment())).toEqual(written);
-      });
-
-      test('a server that came back empty is a new store', async () => {
-        await store.begin(first);
-        await store.create(first, aDeployment());
-        await rig.down();
-        await rig.upEmpty();
-        await back();
-        expect(await store.term()).toBeUndefined();
-        expect(await store.list()).toEqual([]);
-        expect(await store.compareAndSet(first, after(aDeployment(), { kind: 'deliver-started' }))).toEqual(
-          otherTerm,
-        );
-        expect(await store.begin(aTerm(1, 'again'))).toBe(true);
-        expect(await store.create(aTerm(1, 'again'), aDeployment())).toEqual(written);
-      });
-
-      test('who listens is told when the server is back, and of what is written then', async () => {
-        let told = 0;
-        const close = await other.onChange(() => {
-          told += 1;
-        });
-        await rig.down();
-        await rig.upEmpty();
-        await back();
-        await eventually(() => told > 0, { what: 'being told that it is back', deadlineMs: 10_000 });
-        told = 0;
-        await store.begin(aTerm(9));
-        await eventually(() => told > 0, { what: 'being told of the new life', deadlineMs: 10_000 });
-        expect(await other.term()).toEqual(aTerm(9));
-        await close();
-      });
-    });
   });
+
+  deploymentStoreLossContract(name, make);
 }

@@ -8,7 +8,8 @@ import type { RedisConnections } from '../../shared/platform/redis/client.ts';
 import { createBullQueue } from '../../shared/platform/redis/queue.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PrivateRedis, quiet, startPrivateRedis } from '../support/redis.ts';
-import { type DoomedConsumer, jobQueueContract } from './job-queue.contract.ts';
+import { jobQueueContract } from './job-queue.contract.ts';
+import type { DoomedConsumer } from './job-queue-rig.ts';
 
 const lockMs = 1_000;
 const stalledEveryMs = 400;
