@@ -209,8 +209,8 @@ describe('health checks', () => {
     const { outcome } = await bench.activate(systems.better, {
       checks: [
         { kind: 'unit', name: 'web.service' },
-        { kind: 'tcp', port: 80, timeoutMs: 3_000 },
-        { kind: 'http', url: `http://${host.address}/`, status: 200, timeoutMs: 3_000 },
+        { kind: 'tcp', port: 8080, timeoutMs: 3_000 },
+        { kind: 'http', url: `http://${host.address}:8080/`, status: 200, timeoutMs: 3_000 },
         { kind: 'command', command: ['sh', '-c', 'test "$1" = "a  b"', 'sh', 'a  b'], timeoutMs: 3_000 },
       ],
     });
@@ -220,7 +220,7 @@ describe('health checks', () => {
   it.for([
     { kind: 'unit', name: 'nowhere.service' },
     { kind: 'tcp', port: 4, timeoutMs: 500 },
-    { kind: 'http', url: 'http://HOST/', status: 418, timeoutMs: 500 },
+    { kind: 'http', url: 'http://HOST:8080/', status: 418, timeoutMs: 500 },
     { kind: 'command', command: ['sh', '-c', 'echo not so good; exit 3'], timeoutMs: 3_000 },
   ] as const)('roll back at once when one fails: %o', async (check) => {
     const began = performance.now();

@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createConnection, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { run } from '../../hosts/command.ts';
+import { makeKey } from '../../hosts/host-disk.ts';
+import { eventually } from '../../support/eventually.ts';
+
+/** A real sshd on loopback, with keys of its own. */
+export interface Sshd {
+  readonly port: number;
+  readonly folder: string;
+  /** `type base64`. */
+  readonly hostKey: string;
+  readonly rsaHostKey: string;
+  /** The private key that is let in. */
+  readonly keyFile: string;
+  /** Another one, that is not. */
+  readonly strangerKeyFile: string;
+  /** What sshd wrote to its log so far. */
+  log(): Promise<string>;
+  /** Ends the daemon; connections stay. */
+  stop(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startSshd(extra: readonly string[] = []): Promise<Sshd> {
+  const folder = await mkdtemp(join(tmpdir(), 'varve-sshd-'));
+  const file = (name: string): string => join(folder, name);
+  const hostKey = await makeKey(file('host'), 'host');
+  await run(['ssh-keygen', '-q', '-t', 'rsa', '-b', '2048', '-N', '', '-C', 'host', '-f', file('host-rsa')]);
+  const rsaHostKey = (await readFile(file('host-rsa.pub'), 'utf8')).split(' ').slice(0, 2).join(' ');
+  await writeFile(file('authorized_keys'), `${await makeKey(file('user'), 'user')}\n`);
+  await makeKey(file('stranger'), 'stranger');
+  const port = await freePort();
+  const config = [
+    `Port ${port}`,
+    'ListenAddress 127.0.0.1',
+    `HostKey ${file('host')}`,
+    `HostKey ${file('host-rsa')}`,
+    `AuthorizedKeysFile ${file('authorized_keys')}`,
+    'StrictModes no',
+    'UsePAM no',
+    'PasswordAuthentication no',
+    'KbdInteractiveAuthentication no',
+    'LogLevel VERBOSE',
+    ...extra,
+  ];
+  await writeFile(file('sshd_config'), `${config.join('\n')}\n`);
+  await mkdir('/run/sshd', { recursive: true });
+  const daemon = spawn('/usr/sbin/sshd', ['-D', '-f', file('sshd_config'), '-E', file('log')], {
+    stdio: 'ignore',
+  });
+  const ended = new Promise<void>((resolve) => {
+    daemon.once('exit', () => resolve());
+  });
+  const stop = async (): Promise<void> => {
+    daemon.kill('SIGTERM');
+    await ended;
+  };
+  await eventually(() => answers(port), { deadlineMs: 10_000, what: 'sshd' });
+  return {
+    port,
+    folder,
+    hostKey,
+    rsaHostKey,
+    keyFile: file('user'),
+    strangerKeyFile: file('stranger'),
+    log: () => readFile(file('log'), 'utf8'),
+    stop,
+    async close() {
+      await stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: '127.0.0.1', port });
+    socket.once('data', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
