@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+
+import type { Run, RunOptions } from '../../../../shared/platform/exec.ts';
+import { nixList, nixString } from '../../../../worker/nix/nix-text.ts';
+import { createNix } from '../../../../worker/nix/nix.ts';
+import { createPlanReader } from '../../../../worker/nix/store.ts';
+
+function nixWith(config: Readonly<Record<string, string>>) {
+  const calls: { argv: readonly string[]; options: RunOptions }[] = [];
+  const run: Run = async (argv, options) => {
+    calls.push({ argv, options });
+    return {
+      argv,
+      code: 0,
+      signal: undefined,
+      stdout: Buffer.alloc(0),
+      truncated: false,
+      stderrTail: '',
+      durationMs: 0,
+    };
+  };
+  return { calls, nix: createNix({ run, settings: { config, home: '/private', environment: {} } }) };
+}
+
+describe('the environment of Nix', () => {
+  test('has a home of its own and the settings of the service, and the repository can add none', async () => {
+    const { calls, nix } = nixWith({
+      sandbox: 'false',
+      'build-users-group': '',
+      'accept-flake-config': 'true',
+    });
+    await nix.run(['nix', 'eval'], { signal: undefined, deadlineMs: 1 });
+    const env = calls[0]?.options.env ?? {};
+    expect(env['HOME']).toBe('/private');
+    expect(env['NIX_CONFIG']?.split('\n')).toEqual([
+      'sandbox = false',
+      'build-users-group = ',
+      'accept-flake-config = false',
+      'experimental-features = nix-command flakes',
+      'pure-eval = true',
+      'eval-cache = false',
+      'warn-dirty = false',
+    ]);
+    expect(env['GIT_CONFIG_GLOBAL']).toBe('/dev/null');
+  });
+
+  test('refuses a setting that would add a line', () => {
+    expect(() => nixWith({ sandbox: 'false\npost-build-hook = /x' })).toThrow('can not be given to Nix');
+    expect(() => nixWith({ 'a = b': 'c' })).toThrow('can not be given to Nix');
+  });
+
+  test('limits the address space by a program in front', async () => {
+    const { calls, nix } = nixWith({});
+    await nix.run(['nix', 'eval'], { signal: undefined, deadlineMs: 1, addressSpaceBytes: 5_000.5 });
+    expect(calls[0]?.argv).toEqual(['prlimit', '--as=5000', 'nix', '--log-format', 'internal-json', 'eval']);
+  });
+});
+
+test('text becomes a string of the Nix language, and no expression', () => {
+  expect(nixString('a"b\\c${d}\n$${e}')).toBe('"a\\"b\\\\c\\${d}\\n$\\${e}"');
+  expect(nixList(['a', 'b c'])).toBe('[ "a" "b c" ]');
+});
+
+test('what would be built and fetched is read from a dry run', () => {
+  const digest = '0'.repeat(32);
+  const reader = createPlanReader();
+  reader.add('these 2 derivations will be built:');
+  reader.add(`  /nix/store/${digest}-a.drv\n  /nix/store/${digest}-b.drv`);
+  reader.add('this path will be fetched (1.00 MiB download, 2.00 MiB unpacked):');
+  reader.add(`  /nix/store/${digest}-c`);
+  reader.add("warning: you did not specify '--add-root'");
+  reader.add(`  /nix/store/${digest}-d`);
+  expect(reader.plan()).toEqual({
+    willBuild: [`/nix/store/${digest}-a.drv`, `/nix/store/${digest}-b.drv`],
+    willFetch: [`/nix/store/${digest}-c`],
+  });
+});
