@@ -118,12 +118,16 @@ function inheritExit(command: Command): void {
   for (const inner of command.commands) inheritExit(inner);
 }
 
-process.once('SIGINT', () => {
-  stop.abort();
-  process.exitCode = 130;
-});
-process.once('SIGTERM', () => {
-  stop.abort();
-  process.exitCode = 143;
-});
+/** A second request ends us at once: whoever asks twice means it. */
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const) {
+  process.on(signal, () => {
+    if (stop.signal.aborted) process.exit(code);
+    process.exitCode = code;
+    stop.abort();
+  });
+}
 await main();

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FleetError } from '../../shared/domain/errors.ts';
@@ -66,8 +67,9 @@ export function supervise(deps: SupervisorDeps): Supervised {
     }
   }
 
+  /** One life of the program. */
   function runOnce(): Promise<{ how: string; code: number | undefined; tail: readonly string[] }> {
-    const [program, ...args] = deps.argv;
+    const [program, ...args] = withParentDeath(deps.argv);
     const tail: string[] = [];
     return new Promise((resolve) => {
       const running = spawn(program, args, {
@@ -108,6 +110,17 @@ export function supervise(deps: SupervisorDeps): Supervised {
       clearTimeout(timer);
     },
   };
+}
+
+/**
+ * A program must not outlive us, even if we are killed: the kernel ends it then. Where `setpriv` is missing it would
+ * stay behind, and the next start says what still listens.
+ */
+function withParentDeath(argv: readonly [string, ...string[]]): readonly [string, ...string[]] {
+  const setpriv = ['/usr/bin/setpriv', '/run/current-system/sw/bin/setpriv', '/bin/setpriv'].find((path) =>
+    existsSync(path),
+  );
+  return setpriv === undefined ? argv : [setpriv, '--pdeathsig', 'TERM', ...argv];
 }
 
 function signalGroup(child: ChildProcess | undefined, signal: NodeJS.Signals): void {

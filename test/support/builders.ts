@@ -242,6 +242,11 @@ export function adopted(name: string, runningNow: StorePath | undefined): Fact {
   };
 }
 
-export function wanting(n: number, letter: string, fleet: Fleet, hosts: Readonly<Record<string, string>>): Desired {
+export function wanting(
+  n: number,
+  letter: string,
+  fleet: Fleet,
+  hosts: Readonly<Record<string, string>>,
+): Desired {
   return { kind: 'ready', observation: anObservation(n, letter), fleet, release: aRelease(letter, hosts) };
 }

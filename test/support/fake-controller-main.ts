@@ -2,7 +2,7 @@ import { createFakeController, revisions, aHost, aStatus } from './fake-backend.
 
 /**
  * A controller that only pretends: the real HTTP surface over a fake fleet, where the environment says. With
- * `FAKE_STORY` a deployment goes by, again and again.
+ * `VARVE_FAKE_STORY` a deployment goes by, again and again.
  */
 const { server, backend, events, logs } = await createFakeController();
 const url = await server.listen({
@@ -25,7 +25,7 @@ const phases = [
   'activating',
   'confirming',
 ] as const;
-if (process.env['FAKE_STORY'] !== undefined) {
+if (process.env['VARVE_FAKE_STORY'] !== undefined) {
   let step = 0;
   setInterval(() => {
     const phase = phases[step % (phases.length + 2)];

@@ -8,8 +8,7 @@ import { runUp } from '../../cli/up/up.ts';
  */
 const [port = '7420', data = '/tmp'] = process.argv.slice(2);
 const stop = new AbortController();
-process.once('SIGTERM', () => stop.abort());
-process.once('SIGINT', () => stop.abort());
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
 const fakeController = fileURLToPath(new URL('./fake-controller-main.ts', import.meta.url));
 
 process.exitCode = await runUp(
@@ -25,7 +24,7 @@ process.exitCode = await runUp(
   },
   {
     terminal: createTerminal({ stdout: process.stdout, stderr: process.stderr, env: process.env }),
-    env: { ...process.env, VARVE_FAKE: 'yes' },
+    env: process.env,
     now: () => Date.now(),
     signal: stop.signal,
     controller: [process.execPath, '--import', 'tsx', fakeController],

@@ -95,7 +95,9 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
       },
       dataDir,
       listen: { address: '127.0.0.1', port },
-      redis: redisAddress.startsWith('redis') ? { url: redisAddress } : { socket: redisAddress.replace(/^unix:/, '') },
+      redis: redisAddress.startsWith('redis')
+        ? { url: redisAddress }
+        : { socket: redisAddress.replace(/^unix:/, '') },
       ...(options.ledgerRemote === undefined ? {} : { ledger: { remote: { url: options.ledgerRemote } } }),
       probe: { intervalSeconds: options.probeSeconds ?? 300 },
       lease: { ttlSeconds: 3 },
@@ -157,7 +159,11 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
       const { status, body } = await varve.post('/api/v1/sync');
       if (status >= 300) throw new Error(`sync: ${status} ${JSON.stringify(body)}`);
     },
-    async settle(revision, want = ({ verdict }) => verdict === 'in-sync', { deadlineMs = 90_000, hosts } = {}) {
+    async settle(
+      revision,
+      want = ({ verdict }) => verdict === 'in-sync',
+      { deadlineMs = 90_000, hosts } = {},
+    ) {
       let last: Status | undefined;
       try {
         return await eventually(
@@ -170,7 +176,9 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
           { what: `every host settled at ${revision.slice(0, 12)}`, deadlineMs, everyMs: 50 },
         );
       } catch (cause) {
-        const said = last?.hosts.map(({ host, verdict, reason }) => `${host}: ${verdict}, ${reason}`).join('\n');
+        const said = last?.hosts
+          .map(({ host, verdict, reason }) => `${host}: ${verdict}, ${reason}`)
+          .join('\n');
         throw new Error(
           `not settled at ${revision}; observed ${last?.observation?.revision}, source ${JSON.stringify(last?.source)}\n${said}`,
           { cause },
@@ -183,7 +191,10 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
     },
   };
   await Promise.all([controller.start(), worker.start()]);
-  await eventually(async () => (await fetch(`${url}/livez`)).ok, { what: 'the controller listens', deadlineMs: 30_000 });
+  await eventually(async () => (await fetch(`${url}/livez`)).ok, {
+    what: 'the controller listens',
+    deadlineMs: 30_000,
+  });
   return varve;
 }
 
@@ -209,10 +220,14 @@ function program(
     async start(env = {}) {
       await end('SIGKILL');
       const log = createWriteStream(logFile, { flags: 'a' });
-      const started = spawn(process.execPath, ['--enable-source-maps', join(root, 'dist', name, 'main.js'), config], {
-        env: { ...process.env, ...baseEnv, ...env },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
+      const started = spawn(
+        process.execPath,
+        ['--enable-source-maps', join(root, 'dist', name, 'main.js'), config],
+        {
+          env: { ...process.env, ...baseEnv, ...env },
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      );
       started.stdout.pipe(log, { end: false });
       started.stderr.pipe(log, { end: false });
       exited = new Promise((resolve) => {
@@ -254,7 +269,9 @@ export async function readLedger(dataDir: string): Promise<readonly Record<strin
     const { stdout } = await run(['git', ...args], { cwd: join(dataDir, 'ledger.git'), deadlineMs: 30_000 });
     return stdout.toString('utf8');
   };
-  const files = (await git(['ls-tree', '-r', '--name-only', 'refs/varve/ledger'])).split('\n').filter(Boolean);
+  const files = (await git(['ls-tree', '-r', '--name-only', 'refs/varve/ledger']))
+    .split('\n')
+    .filter(Boolean);
   const number = (file: string): number => Number(/(\d+)\.jsonl$/.exec(file)?.[1] ?? 0);
   const facts: Record<string, unknown>[] = [];
   for (const file of files.toSorted((a, b) => number(a) - number(b))) {
