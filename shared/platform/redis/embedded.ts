@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { access, chmod, constants, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FleetError } from '../../domain/errors.ts';
 import type { Logger } from '../logger.ts';
+import { findServer, firstOnPath } from './server-program.ts';
 
 export interface EmbeddedRedisDeps {
   /** Where its data and its socket live; made if it is not there. One Redis at a time per folder. */
@@ -28,9 +29,6 @@ export interface EmbeddedRedis {
   close(): Promise<void>;
 }
 
-/** In this order: all speak the same protocol. */
-const programs = ['valkey-server', 'redis-server', 'keydb-server'] as const;
-
 /** The kernel's limit for a socket's path, less the closing zero. */
 const longestSocketPath = 107;
 
@@ -42,16 +40,16 @@ const longestSocketPath = 107;
  */
 export async function startEmbeddedRedis(deps: EmbeddedRedisDeps): Promise<EmbeddedRedis> {
   const path = deps.path ?? process.env['PATH'] ?? '';
-  const program = await firstOf(programs, path);
-  if (program === undefined) throw noServer();
-  const setpriv = await firstOf(['setpriv'], path);
+  const program = await findServer(path);
+  const setpriv = await firstOnPath(['setpriv'], path);
 
   await mkdir(deps.folder, { recursive: true, mode: 0o700 });
   await chmod(deps.folder, 0o700);
   await noOtherServer(deps.folder, 5_000);
   const socket = await socketIn(deps.folder);
   const argv = [
-    // The server must not outlive us, even if we are killed: the kernel ends it then. Elsewhere than on Linux it stays
+    // The server must not outlive us, even if we are killed: the kernel ends it with the thread that started it
+    // (so not from a worker thread that is to end before us). Elsewhere than on Linux it stays
     // behind after a kill, and the next start says so.
     ...(setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'TERM']),
     program,
@@ -226,35 +224,4 @@ async function serverOf(folder: string): Promise<number | undefined> {
   const program = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => undefined);
   if (program !== undefined) return /redis|valkey|keydb/.test(program) ? pid : undefined;
   return (await answers(join(folder, 'redis.sock'))) ? pid : undefined;
-}
-
-async function firstOf(names: readonly string[], path: string): Promise<string | undefined> {
-  for (const name of names) {
-    for (const folder of path.split(delimiter)) {
-      if (!folder.startsWith('/')) continue;
-      const file = join(folder, name);
-      const runnable = await access(file, constants.X_OK).then(
-        () => true,
-        () => false,
-      );
-      if (runnable) return file;
-    }
-  }
-  return undefined;
-}
-
-function noServer(): FleetError {
-  return new FleetError({
-    code: 'PROGRAM_MISSING',
-    disposition: 'stalled',
-    message: `no Redis server on PATH (${programs.join(', ')})`,
-    hint: [
-      'install one, or give --redis URL:',
-      '  Debian, Ubuntu:  apt-get install redis-server',
-      '  NixOS, Nix:      nix profile install nixpkgs#valkey',
-      '  Fedora:          dnf install valkey',
-      '  Arch:            pacman -S valkey',
-      '  macOS:           brew install valkey',
-    ].join('\n'),
-  });
 }
