@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
+import { createHash } from 'node:crypto';
 
-import { parseRevision, type Revision, type Tree } from "../domain/names.ts";
+import { parseRevision, type Revision, type Tree } from '../domain/names.ts';
 
 /** The one commit that stands for a tree when it is evaluated. */
 export interface SyntheticCommit {
@@ -15,11 +15,8 @@ export interface SyntheticCommit {
  * some tools take that for "none".
  */
 export function syntheticCommit(tree: Tree): SyntheticCommit {
-  const person = "Varve <varve@varve.invalid> 1 +0000";
-  const bytes = Buffer.from(
-    `tree ${tree}\nauthor ${person}\ncommitter ${person}\n\ntree ${tree}\n`,
-    "utf8",
-  );
-  const sha = createHash("sha1").update(`commit ${bytes.length}\0`).update(bytes).digest("hex");
+  const person = 'Varve <varve@varve.invalid> 1 +0000';
+  const bytes = Buffer.from(`tree ${tree}\nauthor ${person}\ncommitter ${person}\n\ntree ${tree}\n`, 'utf8');
+  const sha = createHash('sha1').update(`commit ${bytes.length}\0`).update(bytes).digest('hex');
   return { sha: parseRevision(sha), bytes };
 }
