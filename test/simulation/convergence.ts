@@ -20,6 +20,19 @@ function isFinal({ kind, waitsFor }: Verdict): boolean {
   }
 }
 
+/**
+ * A host that moved to another port in the repository before Varve wrote down where it had answered: nothing tells
+ * any more where it is, until a commit or a person does.
+ */
+function isLost(world: World, { kind, host }: Verdict): boolean {
+  if (kind !== 'unreachable') return false;
+  const machine = world.hosts.get(host)?.machine;
+  const wanted = world.repository.head().content.hosts.get(host);
+  if (machine === undefined || wanted === undefined) return false;
+  const known = world.ledger.facts().some((fact) => fact.kind === 'adopted' && fact.host === host);
+  return !known && world.systems.find(machine.current).port !== wanted.port;
+}
+
 /** The verdicts of a leader for which there is nothing left to do; otherwise what is still going on, for people. */
 export function finalVerdicts(world: World): readonly Verdict[] | string {
   const { revision } = world.repository.head();
@@ -29,7 +42,7 @@ export function finalVerdicts(world: World): readonly Verdict[] | string {
     const { desired, verdicts, snapshot } = last;
     if (desired.kind !== 'ready') return `the leader's desired state is ${desired.kind}`;
     if (desired.observation.revision !== revision) return 'the leader has not seen the newest revision';
-    const open = verdicts.filter((verdict) => !isFinal(verdict));
+    const open = verdicts.filter((verdict) => !isFinal(verdict) && !isLost(world, verdict));
     if (open.length > 0) return open.map(({ host, kind, reason }) => `${host} ${kind}: ${reason}`).join('; ');
     if (snapshot.deployments.length > 0)
       return `deployment ${snapshot.deployments[0]?.id ?? ''} is in the store`;

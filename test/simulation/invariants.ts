@@ -127,7 +127,7 @@ export function createInvariants(deps: {
       const hold = holds.get(host);
       if (before === undefined) {
         const held = hold !== undefined && (hold.until === undefined || hold.until > next.createdAt);
-        require(!held, 6, host, `${id} was made although the host is held`);
+        require(!held, 0, host, `${id} was made although the host is held`);
       }
       if (next.phase !== 'activating' && next.phase !== 'superseded') return;
       if (next.phase === 'activating') set.add(id);

@@ -1,3 +1,4 @@
+import type { Fact } from '../../shared/domain/facts.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import { parseHostName } from '../../shared/domain/names.ts';
 import type { Commit, Repository, TreeContent } from './models/model-source.ts';
@@ -7,6 +8,8 @@ import type { Random } from './random.ts';
 /** What people do to the repository, one act at a time. */
 export interface Outside {
   act(): string;
+  /** What a person asks Varve for, through whichever controller answers. */
+  command(): readonly Fact[];
   /** The last word before the faults stop: a tree that can be followed. */
   settle(): string;
 }
@@ -26,6 +29,7 @@ export function firstContent(names: readonly HostName[]): TreeContent {
 
 export function createOutside(deps: {
   readonly random: Random;
+  readonly now: () => number;
   readonly repository: Repository;
   readonly names: readonly HostName[];
 }): Outside {
@@ -112,6 +116,21 @@ export function createOutside(deps: {
       if (chosen === undefined) return 'nothing';
       const { revision } = chosen.act();
       return `${chosen.what}: ${revision.slice(0, 8)}`;
+    },
+    command() {
+      const at = deps.now();
+      const host = random.pick(names);
+      const by = 'someone';
+      switch (random.pick(['hold', 'hold', 'hold-lifted', 'retry', 'retry all'])) {
+        case 'hold':
+          return [{ kind: 'hold', at, host, by, reason: 'hands off', until: at + random.int(120_000) }];
+        case 'hold-lifted':
+          return [{ kind: 'hold-lifted', at, host, by }];
+        case 'retry':
+          return [{ kind: 'retry', at, host, by }];
+        default:
+          return [{ kind: 'retry', at, host: undefined, by }];
+      }
     },
     settle() {
       const { content: now } = repository.head();

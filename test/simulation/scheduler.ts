@@ -27,6 +27,7 @@ export interface Scheduler {
   kill(process: SimProcess): void;
   /** Its parked calls and timers stand still until it wakes, `ms` later. */
   pause(process: SimProcess, ms: number): void;
+  wake(process: SimProcess): void;
   /** Told whenever a process is killed or paused. */
   onStop(listener: (process: SimProcess) => void): void;
   /** Parks the caller until the scheduler lets it go on. Every call of a model port goes through here. */
@@ -43,6 +44,10 @@ export interface Scheduler {
    * next timer although something could happen now. `idle`: nothing is left to happen, ever.
    */
   step(hurry: number): Promise<'acted' | 'idle'>;
+  /** As `step`, but time stands still: false if nothing can happen now. */
+  act(): Promise<boolean>;
+  /** Lets time pass in which nothing happens. */
+  advance(ms: number): void;
   trace(): readonly TraceEntry[];
   /** Of the whole trace: equal for equal runs. */
   hash(): string;
@@ -155,6 +160,19 @@ export function createScheduler(random: Random): Scheduler {
     return true;
   }
 
+  function wake(process: SimProcess): void {
+    if (process.state === 'paused') setState(process, 'running');
+  }
+
+  async function carryOut(choices: readonly Choice[]): Promise<void> {
+    const choice = random.pick(choices);
+    // Everything costs a little time, so that nothing can go round in a moment that never ends.
+    now += random.int(4);
+    note(choice.what);
+    choice.act();
+    await settled();
+  }
+
   return {
     now: () => now,
     spawn(name) {
@@ -174,11 +192,10 @@ export function createScheduler(random: Random): Scheduler {
     pause(process, ms) {
       if (process.state !== 'running') return;
       setState(process, 'paused');
-      after(undefined, ms, `${process.name} wakes`, () => {
-        if (process.state === 'paused') setState(process, 'running');
-      });
+      after(undefined, ms, `${process.name} wakes`, () => wake(process));
       stopped(process);
     },
+    wake,
     onStop(listener) {
       stopListeners.push(listener);
     },
@@ -219,13 +236,17 @@ export function createScheduler(random: Random): Scheduler {
         choices = ready();
         if (choices.length === 0) return 'acted';
       }
-      const choice = random.pick(choices);
-      // Everything costs a little time, so that nothing can go round in a moment that never ends.
-      now += random.int(4);
-      note(choice.what);
-      choice.act();
-      await settled();
+      await carryOut(choices);
       return 'acted';
+    },
+    async act() {
+      const choices = ready();
+      if (choices.length === 0) return false;
+      await carryOut(choices);
+      return true;
+    },
+    advance(ms) {
+      now += ms;
     },
     trace: () => trace,
     hash: () => hash.toString(16).padStart(8, '0'),

@@ -2,7 +2,7 @@ import { createChaos } from './chaos.ts';
 import { checkVerdicts, finalVerdicts } from './convergence.ts';
 import { faultKinds, type FaultKind } from './faults.ts';
 import type { Violation } from './invariants.ts';
-import { createRandom } from './random.ts';
+import { createRandom, type Random } from './random.ts';
 import type { TraceEntry } from './scheduler.ts';
 import { createWorld, type Sabotage, type World } from './world.ts';
 
@@ -73,8 +73,28 @@ async function trouble(world: World, steps: number, rate: number, hurry: number)
   for (let i = 0; i < steps && invariants.violation() === undefined; i += 1) {
     if (random.chance(rate)) chaos.strike();
     if (random.chance(0.006)) scheduler.note(`## ${world.outside.act()}`);
+    if (random.chance(0.002)) command(world);
+    if (random.chance(0.001)) reboot(world, random);
     await scheduler.step(hurry);
   }
+}
+
+/** A person asks every controller: the one that leads does it, the others refuse. */
+function command(world: World): void {
+  const facts = world.outside.command();
+  world.scheduler.note(`## a person asks for: ${facts.map((fact) => fact.kind).join(' ')}`);
+  for (const controller of world.leaders()) {
+    controller.command(facts).then(
+      () => world.scheduler.note('## it is durable'),
+      () => {},
+    );
+  }
+}
+
+function reboot(world: World, random: Random): void {
+  const host = random.pick([...world.hosts.values()]);
+  world.scheduler.note(`## a person reboots ${host.machine.name}`);
+  host.reboot();
 }
 
 async function calm(world: World): Promise<ReadonlyMap<string, number>> {

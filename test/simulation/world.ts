@@ -216,7 +216,7 @@ export function createWorld(spec: WorldSpec): World {
     store,
     ledger,
     invariants,
-    outside: createOutside({ random: root.fork('outside'), repository, names }),
+    outside: createOutside({ random: root.fork('outside'), now: scheduler.now, repository, names }),
     hosts,
     controllers: numbered(spec.controllers, 'controller').map((name) =>
       program(name, 'crash-controller', controller(name)),

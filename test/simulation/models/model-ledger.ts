@@ -1,6 +1,6 @@
 import { FleetError } from '../../../shared/domain/errors.ts';
 import { factKey, type Fact } from '../../../shared/domain/facts.ts';
-import type { Ledger } from '../../../shared/platform/ports/ledger.ts';
+import type { Appended, Ledger } from '../../../shared/platform/ports/ledger.ts';
 import type { Faults } from '../faults.ts';
 import type { Scheduler, SimProcess } from '../scheduler.ts';
 
@@ -43,6 +43,37 @@ export function createLedgerServer(deps: LedgerServerDeps): LedgerServer {
     facts: () => facts,
     connect(process) {
       let loaded: number | undefined;
+      let last: Promise<unknown> = Promise.resolve();
+
+      async function append(added: readonly Fact[]): Promise<Appended> {
+        const kinds = added.map((fact) => fact.kind).join(' ');
+        await scheduler.pass(process, `ledger append ${kinds}`);
+        if (faults.strikes('ledger-down', 0.01)) throw down('push');
+        if (loaded !== commits && deps.sabotage?.noCompare !== true) return { kind: 'conflict' };
+        const fresh = new Map<string, Fact>();
+        for (const fact of added) {
+          const key = factKey(fact);
+          if (!keys.has(key) && !fresh.has(key)) fresh.set(key, fact);
+        }
+        if (fresh.size === 0) return { kind: 'nothing-new', head: `${commits}` };
+        commits += 1;
+        for (const key of fresh.keys()) keys.add(key);
+        const late = deps.sabotage?.appendsLateMs ?? 0;
+        if (late > 0) {
+          scheduler.after(undefined, late, 'ledger appends late', () => {
+            for (const fact of fresh.values()) add(fact);
+          });
+        } else {
+          for (const fact of fresh.values()) add(fact);
+        }
+        if (faults.strikes('ledger-down', 0.01)) {
+          scheduler.note('  appended, but the answer is lost');
+          throw down('push answer');
+        }
+        loaded = commits;
+        return { kind: 'appended', head: `${commits}` };
+      }
+
       return {
         async load() {
           await scheduler.pass(process, 'ledger load');
@@ -50,30 +81,11 @@ export function createLedgerServer(deps: LedgerServerDeps): LedgerServer {
           loaded = commits;
           return [...facts];
         },
-        async append(added) {
-          const kinds = added.map((fact) => fact.kind).join(' ');
-          await scheduler.pass(process, `ledger append ${kinds}`);
-          if (faults.strikes('ledger-down', 0.01)) throw down('push');
-          if (loaded !== commits && deps.sabotage?.noCompare !== true) return { kind: 'conflict' };
-          const fresh = new Map(added.map((fact) => [factKey(fact), fact]));
-          for (const key of keys) fresh.delete(key);
-          if (fresh.size === 0) return { kind: 'nothing-new', head: `${commits}` };
-          commits += 1;
-          for (const key of fresh.keys()) keys.add(key);
-          const late = deps.sabotage?.appendsLateMs ?? 0;
-          if (late > 0) {
-            scheduler.after(undefined, late, 'ledger appends late', () => {
-              for (const fact of fresh.values()) add(fact);
-            });
-          } else {
-            for (const fact of fresh.values()) add(fact);
-          }
-          if (faults.strikes('ledger-down', 0.01)) {
-            scheduler.note('  appended, but the answer is lost');
-            throw down('push answer');
-          }
-          loaded = commits;
-          return { kind: 'appended', head: `${commits}` };
+        append(added) {
+          // One after the other, in the order in which they were asked for.
+          const appended = last.then(() => append(added));
+          last = appended.catch(() => {});
+          return appended;
         },
       };
     },

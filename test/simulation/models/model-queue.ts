@@ -1,3 +1,4 @@
+import { FleetError } from '../../../shared/domain/errors.ts';
 import { jobId, type Job, type JobQueue, type Step } from '../../../shared/platform/ports/job-queue.ts';
 import type { Faults } from '../faults.ts';
 import type { Choice, Scheduler, SimProcess } from '../scheduler.ts';
@@ -6,6 +7,8 @@ import type { RedisServer } from './redis-server.ts';
 interface Entry {
   readonly job: Job;
   state: 'waiting' | 'delayed' | 'active';
+  /** Who has it now; an earlier run of the same job has no say any more. */
+  run: Run | undefined;
 }
 
 interface Run {
@@ -28,16 +31,15 @@ export interface QueueServer {
   connect(process: SimProcess): JobQueue;
 }
 
-/** After this long without a sign of its worker, a job is given to another one. */
-const stalledMs = 30_000;
-
 /** The queue in the memory of the simulation: at least once, any order, and it forgets with its server. */
 export function createQueueServer(deps: {
   readonly scheduler: Scheduler;
   readonly faults: Faults;
   readonly redis: RedisServer;
+  /** After this long without a sign of its worker, a job is given to another one. */
+  readonly stalledMs?: number;
 }): QueueServer {
-  const { scheduler, faults, redis } = deps;
+  const { scheduler, faults, redis, stalledMs = 30_000 } = deps;
   let entries = new Map<string, Entry>();
   let seen = new Set<string>();
   const consumers = new Set<Consumer>();
@@ -57,8 +59,7 @@ export function createQueueServer(deps: {
 
   function watchStalled(run: Run): void {
     scheduler.after(undefined, stalledMs, `queue finds ${run.id} stalled`, () => {
-      if (run.process.state === 'running' || entries.get(run.id) !== run.entry) return;
-      if (run.entry.state !== 'active') return;
+      if (run.process.state === 'running' || !holds(run)) return;
       if (faults.strikes('job-lost', 0.3)) entries.delete(run.id);
       else run.entry.state = 'waiting';
       // The old run hears of it when its process wakes.
@@ -68,13 +69,18 @@ export function createQueueServer(deps: {
     });
   }
 
+  function holds(run: Run): boolean {
+    return entries.get(run.id) === run.entry && run.entry.state === 'active' && run.entry.run === run;
+  }
+
   function start(consumer: Consumer, id: string, entry: Entry): void {
     entry.state = 'active';
     const run: Run = { id, entry, process: consumer.process, abort: new AbortController() };
+    entry.run = run;
     consumer.runs.add(run);
     if (faults.strikes('job-twice', 0.03)) {
       scheduler.after(undefined, 1 + stalledMs * 0.1, `queue gives ${id} once more`, () => {
-        if (entries.get(id) === entry && entry.state === 'active') entry.state = 'waiting';
+        if (holds(run)) entry.state = 'waiting';
       });
     }
     void finish(consumer, run);
@@ -88,11 +94,19 @@ export function createQueueServer(deps: {
     }
     await scheduler.pass(consumer.process, `queue done ${run.id}`);
     consumer.runs.delete(run);
-    if (entries.get(run.id) === run.entry) entries.delete(run.id);
+    if (!holds(run)) return;
+    if (redis.answers()) entries.delete(run.id);
+    else {
+      // Its end could not be told: once its time is over it is run again.
+      scheduler.after(undefined, stalledMs, `queue never heard of the end of ${run.id}`, () => {
+        if (holds(run)) run.entry.state = 'waiting';
+      });
+    }
   }
 
   scheduler.offer(() => {
     const choices: Choice[] = [];
+    if (!redis.answers()) return choices;
     for (const consumer of consumers) {
       const busy = consumer.runs.size >= consumer.concurrency;
       if (busy || !consumer.open || consumer.process.state !== 'running') continue;
@@ -112,7 +126,7 @@ export function createQueueServer(deps: {
     if (seen.has(id)) return;
     seen.add(id);
     if (faults.strikes('job-lost', 0.005)) return;
-    const entry: Entry = { job, state: delayMs > 0 ? 'delayed' : 'waiting' };
+    const entry: Entry = { job, state: delayMs > 0 ? 'delayed' : 'waiting', run: undefined };
     entries.set(id, entry);
     if (delayMs > 0) {
       scheduler.after(undefined, delayMs, `queue has ${id} due`, () => {
@@ -124,21 +138,31 @@ export function createQueueServer(deps: {
   return {
     connect(process) {
       const own = (): Consumer[] => [...consumers].filter((one) => one.process === process);
+      let closed = false;
+      function refuseClosed(): void {
+        if (!closed) return;
+        throw new FleetError({ code: 'CANCELLED', disposition: 'transient', message: 'the queue is closed' });
+      }
       return {
-        enqueue: (job, options) =>
-          redis.call(process, `enqueue ${jobId(job)}`, () => enqueue(job, options?.delayMs ?? 0)),
+        async enqueue(job, options) {
+          refuseClosed();
+          await redis.call(process, `enqueue ${jobId(job)}`, () => enqueue(job, options?.delayMs ?? 0));
+        },
         pending: () => redis.call(process, 'queue pending', () => new Set(entries.keys())),
         async consume(step, concurrency, handler) {
+          refuseClosed();
           consumers.add({ process, step, concurrency, handler, runs: new Set(), open: true });
         },
         async close(deadlineMs) {
+          closed = true;
           for (const consumer of own()) consumer.open = false;
           const deadline = scheduler.now() + deadlineMs;
           const running = (): Run[] => own().flatMap((one) => [...one.runs]);
           while (running().length > 0 && scheduler.now() < deadline) {
-            await scheduler.clock(process).sleep(100);
+            await scheduler.clock(process).sleep(20);
           }
           for (const run of running()) run.abort.abort();
+          await scheduler.pass(process, 'queue closed');
           for (const consumer of own()) consumers.delete(consumer);
         },
       };

@@ -232,7 +232,7 @@ export function createStoreServer(deps: StoreServerDeps): StoreServer {
     connect,
     rewind(ms) {
       const since = scheduler.now() - ms;
-      const then = past.find((entry) => entry.at >= since)?.state ?? state;
+      const then = past.find((entry) => entry.at > since)?.state ?? state;
       past = [];
       state = { ...then, term: undefined, contacts: new Map() };
       watch.begun(undefined);

@@ -9,6 +9,7 @@ export interface RedisServer {
   /** Refuses every command until it is up again. */
   down(): void;
   up(): void;
+  answers(): boolean;
   /** Everything is forgotten. */
   lose(): void;
   onLose(listener: () => void): void;
@@ -28,11 +29,11 @@ export function createRedisServer(deps: { scheduler: Scheduler; faults: Faults }
   const { scheduler, faults } = deps;
   const losers: (() => void)[] = [];
   const greeters: (() => void)[] = [];
-  let answers = true;
+  let running = true;
   return {
     async call(process, what, effect) {
       await scheduler.pass(process, what);
-      if (!answers) throw unavailable(what);
+      if (!running) throw unavailable(what);
       if (faults.strikes('request-lost', 0.004)) {
         scheduler.note(`  the request is lost: ${what}`);
         throw unavailable(what);
@@ -45,12 +46,13 @@ export function createRedisServer(deps: { scheduler: Scheduler; faults: Faults }
       return value;
     },
     down() {
-      answers = false;
+      running = false;
     },
     up() {
-      answers = true;
+      running = true;
       for (const greeter of greeters) greeter();
     },
+    answers: () => running,
     lose() {
       for (const loser of losers) loser();
     },
