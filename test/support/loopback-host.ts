@@ -23,6 +23,8 @@ export interface LoopbackHost {
 export async function startLoopbackHost(options: {
   readonly folder: string;
   readonly diskMiB?: number;
+  /** Log in as somebody whom the host's Nix daemon does not trust. */
+  readonly untrusted?: boolean;
 }): Promise<LoopbackHost> {
   const { folder } = options;
   const run = createRun();
@@ -49,19 +51,41 @@ export async function startLoopbackHost(options: {
       'UsePAM no',
       'PasswordAuthentication no',
       'PermitRootLogin prohibit-password',
-      'SetEnv "NIX_CONFIG=build-users-group = "',
+      `SetEnv "NIX_CONFIG=build-users-group = "${options.untrusted === true ? ' NIX_REMOTE=daemon' : ''}`,
       '',
     ].join('\n'),
   );
+  const untrusted = options.untrusted === true;
+  const passwd = await readFile('/etc/passwd', 'utf8');
+  await writeFile(file('passwd'), passwd.replace(/^(nobody:.*):[^:]*$/m, '$1:/bin/sh'));
   const mount =
     options.diskMiB === undefined
       ? 'mount --bind "$0" /nix'
       : `mount -t tmpfs -o size=${options.diskMiB}m varve-test /nix`;
-  const script = `mount --make-rprivate / && ${mount} && exec /usr/sbin/sshd -D -e -f "$1"`;
+  const script = [
+    'mount --make-rprivate /',
+    mount,
+    ...(untrusted ? ['mount --bind "$2" /etc/passwd', '{ nix-daemon & }'] : []),
+    'exec /usr/sbin/sshd -D -e -f "$1"',
+  ].join(' && ');
   const child = spawn(
     'unshare',
-    ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', script, nixFolder, file('sshd_config')],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    [
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      'sh',
+      '-c',
+      script,
+      nixFolder,
+      file('sshd_config'),
+      file('passwd'),
+    ],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PATH: process.env['PATH'] ?? '', NIX_CONFIG: 'build-users-group = ' },
+    },
   );
   const said: string[] = [];
   child.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString('utf8')));
@@ -69,7 +93,12 @@ export async function startLoopbackHost(options: {
 
   const hostKey = (await readFile(file('host-key.pub'), 'utf8')).split(' ').slice(0, 2).join(' ');
   return {
-    connection: { address: '127.0.0.1', port, user: 'root', hostKeys: [hostKey.trim()] },
+    connection: {
+      address: '127.0.0.1',
+      port,
+      user: untrusted ? 'nobody' : 'root',
+      hostKeys: [hostKey.trim()],
+    },
     identityFile: file('user-key'),
     nixFolder,
     async inside(...argv) {

@@ -7,7 +7,7 @@ const path = 'PATH=$PATH:/run/current-system/sw/bin:/usr/bin:/bin; export PATH; 
 
 /** In: store paths. Out: `free <blocks> <bytes of a block>`, the paths that are not valid here, `checked`. */
 export const queryScript = `${path}
-stat -f -c "free %a %S" /nix/store 2> /dev/null
+for folder in /nix/store /nix; do stat -f -c "free %a %S" $folder 2> /dev/null && break; done
 xargs nix-store --check-validity --print-invalid && echo checked`;
 
 /**
