@@ -19,7 +19,8 @@ export interface LogPage {
 
 /**
  * What people read while a deployment goes on. A convenience with bounds: at most 10,000 lines of a deployment are
- * kept, each cut at 4 KiB, for 7 days; while the log is away lines are dropped, and nothing waits for it.
+ * kept, each cut at 4 KiB, for 7 days. While the log is away a few thousand lines are kept back and the rest are
+ * dropped; a line that was on its way when it went may be there twice. Nothing waits for the log.
  */
 export interface DeploymentLog {
   /** Written soon, in the order of the calls. Never throws. */

@@ -26,6 +26,8 @@ export function createBatch<Item>(deps: BatchDeps<Item>): Batch<Item> {
   const { commands } = deps.redis;
   let waiting: Item[] = [];
   let dropped = 0;
+  /** How many of the first ones were sent once and may have arrived: they are sent once more, and then given up. */
+  let unanswered = 0;
   let timer: NodeJS.Timeout | undefined;
   let sending: Promise<void> = Promise.resolve();
   let closed = false;
@@ -48,17 +50,19 @@ export function createBatch<Item>(deps: BatchDeps<Item>): Batch<Item> {
 
   async function send(): Promise<void> {
     while (waiting.length > 0 && commands.status === 'ready') {
-      const items = waiting.slice(0, mostAtOnce);
-      waiting = waiting.slice(mostAtOnce);
+      const again = unanswered > 0;
+      const items = waiting.splice(0, again ? unanswered : mostAtOnce);
+      unanswered = 0;
       const pipeline = commands.pipeline();
       deps.write(items, dropped, pipeline);
-      dropped = 0;
-      try {
-        const results = await pipeline.exec();
-        if (results?.some(([error]) => error !== null) === true) dropped += items.length;
-      } catch {
-        // They may have arrived: sent again they could be there twice.
+      if (await executed(pipeline)) {
+        dropped = 0;
+      } else if (again) {
         dropped += items.length;
+      } else {
+        waiting.unshift(...items);
+        unanswered = items.length;
+        break;
       }
     }
     schedule();
@@ -70,8 +74,10 @@ export function createBatch<Item>(deps: BatchDeps<Item>): Batch<Item> {
       waiting.push(item);
       // In slices: shifting one by one would be slow exactly when there is too much.
       if (waiting.length > deps.most + mostAtOnce) {
-        dropped += waiting.length - deps.most;
-        waiting = waiting.slice(-deps.most);
+        const lost = waiting.length - deps.most;
+        dropped += lost;
+        unanswered = Math.max(0, unanswered - lost);
+        waiting = waiting.slice(lost);
       }
       schedule();
     },
@@ -84,4 +90,13 @@ export function createBatch<Item>(deps: BatchDeps<Item>): Batch<Item> {
       waiting = [];
     },
   };
+}
+
+async function executed(pipeline: ChainableCommander): Promise<boolean> {
+  try {
+    const results = await pipeline.exec();
+    return results?.every(([error]) => error === null) === true;
+  } catch {
+    return false;
+  }
 }

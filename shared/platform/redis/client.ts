@@ -79,7 +79,8 @@ export function connectRedis(deps: RedisConnectionsDeps): RedisConnections {
 
   const impatient: Behaviour = {
     enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
+    // Not even once: with more, what was unanswered when the connection broke would hang until its time is over.
+    maxRetriesPerRequest: 0,
     // A command that was under way when the connection broke is not sent twice: its caller must know.
     autoResendUnfulfilledCommands: false,
     commandTimeout: deps.commandTimeoutMs ?? 5_000,
