@@ -13,7 +13,7 @@ import type { FleetBackend } from './http/backend.ts';
 import type { Controller } from './reconcile/leader.ts';
 import { notLeading } from './reconcile/reconciler.ts';
 import type { Reverter } from './source/revert.ts';
-import type { Activity, ViewContext } from './views/context.ts';
+import { judgedObservation, type Activity, type ViewContext } from './views/context.ts';
 import { fleetHistory, hostHistory, showDeployment, showRevision } from './views/history.ts';
 import { hostStatuses, planView, releaseView } from './views/status.ts';
 import { noSuchHost, why } from './views/why.ts';
@@ -136,7 +136,7 @@ export function createBackend(deps: BackendDeps): FleetBackend {
     },
     async status(): Promise<Status> {
       const now = context();
-      const newest = now.memory.observations.at(-1);
+      const newest = judgedObservation(now);
       return {
         at: now.at,
         version: deps.version,

@@ -15,7 +15,7 @@ const command = asRoot(
     'PATH=/run/current-system/sw/bin:/usr/bin:/bin',
     'read -r id; read -r toplevel; read -r guard',
     'roots=/nix/var/nix/gcroots/varve',
-    'held=$(readlink /nix/var/nix/profiles/system-*-link "$roots"/*/* 2> /dev/null)',
+    'held=$(readlink /nix/var/nix/profiles/system-*-link "$roots"/guard "$roots"/*/* 2> /dev/null)',
     'have() { case "',
     '$held',
     '" in *"',

@@ -1,6 +1,7 @@
 import type { ProgressView } from '../../shared/contracts/api-common.ts';
 import type { Memory } from '../../shared/domain/memory.ts';
 import type { DeploymentId } from '../../shared/domain/names.ts';
+import type { Observation } from '../../shared/domain/observation.ts';
 import type { PassResult } from '../reconcile/reconciler.ts';
 import type { SourceState } from '../reconcile/watcher.ts';
 
@@ -17,4 +18,13 @@ export interface ViewContext {
 export interface Activity {
   readonly progress: ProgressView | undefined;
   readonly line: string | undefined;
+}
+
+/**
+ * The observation that the verdicts are about. The memory may hold a newer one already: shown beside verdicts of the
+ * pass before, it would make a host look in sync with a commit that nobody has judged it by yet.
+ */
+export function judgedObservation({ last, memory }: ViewContext): Observation | undefined {
+  if (last === undefined) return undefined;
+  return last.desired.kind === 'unknown' ? memory.observations.at(-1) : last.desired.observation;
 }

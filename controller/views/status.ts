@@ -7,7 +7,7 @@ import type { HostMemory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type { HostStatus, LiveDeployment, PlanView, ReleaseView } from '../../shared/contracts/api.ts';
-import type { ViewContext } from './context.ts';
+import { judgedObservation, type ViewContext } from './context.ts';
 
 /** One line a host, in the order of the plan. */
 export function hostStatuses(context: ViewContext): HostStatus[] {
@@ -122,7 +122,7 @@ export function releaseView(context: ViewContext, n: number | undefined): Releas
 export function planView(context: ViewContext): PlanView {
   return {
     at: context.last?.at ?? context.at,
-    observation: context.memory.observations.at(-1),
+    observation: judgedObservation(context),
     requeueAt: context.last?.requeueAt,
     verdicts: (context.last?.verdicts ?? []).map((verdict) => {
       const contact = context.last?.snapshot.contacts.get(verdict.host);

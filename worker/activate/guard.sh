@@ -642,6 +642,8 @@ start_new() {
   rm -rf "$record"
   mkdir "$record" "$roots/$id.guard" 2> /dev/null
   ln -sf "$toplevel" "$previous" "$guard" "$roots/$id.guard/" 2> /dev/null
+  # Stays when the record goes: the next activation of a closure that is here needs nothing to be pushed.
+  ln -sfn "$guard" "$roots/guard"
   {
     printf 'deployment=%s\ntoplevel=%s\nprevious=%s\nprofile=%s\n' "$id" "$toplevel" "$previous" "$profile"
     printf 'generation=%s\nmode=%s\naction=%s\nactivation=%s\n' "$generation" "$mode" "$action" "$activation"
