@@ -259,6 +259,18 @@ describe('delivering', () => {
     }
     expect(workshop.started.length).toBe(before);
   });
+
+  test('goes over the next connection where the known one leads nowhere', async () => {
+    const web1 = (await released({}))('web1');
+    const nowhere = { ...host.connection, port: 9 };
+    const moved = { ...web1, known: [nowhere], next: host.connection };
+    expect(delivered(await deliver(moved, recordingContext())).builds).toBe(0);
+    const lost = { ...web1, known: [nowhere], next: nowhere };
+    expect(failed(await deliver(lost, recordingContext()))).toMatchObject({
+      code: 'HOST_UNREACHABLE',
+      disposition: 'transient',
+    });
+  });
 });
 
 describe('a build that fails', () => {
