@@ -178,7 +178,10 @@ export function createBackend(deps: BackendDeps): FleetBackend {
     },
     async retry(host, actor) {
       if (host !== undefined) known(host);
-      const message = host === undefined ? 'every remembered failure is forgotten' : `the failures of ${host} are forgotten`;
+      const message =
+        host === undefined
+          ? 'every remembered failure is forgotten'
+          : `the failures of ${host} are forgotten`;
       return command({ kind: 'retry', at: clock.now(), host, by: actor }, message);
     },
     async adopt(host, { takeover }, actor) {

@@ -43,7 +43,10 @@ export function createActivities(deps: {
       .follow(id, undefined, (page) => {
         const told = page.progress;
         entry.latest = {
-          progress: told === undefined ? entry.latest.progress : { what: told.what, done: told.done, total: told.total },
+          progress:
+            told === undefined
+              ? entry.latest.progress
+              : { what: told.what, done: told.done, total: told.total },
           line: page.entries.at(-1)?.line ?? entry.latest.line,
         };
         deps.publish({
@@ -68,7 +71,9 @@ export function createActivities(deps: {
 
   return {
     follow(deployments) {
-      const wanted = new Map(deployments.filter((each) => !isTerminal(each)).map((each) => [each.id as string, each]));
+      const wanted = new Map(
+        deployments.filter((each) => !isTerminal(each)).map((each) => [each.id as string, each]),
+      );
       for (const id of [...followed.keys()]) if (!wanted.has(id)) void stop(id);
       for (const [id, deployment] of wanted) if (!followed.has(id)) start(deployment);
     },

@@ -51,7 +51,8 @@ async function main(): Promise<void> {
   const ids = createRandomIds();
   const git = createGitProgram({ run: createRun() });
   const token = await internalToken(config.internalToken, true);
-  const name = config.publicUrl ?? (config.listen.port === 0 ? `${hostname()}-${process.pid}` : ownUrl(config.listen));
+  const name =
+    config.publicUrl ?? (config.listen.port === 0 ? `${hostname()}-${process.pid}` : ownUrl(config.listen));
 
   try {
     const redis = connectRedis({ address: redisAddress(config.redis), logger, name: 'varve-controller' });
@@ -194,7 +195,12 @@ function factFields(fact: Fact): object {
     case 'observation':
       return { fact: fact.kind, observation: fact.observation.n, revision: fact.observation.revision };
     case 'release':
-      return { fact: fact.kind, tree: fact.release.tree, hosts: fact.release.hosts.size, durationMs: fact.durationMs };
+      return {
+        fact: fact.kind,
+        tree: fact.release.tree,
+        hosts: fact.release.hosts.size,
+        durationMs: fact.durationMs,
+      };
     default:
       return { fact: fact.kind, ...('host' in fact ? { host: fact.host } : {}) };
   }

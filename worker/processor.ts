@@ -51,11 +51,13 @@ export function createProcessor(deps: ProcessorDeps): Processor {
     const asked = await store.evaluation(key);
     if (asked === undefined || asked.outcome !== undefined) return;
     const began = clock.now();
-    const outcome = await steps.evaluate(asked.request, deps.contextFor(undefined, signal)).catch((thrown: unknown) => ({
-      kind: 'failed' as const,
-      failure: failureOf(thrown),
-      durationMs: clock.now() - began,
-    }));
+    const outcome = await steps
+      .evaluate(asked.request, deps.contextFor(undefined, signal))
+      .catch((thrown: unknown) => ({
+        kind: 'failed' as const,
+        failure: failureOf(thrown),
+        durationMs: clock.now() - began,
+      }));
     await store.putEvaluation(key, outcome);
   }
 

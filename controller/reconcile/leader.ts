@@ -117,7 +117,11 @@ export function createController(deps: ControllerDeps): Controller {
   }
 
   /** Renews the lease three times within its life; ends the leadership when someone else has it. */
-  async function renew(hold: () => Promise<boolean>, end: AbortController, signal: AbortSignal): Promise<void> {
+  async function renew(
+    hold: () => Promise<boolean>,
+    end: AbortController,
+    signal: AbortSignal,
+  ): Promise<void> {
     while (!signal.aborted) {
       await clock.sleep(settings.leaseMs / 3, signal);
       if (signal.aborted) return;
@@ -268,4 +272,3 @@ function createBell(clock: Clock): Bell {
     },
   };
 }
-

@@ -90,7 +90,11 @@ function withoutDeployment(
   if (release === undefined) {
     const failure = key === undefined ? undefined : memory.failedEvaluations.get(key);
     return failure === undefined
-      ? { ...base, result: 'no-deployment', reason: 'it was not evaluated: newer ones came, or it was blocked' }
+      ? {
+          ...base,
+          result: 'no-deployment',
+          reason: 'it was not evaluated: newer ones came, or it was blocked',
+        }
       : { ...base, result: 'evaluation-failed', reason: failure.message, failure };
   }
   const released = release.hosts.get(host);
@@ -119,7 +123,8 @@ function withoutDeployment(
 /** The toplevel that the host had been brought to when an observation came. */
 function runningBefore(memory: Memory, host: HostName, n: number): string | undefined {
   const earlier = memory.outcomes.findLast(
-    ({ aim, phase }) => aim.host === host && aim.observation <= n && (phase === 'succeeded' || phase === 'awaiting-reboot'),
+    ({ aim, phase }) =>
+      aim.host === host && aim.observation <= n && (phase === 'succeeded' || phase === 'awaiting-reboot'),
   );
   return earlier?.aim.toplevel;
 }
@@ -153,7 +158,9 @@ export function fleetHistory(context: ViewContext, facts: readonly Fact[], limit
 
 function generationsOfObservation(context: ViewContext, observation: Observation): GenerationView[] {
   return [...context.memory.hosts.keys()].flatMap((host) =>
-    generationsOf(context, host).filter((generation) => generation.observation === observation.n).slice(0, 1),
+    generationsOf(context, host)
+      .filter((generation) => generation.observation === observation.n)
+      .slice(0, 1),
   );
 }
 
@@ -164,9 +171,19 @@ function actOf(fact: Fact): ActView[] {
     case 'hold-lifted':
       return [{ at: fact.at, by: fact.by, act: 'hold-lifted', host: fact.host, text: 'released' }];
     case 'retry':
-      return [{ at: fact.at, by: fact.by, act: 'retry', host: fact.host, text: 'remembered failures forgotten' }];
+      return [
+        { at: fact.at, by: fact.by, act: 'retry', host: fact.host, text: 'remembered failures forgotten' },
+      ];
     case 'adopted':
-      return [{ at: fact.at, by: fact.by, act: 'adopt', host: fact.host, text: fact.takeover ? 'taken over' : 'adopted' }];
+      return [
+        {
+          at: fact.at,
+          by: fact.by,
+          act: 'adopt',
+          host: fact.host,
+          text: fact.takeover ? 'taken over' : 'adopted',
+        },
+      ];
     case 'epoch':
       return [{ at: fact.at, by: fact.leader, act: 'leader', text: `leads, epoch ${fact.epoch}` }];
     default:

@@ -82,7 +82,11 @@ function failureBehind(
 ): Failure | undefined {
   if (verdict.kind === 'unreachable' && contact?.kind === 'unreachable') return contact.failure;
   if (verdict.code === undefined) return undefined;
-  const candidates = [remembered?.failed?.failure, remembered?.setback?.failure, remembered?.lastOutcome?.failure];
+  const candidates = [
+    remembered?.failed?.failure,
+    remembered?.setback?.failure,
+    remembered?.lastOutcome?.failure,
+  ];
   return candidates.find((failure) => failure?.code === verdict.code);
 }
 

@@ -10,7 +10,9 @@ export function why(context: ViewContext, host: HostName): Why {
   if (verdict === undefined) throw noSuchHost(host);
   const remembered = context.memory.hosts.get(host);
   const contact = context.last?.snapshot.contacts.get(host);
-  const chain: WhyLink[] = [{ statement: verdict.reason, until: verdict.until, deployment: verdict.deployment }];
+  const chain: WhyLink[] = [
+    { statement: verdict.reason, until: verdict.until, deployment: verdict.deployment },
+  ];
   if (remembered?.hold !== undefined) {
     const { by, reason, at, until } = remembered.hold;
     chain.push({ statement: `${by} holds it: ${reason}`, at, until });
@@ -23,7 +25,11 @@ export function why(context: ViewContext, host: HostName): Why {
   }
   if (remembered?.failed !== undefined) {
     const { failure, at } = remembered.failed;
-    chain.push({ statement: `${failure.code}: ${failure.message}`, at, deployment: remembered.lastOutcome?.aim.deployment });
+    chain.push({
+      statement: `${failure.code}: ${failure.message}`,
+      at,
+      deployment: remembered.lastOutcome?.aim.deployment,
+    });
   } else if (remembered?.setback !== undefined) {
     const { failure, at, count } = remembered.setback;
     chain.push({ statement: `${failure.code}: ${failure.message} (${count} in a row)`, at });
@@ -46,7 +52,8 @@ export function why(context: ViewContext, host: HostName): Why {
       at: context.source.since,
     });
   }
-  const hint = remembered?.failed?.failure.hint ?? (contact?.kind === 'unreachable' ? contact.failure.hint : undefined);
+  const hint =
+    remembered?.failed?.failure.hint ?? (contact?.kind === 'unreachable' ? contact.failure.hint : undefined);
   return {
     host,
     ...axesOf(verdict, contact, remembered),

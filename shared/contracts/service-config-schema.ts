@@ -132,6 +132,9 @@ export const WrittenServiceConfig = z.strictObject({
           probe: Count.default(16),
         })
         .prefault({}),
+      // A worker that was silent for so long is taken for dead, and its jobs are given to others. Less than the window
+      // in which activations are confirmed: another worker can then still confirm what the dead one began.
+      lostAfterSeconds: Seconds.default(20),
       evaluation: z
         .strictObject({
           timeoutSeconds: Seconds.default(1_800),

@@ -70,6 +70,8 @@ export interface WorkerConfig extends CommonConfig {
   readonly identities: readonly string[];
   readonly knownHosts: string | undefined;
   readonly concurrency: Readonly<Record<'evaluate' | 'deliver' | 'activate' | 'probe', number>>;
+  /** How long a worker may be silent before its jobs are given to others. */
+  readonly lostAfterMs: number;
   readonly evaluation: { readonly timeoutMs: number; readonly memoryMiB: number };
   readonly nixSettings: Readonly<Record<string, string>>;
 }
@@ -146,6 +148,7 @@ export function parseWorkerConfig(input: ServiceConfigInput): ParsedConfig<Worke
     identities: worker.identities,
     knownHosts: worker.knownHosts,
     concurrency: worker.concurrency,
+    lostAfterMs: worker.lostAfterSeconds * 1_000,
     evaluation: {
       timeoutMs: worker.evaluation.timeoutSeconds * 1_000,
       memoryMiB: worker.evaluation.memoryMiB,

@@ -53,7 +53,8 @@ function healthOf(
 ): Health {
   if (verdict.kind === 'held') return 'Held';
   if (verdict.kind === 'unreachable') return 'Unreachable';
-  if (verdict.kind === 'deliver' || verdict.kind === 'activate' || verdict.kind === 'finalise') return 'Progressing';
+  if (verdict.kind === 'deliver' || verdict.kind === 'activate' || verdict.kind === 'finalise')
+    return 'Progressing';
   if (verdict.kind === 'wait' && (verdict.waitsFor === 'activation' || verdict.waitsFor === 'recovery')) {
     return 'Progressing';
   }

@@ -35,11 +35,7 @@ export const terminalPhases: ReadonlySet<Phase> = new Set<Phase>([
 ]);
 
 /** The phases in which the host may be changing: never superseded, never cancelled. */
-export const activePhases: ReadonlySet<Phase> = new Set<Phase>([
-  'activating',
-  'confirming',
-  'rolling-back',
-]);
+export const activePhases: ReadonlySet<Phase> = new Set<Phase>(['activating', 'confirming', 'rolling-back']);
 
 /** What a delivery did, counted. All zero for a revert whose closure is still on the host. */
 export interface Delivery {

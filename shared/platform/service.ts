@@ -3,7 +3,12 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
-import type { InternalToken, ParsedConfig, RedisAccess, ServiceConfigInput } from '../contracts/service-config.ts';
+import type {
+  InternalToken,
+  ParsedConfig,
+  RedisAccess,
+  ServiceConfigInput,
+} from '../contracts/service-config.ts';
 import { FleetError } from '../domain/errors.ts';
 import type { Logger } from './logger.ts';
 import type { RedisAddress } from './redis/client.ts';
@@ -17,7 +22,12 @@ export function serviceConfigInput(
 ): ServiceConfigInput {
   const path = argv[0] ?? env['VARVE_CONFIG'];
   const readText = (file: string): string => readFileSync(file, 'utf8');
-  return { text: path === undefined ? undefined : readConfig(path, readText), path: path ?? 'environment', env, readFile: readText };
+  return {
+    text: path === undefined ? undefined : readConfig(path, readText),
+    path: path ?? 'environment',
+    env,
+    readFile: readText,
+  };
 }
 
 function readConfig(path: string, read: (path: string) => string): string {

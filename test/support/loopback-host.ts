@@ -75,6 +75,8 @@ export async function startLoopbackHost(options: {
       '--pid',
       '--fork',
       '--kill-child',
+      // Without one of its own, sshd can not see which files are open, and closes a million that are not.
+      '--mount-proc',
       'sh',
       '-c',
       script,

@@ -22,6 +22,8 @@ export interface VarveOptions {
   readonly probeSeconds?: number;
   /** Set in front of PATH of the worker: where a test puts programs that tell what is called. */
   readonly workerPath?: string;
+  /** Seconds of silence after which a worker's jobs are given to another. */
+  readonly workerLostAfterSeconds?: number;
   readonly webhookSecret?: string;
   readonly ledgerRemote?: string;
   /** An address of Redis that the caller runs; none: one is started. */
@@ -104,6 +106,7 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
       webhooks: { default: { secrets: [{ file: secretFile }] } },
       worker: {
         identities: [options.identity],
+        lostAfterSeconds: options.workerLostAfterSeconds ?? 3,
         nix: { settings: { sandbox: 'false', 'build-users-group': '', substituters: '' } },
       },
       log: { level: 'debug' },

@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { FleetError } from '../../shared/domain/errors.ts';
+import { createSingleFlight } from '../../shared/platform/single-flight.ts';
 import type { StorePath } from '../../shared/domain/names.ts';
 import type { Roots } from '../nix/roots.ts';
 import type { NixStore } from '../nix/store.ts';
@@ -32,6 +33,7 @@ export function createLocalGuard(deps: {
 }): LocalGuard {
   const { store, roots, guard } = deps;
   const name = guard.path.slice(nameAt);
+  const flights = createSingleFlight<void>();
 
   const add = async (signal: AbortSignal): Promise<void> => {
     const folder = join(deps.folder, `guard-${process.pid}`);
@@ -56,6 +58,7 @@ export function createLocalGuard(deps: {
       await roots.put(['guard'], guard.path.slice('/nix/store/'.length), guard.path);
       await roots.prune(['guard'], 3);
     },
-    add,
+    // Several hosts are delivered to at once; the file is added once.
+    add: (signal) => flights.run(guard.path, signal, add),
   };
 }

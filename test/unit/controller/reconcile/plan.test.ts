@@ -147,7 +147,10 @@ describe('plan', () => {
       failure: aFailure(),
       evidence: true,
     });
-    expect(judge({ facts: [...aThenB, failed] })).toMatchObject({ kind: 'stalled', code: 'ACTIVATION_FAILED' });
+    expect(judge({ facts: [...aThenB, failed] })).toMatchObject({
+      kind: 'stalled',
+      code: 'ACTIVATION_FAILED',
+    });
     const backToB = [observed(3, 'C'), released('C', { web1: 'C' }), observed(4, 'B')];
     expect(judge({ facts: [...aThenB, failed, ...backToB] })).toMatchObject({ kind: 'deliver' });
     const retry: Fact = { kind: 'retry', at: 1, host: host('web1'), by: 'ada' };
@@ -155,9 +158,15 @@ describe('plan', () => {
   });
 
   it('keeps remembering a failure under an unrelated commit', () => {
-    const failed = anOutcome(aDeployment({ toplevel: B }), { phase: 'rolled-back', failure: aFailure(), evidence: true });
+    const failed = anOutcome(aDeployment({ toplevel: B }), {
+      phase: 'rolled-back',
+      failure: aFailure(),
+      evidence: true,
+    });
     const facts = [...aThenB, failed, observed(3, 'B2'), released('B2', { web1: 'B' })];
-    expect(judge({ facts, desired: wanting(3, 'B2', fleet, { web1: 'B' }) })).toMatchObject({ kind: 'stalled' });
+    expect(judge({ facts, desired: wanting(3, 'B2', fleet, { web1: 'B' }) })).toMatchObject({
+      kind: 'stalled',
+    });
   });
 
   it('does not build a derivation again whose build failed', () => {
@@ -206,7 +215,9 @@ describe('plan', () => {
   it('never interrupts an activation, whatever is wanted by now', () => {
     const live = [aDeployment({ phase: 'confirming', toplevel: toplevel('C') })];
     expect(judge({ live })).toMatchObject({ kind: 'wait', waitsFor: 'activation' });
-    expect(judge({ live, desired: wanting(2, 'B', aFleet([aSpec('db1')]), {}) })).toMatchObject({ kind: 'wait' });
+    expect(judge({ live, desired: wanting(2, 'B', aFleet([aSpec('db1')]), {}) })).toMatchObject({
+      kind: 'wait',
+    });
     const hold: Fact = { kind: 'hold', at: 0, host: host('web1'), by: 'ada', reason: 'x', until: undefined };
     expect(judge({ live, facts: [...aThenB, hold] })).toMatchObject({ kind: 'wait' });
   });
@@ -225,7 +236,14 @@ describe('plan', () => {
   });
 
   it('holds what is held until the hold ends', () => {
-    const hold: Fact = { kind: 'hold', at: 0, host: host('web1'), by: 'ada', reason: 'demo day', until: 11_000 };
+    const hold: Fact = {
+      kind: 'hold',
+      at: 0,
+      host: host('web1'),
+      by: 'ada',
+      reason: 'demo day',
+      until: 11_000,
+    };
     expect(judge({ facts: [...aThenB, hold] })).toMatchObject({ kind: 'held', until: 11_000 });
     expect(judge({ facts: [...aThenB, hold], now: 11_001 })).toMatchObject({ kind: 'deliver' });
     const lifted: Fact = { kind: 'hold-lifted', at: 1, host: host('web1'), by: 'ada' };
@@ -255,7 +273,10 @@ describe('plan', () => {
       bootId: 'boot-1',
       end: undefined,
     };
-    expect(judge({ report: running(A, { records: [record] }) })).toMatchObject({ kind: 'wait', waitsFor: 'recovery' });
+    expect(judge({ report: running(A, { records: [record] }) })).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'recovery',
+    });
     expect(judge({ report: running(A, { locked: true }) })).toMatchObject({ kind: 'wait', waitsFor: 'lock' });
   });
 

@@ -32,7 +32,18 @@ const examples: Readonly<Record<EventKind, readonly DeploymentEvent[]>> = {
   ended: ends.map((end) => ({ kind: 'ended' as const, end })),
   lost: ends.map((end) => ({ kind: 'lost' as const, end })),
 };
-const kinds = ['supersede', 'cancel', 'deliver-started', 'delivered', 'deliver-failed', 'activate-started', 'switched', 'roll-back-started', 'ended', 'lost'] as const satisfies readonly EventKind[];
+const kinds = [
+  'supersede',
+  'cancel',
+  'deliver-started',
+  'delivered',
+  'deliver-failed',
+  'activate-started',
+  'switched',
+  'roll-back-started',
+  'ended',
+  'lost',
+] as const satisfies readonly EventKind[];
 
 describe('transition', () => {
   const table = phases.flatMap((phase) => kinds.map((kind) => ({ phase, kind })));

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startFleet, type Fleet } from '../support/fleet.ts';
+import { readLedger } from '../support/varve.ts';
+
+const hosts = ['web1', 'web2', 'batch1'];
+const nothingPushed = { builds: 0, pushedPaths: 0, pushedBytes: 0 };
+
+/** One story on one fleet: each test goes on where the one before it ended. */
+describe('a commit becomes every host’s next generation, a revert brings the old one back', () => {
+  let fleet: Fleet;
+  beforeAll(async () => {
+    fleet = await startFleet({ hosts });
+  });
+  afterAll(() => fleet.close());
+
+  async function outcomes(revision: string): Promise<readonly Record<string, unknown>[]> {
+    const facts = await readLedger(fleet.varve.dataDir);
+    return facts.filter(({ kind, aim }) => kind === 'outcome' && Object(aim).revision === revision);
+  }
+
+  it('deploys three hosts from genesis: each runs its toplevel, with one new profile generation and one generation in the ledger', async () => {
+    await fleet.varve.settle(fleet.first);
+    const written = await outcomes(fleet.first);
+    expect(written).toHaveLength(3);
+    for (const name of hosts) {
+      const systems = await fleet.systems(name);
+      const { desired, observation } = await fleet.varve.host(name);
+      expect(systems).toMatchObject({ current: desired, profile: desired, bootDefault: desired });
+      expect(systems.current).not.toBe(fleet.lab.genesis);
+      expect(systems.profileGenerations).toEqual([
+        { number: 1, path: fleet.lab.genesis },
+        { number: 2, path: desired },
+      ]);
+      expect(observation).toBe(1);
+      expect(written.filter(({ aim }) => Object(aim).host === name)).toHaveLength(1);
+      expect((await fleet.varve.history(name)).map(({ result }) => result)).toEqual(['succeeded', 'adopted']);
+    }
+  });
+
+  it('deploys a commit that touches one host to that host only', async () => {
+    const before = await fleet.systems('web2');
+    const revision = await fleet.change('hosts/web1.nix', 'hello from web1', 'a new text on web1');
+    await fleet.varve.settle(revision);
+    expect((await outcomes(revision)).map(({ aim }) => Object(aim).host)).toEqual(['web1']);
+    expect(await fleet.systems('web2')).toEqual(before);
+    for (const name of ['web2', 'batch1']) {
+      expect((await fleet.varve.history(name))[0]).toMatchObject({ result: 'unchanged', observation: 2 });
+    }
+    const page = await fetch(`http://${fleet.host('web1').address}:8080/`);
+    expect(await page.text()).toContain('a new text on web1');
+  });
+
+  it('deploys nothing for a commit that only changes the README', async () => {
+    const revision = await fleet.commit('Explain more', { 'README.md': '# Explained\n' });
+    await fleet.varve.settle(revision);
+    expect(await outcomes(revision)).toEqual([]);
+    for (const name of hosts) {
+      expect((await fleet.varve.history(name))[0]).toMatchObject({ result: 'unchanged', observation: 3 });
+    }
+  });
+
+  it('reverts the newest commit without evaluation, build, push or any Nix process', async () => {
+    const before = await fleet.systems('web1');
+    const revision = await fleet.change('hosts/web1.nix', 'a new text on web1', 'a mistake');
+    await fleet.varve.settle(revision);
+    await fleet.nixCalls();
+    const reverted = await fleet.revert(revision);
+    await fleet.varve.settle(reverted);
+    expect(await fleet.nixCalls()).toEqual([]);
+    const facts = await readLedger(fleet.varve.dataDir);
+    const releases = facts.filter(({ kind }) => kind === 'release').length;
+    const written = await outcomes(reverted);
+    expect(written).toHaveLength(1);
+    expect(written[0]).toMatchObject({ phase: 'succeeded', delivery: nothingPushed });
+    // Observations 1 to 4 were evaluated, the fifth was not.
+    expect(releases).toBe(4);
+    const after = await fleet.systems('web1');
+    expect(after).toMatchObject({
+      current: before.current,
+      profile: before.current,
+      bootDefault: before.current,
+    });
+    const last = after.profileGenerations.at(-1);
+    expect(last?.path).toBe(before.current);
+    expect(last?.number).toBe((before.profileGenerations.at(-1)?.number ?? 0) + 2);
+  });
+
+  it('evaluates once and builds nothing that is known when an older commit is reverted', async () => {
+    const b = await fleet.change('hosts/web2.nix', 'hello from web2', 'B on web2');
+    await fleet.varve.settle(b);
+    const c = await fleet.change('hosts/web1.nix', 'a new text on web1', 'C on web1');
+    await fleet.varve.settle(c);
+    await fleet.nixCalls();
+    const reverted = await fleet.revert(b);
+    await fleet.varve.settle(reverted);
+    const calls = await fleet.nixCalls();
+    expect(calls.filter((call) => /^nix .*\beval\b/.test(call))).toHaveLength(1);
+    expect(calls.filter((call) => /^nix(-store)? .*(build|--realise)/.test(call))).toEqual([]);
+    const written = await outcomes(reverted);
+    expect(written.map(({ aim }) => Object(aim).host)).toEqual(['web2']);
+    expect(written[0]).toMatchObject({ delivery: nothingPushed });
+  });
+
+  it('rebuilds a closure that was collected on worker and host rather than assuming it', async () => {
+    const current = (await fleet.systems('batch1')).current;
+    const revision = await fleet.change('hosts/batch1.nix', 'batch1 works at night', 'batch1 works by day');
+    await fleet.varve.settle(revision);
+    await fleet.forget('batch1', current);
+    const reverted = await fleet.revert(revision);
+    await fleet.varve.settle(reverted);
+    expect((await fleet.systems('batch1')).current).toBe(current);
+    const [written] = await outcomes(reverted);
+    const { builds, pushedPaths } = Object(Object(written)['delivery']);
+    expect(builds).toBeGreaterThan(0);
+    expect(pushedPaths).toBeGreaterThan(0);
+  });
+});
