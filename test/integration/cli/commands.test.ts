@@ -1,0 +1,287 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import {
+  DiffView,
+  FleetHistory,
+  HostHistory,
+  LogView,
+  Shown,
+} from '../../../shared/contracts/api-history.ts';
+import { PlanView, Status, Why } from '../../../shared/contracts/api.ts';
+import { varve } from '../../support/cli-process.ts';
+import {
+  type FakeController,
+  aHost,
+  aStatus,
+  createFakeController,
+  revisions,
+  testTokens,
+} from '../../support/fake-backend.ts';
+
+let controller: FakeController;
+let url: string;
+beforeEach(async () => {
+  controller = await createFakeController();
+  url = await controller.server.listen({ address: '127.0.0.1', port: 0 });
+  controller.logs.write('d000001', 'building \u001b[2Jquietly');
+  controller.logs.end('d000001');
+});
+afterEach(() => controller.server.close());
+
+describe('for people', () => {
+  test('status shows the worst host first, and what to do', async () => {
+    controller.backend.state = aStatus({
+      hosts: [
+        aHost('web1'),
+        aHost('db1', {
+          sync: 'Stalled',
+          health: 'Degraded',
+          verdict: 'stalled',
+          failure: {
+            code: 'BUILD_FAILED',
+            disposition: 'stalled',
+            message: 'no such attribute',
+            hint: 'commit a fix',
+          },
+        }),
+      ],
+    });
+    const { code, stdout } = await varve(['status'], { url });
+    expect(code).toBe(0);
+    const lines = stdout.split('\n');
+    const row = (host: string): number =>
+      lines.findIndex((line) => /^\S\s/.test(line) && line.includes(` ${host} `));
+    expect(row('db1')).toBeGreaterThan(0);
+    expect(row('db1')).toBeLessThan(row('web1'));
+    expect(stdout).toContain('2 hosts: 1 Stalled, 1 Synced');
+    expect(stdout).toContain('commit a fix');
+    expect(stdout).toContain('varve why db1');
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  test('status says that the source is failing, and why', async () => {
+    controller.backend.state = aStatus({
+      source: {
+        state: 'failing',
+        repository: 'ssh://git@forge.example/fleet.git',
+        ref: 'main',
+        failure: {
+          code: 'SOURCE_AUTH_FAILED',
+          disposition: 'transient',
+          message: 'the forge refused the key',
+          hint: 'renew it',
+        },
+      },
+    });
+    const { code, stdout } = await varve(['status', '--exit-code'], { url });
+    expect(code).toBe(7);
+    expect(stdout).toMatch(
+      /source is failing; hosts keep what they have[\s\S]+SOURCE_AUTH_FAILED the forge refused the key[\s\S]+renew it/,
+    );
+  });
+
+  test.each([
+    [['plan'], /web1\s+in-sync/],
+    [['why', 'web1'], /web1 is Synced and Healthy[\s\S]+because observation 2/],
+    [['history'], /2222222222\s+1 deployed, 2 unchanged/],
+    [['history', 'web1'], /rolled-back[\s\S]+CONFIRM_TIMEOUT/],
+    [['show', 'd000001'], /deployment d000001[\s\S]+nothing to build or push/],
+    [['show', revisions.new], /revision 2{40}[\s\S]+web2\s+unchanged/],
+    [['show', '2222222'], /revision 2{40}/],
+    [['logs', 'd000001'], /building \[2Jquietly/],
+    [['logs', 'd000001', '-f'], /building \[2Jquietly/],
+    [['diff', 'web1', '1111111', '2222222'], /~\s+openssl\s+\+19\.5 KiB\s+3\.0\.13 → 3\.0\.14/],
+    [['wait', '--timeout', '5s'], /converged after/],
+    [['wait', '--revision', revisions.new, '--timeout', '5s'], /converged after/],
+  ])('%j shows what it should', async (args, expected) => {
+    const { code, stdout, stderr } = await varve(args, { url });
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(expected);
+    expect(code).toBe(0);
+  });
+});
+
+describe('for programs', () => {
+  const Done = z.looseObject({ at: z.number() });
+  test.each<[readonly string[], z.ZodType]>([
+    [['status'], Status],
+    [['plan'], PlanView],
+    [['why', 'web1'], Why],
+    [['history'], FleetHistory],
+    [['history', 'web1'], HostHistory],
+    [['show', 'd000001'], Shown],
+    [['show', revisions.new], Shown],
+    [['logs', 'd000001'], LogView],
+    [['diff', 'web1', revisions.old, revisions.new], DiffView],
+    [['sync'], Done],
+    [['retry'], Done],
+    [['adopt', 'web1'], Done],
+    [['hold', 'web1', '--reason', 'tests'], Done],
+    [['release', 'web1'], Done],
+    [['revert', revisions.new], Done],
+    [['wait', '--timeout', '5s'], z.looseObject({ kind: z.literal('converged') })],
+    [
+      ['doctor'],
+      z.looseObject({ healthy: z.boolean(), findings: z.array(z.looseObject({ what: z.string() })) }),
+    ],
+    [['validate', '.'], z.looseObject({ valid: z.boolean() })],
+  ])('%j -o json prints one document and nothing else', async (args, schema) => {
+    const { stdout } = await varve([...args, '-o', 'json'], { url });
+    expect(schema.safeParse(JSON.parse(stdout)).error).toBeUndefined();
+  });
+
+  test('an error is JSON too', async () => {
+    const { code, stdout, stderr } = await varve(['why', 'nowhere', '-o', 'json'], { url });
+    expect([code, stdout]).toEqual([5, '']);
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'NOT_FOUND' } });
+  });
+});
+
+describe('what is asked for', () => {
+  test.each([
+    [['sync'], 'sync command by local:tess'],
+    [['retry'], 'retry * by local:tess'],
+    [['retry', 'web1'], 'retry web1 by local:tess'],
+    [['adopt', 'web1'], 'adopt web1 false by local:tess'],
+    [['adopt', 'web1', '--takeover'], 'adopt web1 true by local:tess'],
+    [['hold', 'web1', '-r', 'because of tests'], 'hold web1 because of tests undefined by local:tess'],
+    [['release', 'web1'], 'release web1 by local:tess'],
+    [['revert', '2222222222'], `revert ${revisions.new} by local:tess`],
+  ])('%j reaches the controller', async (args, asked) => {
+    expect((await varve(args, { url })).code).toBe(0);
+    expect(controller.backend.asked).toEqual([asked]);
+  });
+
+  test('sync --wait waits for a look that began after it', async () => {
+    const looked = setInterval(() => {
+      const now = Date.now();
+      controller.backend.state = aStatus({ source: { ...controller.backend.state.source, lastLookAt: now } });
+    }, 50);
+    const { code, stdout } = await varve(['sync', '--wait', '--timeout', '20s'], { url });
+    clearInterval(looked);
+    expect(stdout).toMatch(/converged/);
+    expect(code).toBe(0);
+  });
+});
+
+describe('exit codes', () => {
+  test.each([
+    ['an unknown command', ['statsu'], 2],
+    ['no command', [], 2],
+    ['an unknown option', ['status', '--colour'], 2],
+    ['a missing argument', ['why'], 2],
+    ['a bad host name', ['why', '../etc'], 2],
+    ['a host name that is an option', ['why', '--', '--option'], 2],
+    ['a host name with a newline', ['why', 'web1\nweb2'], 2],
+    ['a bad revision', ['revert', 'HEAD~1'], 2],
+    ['a bad deployment', ['logs', '../../x'], 2],
+    ['a bad format', ['status', '-o', 'yaml'], 2],
+    ['a bad time', ['wait', '--timeout', 'soon'], 2],
+    ['a hold without a reason', ['hold', 'web1'], 2],
+    ['a bad URL', ['--url', 'ftp://x', 'status'], 2],
+    ['a host that is not there', ['why', 'nowhere'], 5],
+    ['a deployment that is not there', ['show', 'd999999'], 5],
+    ['a revision that is not there', ['show', '9999999'], 5],
+    ['a revision that is not reached', ['wait', '--revision', '9'.repeat(40), '--timeout', '1s'], 3],
+    ['a revision that was passed', ['wait', '--revision', revisions.old, '--timeout', '1s'], 3],
+    ['help', ['--help'], 0],
+    ['help of a command', ['status', '--help'], 0],
+    ['the version', ['--version'], 0],
+  ])('%s ends with the right one', async (_what, args, code) => {
+    // Of a passed revision the controller knows an observation.
+    const show = controller.backend.showRevision.bind(controller.backend);
+    controller.backend.showRevision = (revision) =>
+      revision === revisions.old
+        ? show(controller.backend.state.observation!.revision as typeof revision)
+        : show(revision);
+    const result = await varve(args, { url });
+    expect(result.code, result.stdout + result.stderr).toBe(code);
+    expect(controller.backend.asked).toEqual([]);
+  });
+
+  test('4, with what to do, where no controller answers', async () => {
+    const { code, stderr } = await varve(['status'], { url: 'http://127.0.0.1:9' });
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/CONTROLLER_UNREACHABLE[\s\S]+varve up/);
+  });
+
+  test('6 where the right is missing, and 0 with a token that has it', async () => {
+    await controller.server.close();
+    controller = await createFakeController({ loopbackWithoutToken: false });
+    url = await controller.server.listen({ address: '127.0.0.1', port: 0 });
+    const without = await varve(['status'], { url });
+    expect([without.code, without.stderr]).toEqual([6, expect.stringMatching(/VARVE_TOKEN/)]);
+    expect((await varve(['status'], { url, env: { VARVE_TOKEN: testTokens.reader } })).code).toBe(0);
+    expect((await varve(['sync'], { url, env: { VARVE_TOKEN: testTokens.reader } })).code).toBe(6);
+    expect((await varve(['sync'], { url, env: { VARVE_TOKEN: testTokens.operator } })).code).toBe(0);
+    expect(controller.backend.asked).toEqual(['sync command by omar']);
+  });
+
+  test('7 where nothing moves any more', async () => {
+    controller.backend.state = aStatus({
+      hosts: [aHost('db1', { sync: 'Stalled', verdict: 'stalled', health: 'Degraded' })],
+    });
+    const { code, stdout } = await varve(['wait', '--timeout', '20s'], { url });
+    expect([code, stdout]).toEqual([7, expect.stringMatching(/stalled: 1 host \(db1\)[\s\S]+varve why db1/)]);
+  });
+
+  test('8 with the leader’s address from a standby', async () => {
+    controller.backend.lead = { kind: 'standby', leader: 'http://leader.example:7420' };
+    const { code, stderr } = await varve(['sync'], { url });
+    expect([code, stderr]).toEqual([8, expect.stringMatching(/ask http:\/\/leader\.example:7420/)]);
+  });
+
+  test('1 where something else answers than a controller', async () => {
+    const other = createServer((_request, response) => response.end('<html>')).listen(0, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    const address = other.address();
+    const { code, stderr } = await varve(['status'], {
+      url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
+    });
+    other.close();
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/not as a controller/)]);
+  });
+});
+
+describe('validate', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'varve-validate-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test('says where the error is', async () => {
+    await writeFile(join(folder, 'varve.yaml'), 'hosts:\n  web1:\n    adress: web1.example\n');
+    const { code, stdout } = await varve(['validate', folder]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^varve\.yaml:3:5: .*adress.*address/m);
+  });
+
+  test('lists the hosts of a right one', async () => {
+    await writeFile(join(folder, 'varve.yaml'), 'hosts:\n  web1:\n    address: web1.example\n');
+    const { code, stdout } = await varve(['validate', folder]);
+    expect(stdout).toMatch(/1 host from nixosConfigurations[\s\S]+root@web1\.example:22/);
+    expect(code).toBe(0);
+  });
+
+  test('refuses a folder that is not there', async () => {
+    expect((await varve(['validate', join(folder, 'gone')])).code).toBe(2);
+  });
+});
+
+test('completion knows commands, options and hosts', async () => {
+  const complete = async (...words: readonly string[]): Promise<readonly string[]> =>
+    (await varve(['complete', '--', ...words], { url })).stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.split('\t')[0]!);
+  expect(await complete('st')).toEqual(['status']);
+  expect(await complete('why', 'w')).toEqual(['web1', 'web2']);
+  expect(await complete('sync', '--w')).toEqual(['--wait']);
+  expect(await complete('host', '')).toEqual(['scan-key', 'help']);
+  expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish']);
+});
