@@ -1,0 +1,178 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
+
+const main = fileURLToPath(new URL('../../support/fake-up-main.ts', import.meta.url));
+
+let folder: string;
+let port: number;
+let running: Up | undefined;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'varve-up-'));
+  port = await freePort();
+});
+afterEach(async () => {
+  running?.child.kill('SIGTERM');
+  await running?.ended;
+  running = undefined;
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port: free } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return free;
+}
+
+interface Up {
+  readonly child: ChildProcess;
+  readonly ended: Promise<number | null>;
+  output(): string;
+}
+
+function up(env: Readonly<Record<string, string>> = {}): Up {
+  const child = spawn(process.execPath, ['--import', 'tsx', main, String(port), folder], {
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], TZ: 'UTC', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  running = {
+    child,
+    ended: new Promise((resolve) => child.once('close', resolve)),
+    output: () => output,
+  };
+  return running;
+}
+
+async function isUp(started: Up): Promise<void> {
+  await eventually(() => started.output().includes('Varve is up at'), {
+    what: 'the banner',
+    deadlineMs: 60_000,
+  });
+}
+
+interface Line {
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What the pretending worker said at each of its starts. */
+async function workerStarts(): Promise<readonly Line[]> {
+  const text = await readFile(join(folder, 'log', 'worker.log'), 'utf8').catch(() => '');
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line): Line => JSON.parse(line));
+}
+
+/** Processes whose environment names this test's folder. */
+async function leftBehind(): Promise<readonly string[]> {
+  const { readdir } = await import('node:fs/promises');
+  const found: string[] = [];
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+    if (environment.includes(`VARVE_DATA_DIR=${folder}\0`)) found.push(pid);
+  }
+  return found;
+}
+
+describe('varve up', () => {
+  test('starts controller and worker with what they need, and says where everything is', async () => {
+    const started = up({ VARVE_LOG_LEVEL: 'debug', SECRET_OF_OTHERS: 'x' });
+    await isUp(started);
+    expect(started.output()).toContain(`http://127.0.0.1:${port}`);
+    expect(started.output()).not.toContain('\u001b');
+    const [worker] = await eventually(
+      async () => {
+        const starts = await workerStarts();
+        return starts.length > 0 && starts;
+      },
+      { what: 'the worker', deadlineMs: 30_000 },
+    );
+    expect(worker?.env).toMatchObject({
+      VARVE_REPOSITORY_URL: '/srv/git/fleet.git',
+      VARVE_REPOSITORY_REF: 'main',
+      VARVE_DATA_DIR: folder,
+      VARVE_CONTROLLER_URL: `http://127.0.0.1:${port}`,
+      VARVE_REDIS_SOCKET: join(folder, 'redis', 'redis.sock'),
+      VARVE_INTERNAL_TOKEN_FILE: join(folder, 'internal-token'),
+      VARVE_LOG_LEVEL: 'debug',
+    });
+    expect(worker?.env).not.toHaveProperty('SECRET_OF_OTHERS');
+    const token = join(folder, 'internal-token');
+    expect((await stat(token)).mode & 0o777).toBe(0o600);
+    expect((await readFile(token, 'utf8')).trim()).toMatch(/^[\w-]{43}$/);
+  });
+
+  test('stops everything when it is told to, and ends well', async () => {
+    const started = up();
+    await isUp(started);
+    started.child.kill('SIGINT');
+    expect(await started.ended).toBe(0);
+    expect(started.output()).toContain('stopping: hosts keep what they run');
+    expect(await leftBehind()).toEqual([]);
+  });
+
+  test('starts a program again that died, and says so', async () => {
+    const started = up();
+    await isUp(started);
+    await eventually(async () => (await workerStarts()).length === 1, {
+      what: 'the worker',
+      deadlineMs: 30_000,
+    });
+    for (const pid of await leftBehind()) {
+      const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (commandLine.includes('SIGUSR1')) process.kill(Number(pid), 'SIGKILL');
+    }
+    await eventually(async () => (await workerStarts()).length === 2, {
+      what: 'the second start',
+      deadlineMs: 30_000,
+    });
+    expect(started.output()).toMatch(/worker ended \(signal SIGKILL\); started again in 500 ms/);
+  });
+
+  test('leaves nothing behind when it is killed', async () => {
+    const started = up();
+    await isUp(started);
+    expect((await leftBehind()).length).toBeGreaterThan(1);
+    started.child.kill('SIGKILL');
+    await started.ended;
+    await eventually(async () => (await leftBehind()).length === 0, {
+      what: 'the programs’ end',
+      deadlineMs: 20_000,
+    });
+  });
+
+  test('tells what happens in plain lines where nobody watches', async () => {
+    const started = up({ VARVE_FAKE_STORY: '1' });
+    await isUp(started);
+    await eventually(() => /Z {2}web1 succeeded d000001/.test(started.output()), {
+      what: 'the deployment',
+      deadlineMs: 60_000,
+    });
+    expect(started.output()).toMatch(/Z {2}web1 activating d000001/);
+    expect(started.output()).toContain('controller: only pretending host=web1');
+  });
+
+  test('refuses a port where something listens, before it starts anything', async () => {
+    const other = createServer().listen(port, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    const started = up();
+    expect(await started.ended).not.toBe(0);
+    other.close();
+    expect(started.output()).toContain(`something listens at 127.0.0.1:${port} already`);
+    expect(await workerStarts()).toEqual([]);
+  });
+});
