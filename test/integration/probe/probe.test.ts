@@ -1,0 +1,180 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { ProbeReport, ProbeTarget } from '../../../shared/domain/contact.ts';
+import { parseHostName, parseStorePath } from '../../../shared/domain/names.ts';
+import { createSystemClock } from '../../../shared/platform/system-clock.ts';
+import { createProbe } from '../../../worker/probe/probe.ts';
+import { createSsh } from '../../../worker/ssh/ssh.ts';
+import { createLab, type Lab } from '../../hosts/lab.ts';
+import type { TestHost } from '../../hosts/test-host.ts';
+import { type Workbench, owner, workbench } from '../guard/support.ts';
+import { pointers, shell, systemsOn } from '../hosts/support.ts';
+import { startSshd } from '../ssh/sshd.ts';
+
+const files = {
+  one: '{ roles, ... }: { imports = [ (roles.motd "one") ]; }',
+  otherKernel: '{ roles, ... }: { imports = [ (roles.motd "two") ]; system.kernel = "6.6.2"; }',
+  unrooted: '{ roles, ... }: { imports = [ (roles.motd "three") ]; }',
+};
+
+let lab: Lab;
+let host: TestHost;
+let bench: Workbench;
+let systems: typeof files;
+
+beforeAll(async () => {
+  lab = await createLab({ hosts: ['h1'] });
+  host = lab.host('h1');
+  bench = await workbench(lab, host);
+  systems = await systemsOn(lab, host, files);
+});
+afterAll(async () => {
+  bench.close();
+  await lab.close();
+});
+
+const report = async (wish?: Partial<ProbeTarget>): Promise<ProbeReport> => {
+  const contact = await bench.probe(wish);
+  if (contact.kind !== 'reached') throw new Error(contact.failure.message);
+  return contact.report;
+};
+
+describe('a probe', () => {
+  it('of a host that Varve never touched says what it is, and leaves nothing there', async () => {
+    const { genesis } = lab;
+    expect(await report({ ask: [parseStorePath(genesis)] })).toEqual({
+      current: genesis,
+      booted: genesis,
+      profile: genesis,
+      profileGeneration: 1,
+      bootDefault: genesis,
+      bootId: await host.bootId(),
+      failedUnits: [],
+      freeBytes: expect.any(Number),
+      locked: false,
+      owner: undefined,
+      highestToken: undefined,
+      records: [],
+      nixVersion: '2.8.0',
+      rooted: [genesis],
+      rebootNeeded: false,
+    });
+    expect(await shell(host, 'ls -d /nix/var/varve 2>/dev/null || echo none')).toBe('none');
+  });
+
+  it('makes an owner, and brings the records with what was asked and how it ended', async () => {
+    await report({ adopt: { owner, takeover: false } });
+    const deployment = bench.deployment(systems.one);
+    await bench.activate(systems.one, deployment);
+    const { records, highestToken, ...rest } = await report();
+    expect(rest.owner).toBe(owner);
+    expect(highestToken).toEqual(deployment.token);
+    expect(records).toEqual([
+      {
+        deployment: deployment.id,
+        token: deployment.token,
+        toplevel: systems.one,
+        previous: lab.genesis,
+        bootId: await host.bootId(),
+        end: { kind: 'succeeded' },
+      },
+    ]);
+    expect(rest.profileGeneration).toBe(2);
+    expect(await report({ acknowledged: [deployment.id] })).toMatchObject({ records: [] });
+  });
+
+  it('says which of the toplevels in question are there to stay', async () => {
+    const ask = [systems.one, systems.unrooted, lab.genesis, `/nix/store/${'1'.repeat(32)}-not-there`].map(
+      parseStorePath,
+    );
+    expect((await report({ ask })).rooted).toEqual([systems.one, lab.genesis]);
+    await shell(host, `ln -s ${systems.unrooted} /nix/var/nix/gcroots/varve/d000000`);
+    expect((await report({ ask })).rooted).toEqual([systems.one, systems.unrooted, lab.genesis]);
+  });
+
+  it('sees that a reboot is needed', async () => {
+    await bench.mustSucceed(systems.otherKernel);
+    expect((await report()).rebootNeeded).toBe(true);
+    await bench.mustSucceed(systems.one);
+    expect((await report()).rebootNeeded).toBe(false);
+  });
+
+  it('sees units that failed, whatever they are called', async () => {
+    await shell(host, 'systemd-run --unit "odd\\\\x2dname" --property=Type=oneshot /bin/false; :');
+    expect((await report()).failedUnits).toEqual(['odd\\x2dname.service']);
+    await shell(host, 'systemctl reset-failed');
+  });
+
+  it('sees that somebody is switching, without getting in the way', async () => {
+    await shell(
+      host,
+      'rm -f /run/done; systemd-run -q --unit holder flock /run/nixos/switch-to-configuration.lock ' +
+        'sh -c "until [ -e /run/done ]; do sleep 0.05; done"; until ! flock -n /run/nixos/switch-to-configuration.lock true; do :; done',
+    );
+    expect((await report()).locked).toBe(true);
+    await shell(host, 'touch /run/done; flock /run/nixos/switch-to-configuration.lock true');
+    expect((await report()).locked).toBe(false);
+  });
+
+  it('brings back what people wrote, character by character', async () => {
+    const said = 'he said "no" \\ & `left` $(now) 100% é';
+    const { outcome } = await bench.activate(systems.otherKernel, {
+      checks: [
+        { kind: 'command', command: ['sh', '-c', `printf '%s' "$1"; exit 1`, 'sh', said], timeoutMs: 2_000 },
+      ],
+    });
+    expect(outcome).toMatchObject({ end: { kind: 'rolled-back', failure: { code: 'CHECK_FAILED' } } });
+    expect((await pointers(host)).current).toBe(systems.one);
+    const failed = (await report()).records.at(-1);
+    expect(failed?.end).toMatchObject({
+      kind: 'rolled-back',
+      evidence: true,
+      failure: { message: expect.stringContaining('he said "no" \\ & `left` $(now) 100%') },
+    });
+  });
+
+  it('uses the next candidate when the first does not answer', async () => {
+    const connections = [{ ...bench.connection, port: 4 }, bench.connection];
+    expect(await bench.probe({ connections })).toMatchObject({
+      kind: 'reached',
+      connection: bench.connection,
+    });
+  });
+
+  it('that gets nowhere is a contact too, not an error', async () => {
+    expect(await bench.probe({ connections: [{ ...bench.connection, port: 4 }] })).toMatchObject({
+      kind: 'unreachable',
+      attempts: 1,
+      failure: { code: 'HOST_UNREACHABLE' },
+    });
+    expect(await bench.probe({ connections: [{ ...bench.connection, hostKeys: [] }] })).toMatchObject({
+      kind: 'unreachable',
+      failure: { code: 'HOST_KEY_UNKNOWN' },
+    });
+  });
+
+  it('of a machine that is no NixOS says so', async () => {
+    const sshd = await startSshd();
+    const ssh = createSsh({ keyFiles: [sshd.keyFile] });
+    try {
+      const probe = createProbe({ ssh, clock: createSystemClock() });
+      const contact = await probe(
+        {
+          host: parseHostName('debian'),
+          askedAt: 1,
+          connections: [{ address: '127.0.0.1', port: sshd.port, user: 'root', hostKeys: [sshd.hostKey] }],
+          ask: [],
+          acknowledged: [],
+          fence: undefined,
+          adopt: undefined,
+        },
+        'incarnation',
+        { signal: new AbortController().signal, log: () => {}, progress: () => {} },
+      );
+      expect(contact).toMatchObject({ kind: 'unreachable', failure: { code: 'NOT_NIXOS' } });
+    } finally {
+      ssh.close();
+      await sshd.close();
+    }
+  });
+});
