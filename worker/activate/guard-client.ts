@@ -157,6 +157,13 @@ function refusal(text: string): Failure {
         message: 'the toplevel or the guard is not on the host',
         details,
       };
+    case 'DISK_FULL':
+      return {
+        code,
+        disposition: 'stalled',
+        message: 'the guard can not write its record on the host',
+        hint: 'make room on the file system of /nix',
+      };
     default:
       return { code, disposition: 'transient', message: `the guard refused: ${text.slice(0, 200)}`, details };
   }

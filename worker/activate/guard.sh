@@ -190,8 +190,17 @@ find_broken() {
   [ -n "$broken" ]
 }
 
-# Units of the old system that were active before the switch and are not now; into $missing. What a timer or a socket starts
-# ends and comes as it likes.
+# Services that a timer, a socket or the bus starts, or that end when they are done, are active or not as it happens.
+comes_and_goes() { # unit
+  [ "${1##*.}" = service ] || return 1
+  in_baseline "${1%.*}.timer" '*' || in_baseline "${1%.*}.socket" '*' && return 0
+  case $(systemctl show --property=Type --property=RemainAfterExit "$1" | tr '\n' ' ') in
+    *Type=dbus* | *Type=oneshot*RemainAfterExit=no* | *RemainAfterExit=no*Type=oneshot*) return 0 ;;
+  esac
+  return 1
+}
+
+# Units of the old system that were active before the switch and are not now; into $missing.
 find_missing() {
   missing=''
   [ -s "$record/units" ] || return 1
@@ -204,7 +213,7 @@ find_missing() {
     case $now_active in *" $name "*) continue ;; esac
     case $name in *.service | *.socket | *.timer | *.path | *.mount | *.target) ;; *) continue ;; esac
     [ -e "$previous/etc/systemd/system/$name" ] || continue
-    in_baseline "${name%.*}.timer" '*' || in_baseline "${name%.*}.socket" '*' && [ "${name##*.}" = service ] && continue
+    comes_and_goes "$name" && continue
     missing="$missing,$name"
   done < "$record/units"
   missing=${missing#,}
@@ -252,7 +261,7 @@ set_default() {
   journal default
   sync "$record/journal"
   [ "$(readlink -e "$profiles/system")" = "$toplevel" ] ||
-    nix-env --profile "$profiles/system" --set "$toplevel" >> "$record/log" 2>&1 || return 1
+    bounded nix-env --profile "$profiles/system" --set "$toplevel" || return 1
   fault profile-set
   bounded "$toplevel/bin/switch-to-configuration" boot
 }
@@ -263,10 +272,10 @@ restore_default() {
     newer=$(readlink "$profiles/system")
     newer=${newer#system-} newer=${newer%-link}
     if [ "$(readlink -e "$profiles/system-$generation-link")" = "$profile" ]; then
-      nix-env --profile "$profiles/system" --switch-generation "$generation" >> "$record/log" 2>&1 || return 1
-      is_number "$newer" && nix-env --profile "$profiles/system" --delete-generations "$newer" >> "$record/log" 2>&1
+      bounded nix-env --profile "$profiles/system" --switch-generation "$generation" || return 1
+      is_number "$newer" && bounded nix-env --profile "$profiles/system" --delete-generations "$newer"
     else
-      nix-env --profile "$profiles/system" --set "$profile" >> "$record/log" 2>&1 || return 1
+      bounded nix-env --profile "$profiles/system" --set "$profile" || return 1
     fi
   fi
   bounded "$profile/bin/switch-to-configuration" boot
@@ -446,8 +455,8 @@ find_deadline() {
   if find_event rolling-back; then
     deadline=$((at + 2 * activation + 12000)) late=$said
   elif find_event default; then
-    # nix-env, the boot loader bounded by itself, and the way back.
-    deadline=$((at + 2 * activation + 6000)) late='code=BOOTLOADER_FAILED evidence=1'
+    # Two steps, each bounded by itself.
+    deadline=$((at + 2 * activation + 2500)) late='code=BOOTLOADER_FAILED evidence=1'
   elif [ "$decision" = rolling-back ]; then
     # Whoever asked for it has woken the run, which is about to say so.
     find_event switched
@@ -529,7 +538,7 @@ after_reboot() {
   find_event default && touched=1 || touched=''
   if [ -n "$touched" ] && [ "$booted" = "$toplevel" ]; then
     [ "$(readlink -e "$profiles/system")" = "$toplevel" ] ||
-      nix-env --profile "$profiles/system" --set "$toplevel" >> "$record/log" 2>&1
+      bounded nix-env --profile "$profiles/system" --set "$toplevel"
     if [ "$decision" = confirmed ] || [ "$action" = finalise ]; then finish kind=succeeded; else finish kind=awaiting-reboot; fi
     return
   fi
@@ -644,16 +653,16 @@ start_new() {
   ln -sf "$toplevel" "$previous" "$guard" "$roots/$id.guard/" 2> /dev/null
   # Stays when the record goes: the next activation of a closure that is here needs nothing to be pushed.
   ln -sfn "$guard" "$roots/guard"
-  {
-    printf 'deployment=%s\ntoplevel=%s\nprevious=%s\nprofile=%s\n' "$id" "$toplevel" "$previous" "$profile"
-    printf 'generation=%s\nmode=%s\naction=%s\nactivation=%s\n' "$generation" "$mode" "$action" "$activation"
-    printf 'confirm=%s\nboot=%s\nepoch=%s\ncounter=%s\nguard=%s\n' "$confirm" "$boot" "$epoch" "$counter" "$guard"
-  } > "$record/data"
   uptime
-  printf '%s started\n' "$now" > "$record/journal"
-  printf '%s %s\n' "$epoch" "$counter" > "$state/token.new"
-  # The token first: what is left of a start that dies in between is a fence.
-  sync "$record/data" "$record/journal" "$record" "$state/token.new"
+  # The token first: what is left of a start that dies in between is a fence. A full disk is found here, before anything.
+  {
+    printf 'deployment=%s\ntoplevel=%s\nprevious=%s\nprofile=%s\n' "$id" "$toplevel" "$previous" "$profile" &&
+      printf 'generation=%s\nmode=%s\naction=%s\nactivation=%s\n' "$generation" "$mode" "$action" "$activation" &&
+      printf 'confirm=%s\nboot=%s\nepoch=%s\ncounter=%s\nguard=%s\n' "$confirm" "$boot" "$epoch" "$counter" "$guard"
+  } > "$record/data" &&
+    printf '%s started\n' "$now" > "$record/journal" &&
+    printf '%s %s\n' "$epoch" "$counter" > "$state/token.new" &&
+    sync "$record/data" "$record/journal" "$record" "$state/token.new" || refuse DISK_FULL
   mv -f "$state/token.new" "$state/token"
   mv -T "$record" "$records/$id"
   sync "$state" "$records" "$roots"

@@ -107,6 +107,16 @@ describe('the guard dies', () => {
     },
   );
 
+  it('or hangs after the confirmation: the watchdog ends it at its deadline and rolls back', async () => {
+    await shell(host, 'mkdir -p /nix/var/varve/faults && echo stop > /nix/var/varve/faults/confirmed');
+    const { outcome } = await bench.activate(systems.better, { timeouts: { activationMs: 3_000 } });
+    expect(outcome).toMatchObject({
+      kind: 'ended',
+      end: { kind: 'rolled-back', failure: { code: 'BOOTLOADER_FAILED' } },
+    });
+    expect(await state()).toBe('good good good');
+  });
+
   it('and its watchdog too: the next probe brings it to its end', async () => {
     const deployment = bench.deployment(systems.better);
     const gone = new AbortController();

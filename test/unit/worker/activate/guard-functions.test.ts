@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { guardBytes } from '../../../../worker/activate/guard-path.ts';
+
+// The functions of the guard without what calls them.
+const functions = Buffer.from(guardBytes).toString('utf8').split('\nverb=')[0] ?? '';
+
+const inGuard = (shell: string, script: string, input = ''): string =>
+  execFileSync(shell, ['-c', `${functions}\n${script}`], { input, encoding: 'utf8' });
+
+describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
+  const judge = (check: string, values: readonly string[]): readonly string[] =>
+    values.filter(
+      (value) =>
+        execFileSync(shell, ['-c', `${functions}\n${check} "$1" && echo yes || echo no`, 'sh', value], {
+          encoding: 'utf8',
+        }) === 'yes\n',
+    );
+
+  it('takes only store paths for store paths', () => {
+    const good = [`/nix/store/${'0'.repeat(32)}-a+b_c.d?e=f`];
+    expect(
+      judge('is_store_path', [
+        ...good,
+        '',
+        '/nix/store/',
+        '/nix/store/../etc',
+        '/nix/store/a/b',
+        '/nix/store/a b',
+        '/nix/store/a\nb',
+        '/nix/store/$(id)',
+        '/nix/store/a;b',
+        '/etc/passwd',
+      ]),
+    ).toEqual(good);
+  });
+
+  it('takes only ids for ids, and only numbers for numbers', () => {
+    expect(
+      judge('is_id', ['d0123ab', '', 'd', 'x123456', 'd../../x', 'd1 2', 'd1\n', `d${'1'.repeat(60)}`]),
+    ).toEqual(['d0123ab']);
+    expect(judge('is_number', ['0', '15', '', '-1', '007', '1x', '1\n', '9'.repeat(20)])).toEqual([
+      '0',
+      '15',
+    ]);
+  });
+
+  it('refuses a request with a key or value that it does not know', () => {
+    const ask = (input: string): string => inGuard(shell, 'read_request; echo "ok $id $mode"', input);
+    expect(ask('deployment=d000001\nmode=test\n')).toBe('ok d000001 test\n');
+    expect(ask('deployment=d000001\nevil=1\n')).toBe('refused INVALID_INPUT key=evil\n');
+    expect(ask('mode=$(reboot)\n')).toBe('refused INVALID_INPUT key=mode\n');
+    expect(ask('toplevel=/nix/store/../../bin\n')).toBe('refused INVALID_INPUT key=toplevel\n');
+    expect(ask('text=a\u0007b\n')).toBe('refused INVALID_INPUT key=text\n');
+  });
+
+  it('finds the inhibitor whose value differs, and none where a name is new or gone', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'varve-inhibitors-'));
+    const compare = (before: string, after: string): string => {
+      for (const [name, text] of [
+        ['old', before],
+        ['new', after],
+      ] as const) {
+        mkdirSync(join(folder, name), { recursive: true });
+        writeFileSync(join(folder, name, 'switch-inhibitors'), text);
+      }
+      const script = `previous=$1/old toplevel=$1/new record=$1; find_inhibitor; echo "<$inhibitor>"`;
+      return execFileSync(shell, ['-c', `${functions}\n${script}`, 'sh', folder], {
+        encoding: 'utf8',
+      }).trim();
+    };
+    try {
+      expect(compare('{"dbus": "dbus", "init": "a, b"}', '{"dbus":"broker","init":"a, b"}')).toBe('<dbus>');
+      expect(compare('{\n  "dbus": "dbus"\n}\n', '{"dbus":"dbus","kernel":"6"}')).toBe('<>');
+      expect(compare('{}', '{"dbus":"dbus"}')).toBe('<>');
+      expect(compare('{"a":"1","b":"2"}', '{"b":"3"}')).toBe('<b>');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
