@@ -12,7 +12,7 @@ export interface Commands extends CommandBox {
 
 /** People's commands between the API and the next pass. */
 export function createCommands(): Commands {
-  let waiting: { facts: readonly Fact[]; settled: (error?: unknown) => void }[] = [];
+  let waiting: { facts: readonly Fact[]; settled: (error?: Error) => void }[] = [];
   let ring: (() => void) | undefined;
   return {
     open(ringer) {

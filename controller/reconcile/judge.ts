@@ -7,7 +7,7 @@ import type { StorePath } from '../../shared/domain/names.ts';
 import type { Observation, ReleasedHost } from '../../shared/domain/observation.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import { isDoubtful } from './doubt.ts';
-import type { HostView, Patience } from './plan.ts';
+import type { HostView, Patience } from './plan-input.ts';
 
 type Followed = Extract<Desired, { readonly kind: 'evaluating' | 'ready' }>;
 type Said = Omit<Verdict, 'host' | 'deployment'>;
@@ -264,7 +264,8 @@ function compare(report: ProbeReport, toplevel: StorePath, mode: Mode, remembere
       return persistent ? 'in-sync' : 'persistent-differs';
     case 'boot':
       if (!persistent) return 'differs';
-      return report.current === toplevel || report.booted === toplevel ? 'in-sync' : 'reboot';
+      // Not `booted`: a host that was booted into it once may have been switched to something else since.
+      return report.current === toplevel ? 'in-sync' : 'reboot';
     case 'test':
       return report.current === toplevel ? 'in-sync' : 'differs';
     case 'dry-activate':

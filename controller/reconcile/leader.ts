@@ -10,7 +10,7 @@ import type { Lease } from '../../shared/platform/ports/lease.ts';
 import type { Ledger } from '../../shared/platform/ports/ledger.ts';
 import type { Source } from '../../shared/platform/ports/source.ts';
 import { createCommands } from './commands.ts';
-import type { Patience } from './plan.ts';
+import type { Patience } from './plan-input.ts';
 import { createReconciler, LeadershipLost, notLeading, type PassResult } from './reconciler.ts';
 import { createWatcher, type SourceState, type Watcher } from './watcher.ts';
 

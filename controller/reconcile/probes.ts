@@ -1,7 +1,7 @@
 import type { HostContact } from '../../shared/domain/contact.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
-import type { Patience } from './plan.ts';
+import type { Patience } from './plan-input.ts';
 
 export interface DueProbes {
   readonly hosts: readonly HostName[];

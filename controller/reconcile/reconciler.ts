@@ -15,7 +15,8 @@ import { desire, type ReadManifest } from './desire.ts';
 import { createJobTracker } from './job-tracker.ts';
 import { createOutages, observe, type Snapshot } from './observe.ts';
 import { backOff } from './judge.ts';
-import { plan, type Patience } from './plan.ts';
+import { plan } from './plan.ts';
+import type { Patience } from './plan-input.ts';
 import { createAskedProbes } from './probe-target.ts';
 import { dueProbes } from './probes.ts';
 import { evaluationRequest } from './release-key.ts';
@@ -42,7 +43,7 @@ export interface ReconcilerDeps {
 /** Where people's commands wait until they are durable. */
 export interface CommandBox {
   /** Everything that waits. `settled` is called with the error, or without one once the facts are durable. */
-  take(): readonly { readonly facts: readonly Fact[]; readonly settled: (error?: unknown) => void }[];
+  take(): readonly { readonly facts: readonly Fact[]; readonly settled: (error?: Error) => void }[];
 }
 
 /** What a pass found and decided: what CLI, API and dashboard print. */
@@ -140,7 +141,8 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       await append(commands.flatMap(({ facts }) => facts));
       commands.forEach(({ settled }) => settled());
     } catch (thrown) {
-      commands.forEach(({ settled }) => settled(thrown));
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      commands.forEach(({ settled }) => settled(error));
       throw thrown;
     }
   }

@@ -19,6 +19,10 @@ function releaseKey(
   attribute: string,
   hosts: ReadonlyMap<HostName, string> | 'all',
 ): ReleaseKey {
-  const options = JSON.stringify([folder, attribute, hosts === 'all' ? hosts : [...hosts].sort()]);
+  const options = JSON.stringify([
+    folder,
+    attribute,
+    hosts === 'all' ? hosts : [...hosts].toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
   return `${tree}.${createHash('sha256').update(options).digest('hex').slice(0, 12)}`;
 }

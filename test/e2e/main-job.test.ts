@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFleet, type Fleet } from '../support/fleet.ts';
-import { readLedger } from '../support/varve.ts';
+import { outcomesOf, readLedger } from '../support/varve.ts';
 
 const hosts = ['web1', 'web2', 'batch1'];
 const nothingPushed = { builds: 0, pushedPaths: 0, pushedBytes: 0 };
@@ -13,10 +13,7 @@ describe('a commit becomes every host’s next generation, a revert brings the o
   });
   afterAll(() => fleet.close());
 
-  async function outcomes(revision: string): Promise<readonly Record<string, unknown>[]> {
-    const facts = await readLedger(fleet.varve.dataDir);
-    return facts.filter(({ kind, aim }) => kind === 'outcome' && Object(aim).revision === revision);
-  }
+  const outcomes = (revision: string) => outcomesOf(fleet.varve.dataDir, revision);
 
   it('deploys three hosts from genesis: each runs its toplevel, with one new profile generation and one generation in the ledger', async () => {
     await fleet.varve.settle(fleet.first);
@@ -32,7 +29,7 @@ describe('a commit becomes every host’s next generation, a revert brings the o
         { number: 2, path: desired },
       ]);
       expect(observation).toBe(1);
-      expect(written.filter(({ aim }) => Object(aim).host === name)).toHaveLength(1);
+      expect(written.filter(({ aim }) => aim.host === name)).toHaveLength(1);
       expect((await fleet.varve.history(name)).map(({ result }) => result)).toEqual(['succeeded', 'adopted']);
     }
   });
@@ -41,7 +38,7 @@ describe('a commit becomes every host’s next generation, a revert brings the o
     const before = await fleet.systems('web2');
     const revision = await fleet.change('hosts/web1.nix', 'hello from web1', 'a new text on web1');
     await fleet.varve.settle(revision);
-    expect((await outcomes(revision)).map(({ aim }) => Object(aim).host)).toEqual(['web1']);
+    expect((await outcomes(revision)).map(({ aim }) => aim.host)).toEqual(['web1']);
     expect(await fleet.systems('web2')).toEqual(before);
     for (const name of ['web2', 'batch1']) {
       expect((await fleet.varve.history(name))[0]).toMatchObject({ result: 'unchanged', observation: 2 });
@@ -97,7 +94,7 @@ describe('a commit becomes every host’s next generation, a revert brings the o
     expect(calls.filter((call) => /^nix .*\beval\b/.test(call))).toHaveLength(1);
     expect(calls.filter((call) => /^nix(-store)? .*(build|--realise)/.test(call))).toEqual([]);
     const written = await outcomes(reverted);
-    expect(written.map(({ aim }) => Object(aim).host)).toEqual(['web2']);
+    expect(written.map(({ aim }) => aim.host)).toEqual(['web2']);
     expect(written[0]).toMatchObject({ delivery: nothingPushed });
   });
 
@@ -110,8 +107,7 @@ describe('a commit becomes every host’s next generation, a revert brings the o
     await fleet.varve.settle(reverted);
     expect((await fleet.systems('batch1')).current).toBe(current);
     const [written] = await outcomes(reverted);
-    const { builds, pushedPaths } = Object(Object(written)['delivery']);
-    expect(builds).toBeGreaterThan(0);
-    expect(pushedPaths).toBeGreaterThan(0);
+    expect(written?.delivery?.builds).toBeGreaterThan(0);
+    expect(written?.delivery?.pushedPaths).toBeGreaterThan(0);
   });
 });

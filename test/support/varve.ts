@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { FleetHistory, HostHistory, Shown, type GenerationView } from '../../shared/contracts/api-history.ts';
 import { Status, Why, type HostStatus } from '../../shared/contracts/api.ts';
+import { decodeFact } from '../../controller/ledger/codec.ts';
+import type { Fact, FactOf } from '../../shared/domain/facts.ts';
 import { createRun } from '../../shared/platform/exec.ts';
 import { silentLogger } from '../../shared/platform/logger.ts';
 import { startEmbeddedRedis, type EmbeddedRedis } from '../../shared/platform/redis/embedded.ts';
@@ -106,7 +108,9 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
       webhooks: { default: { secrets: [{ file: secretFile }] } },
       worker: {
         identities: [options.identity],
-        lostAfterSeconds: options.workerLostAfterSeconds ?? 3,
+        ...(options.workerLostAfterSeconds === undefined
+          ? {}
+          : { lostAfterSeconds: options.workerLostAfterSeconds }),
         nix: { settings: { sandbox: 'false', 'build-users-group': '', substituters: '' } },
       },
       log: { level: 'debug' },
@@ -266,9 +270,9 @@ async function freePort(): Promise<number> {
 }
 
 /** The facts of a ledger, read by Git alone, as anybody could. */
-export async function readLedger(dataDir: string): Promise<readonly Record<string, unknown>[]> {
+export async function readLedger(dataDir: string): Promise<readonly Fact[]> {
   const run = createRun();
-  const git = async (args: readonly string[]): Promise<string> => {
+  const git = async (args: readonly [string, ...string[]]): Promise<string> => {
     const { stdout } = await run(['git', ...args], { cwd: join(dataDir, 'ledger.git'), deadlineMs: 30_000 });
     return stdout.toString('utf8');
   };
@@ -276,13 +280,17 @@ export async function readLedger(dataDir: string): Promise<readonly Record<strin
     .split('\n')
     .filter(Boolean);
   const number = (file: string): number => Number(/(\d+)\.jsonl$/.exec(file)?.[1] ?? 0);
-  const facts: Record<string, unknown>[] = [];
+  const facts: Fact[] = [];
   for (const file of files.toSorted((a, b) => number(a) - number(b))) {
     const text = await git(['show', `refs/varve/ledger:${file}`]);
-    for (const line of text.split('\n').filter(Boolean)) {
-      const value: unknown = JSON.parse(line);
-      if (typeof value === 'object' && value !== null) facts.push({ ...value });
-    }
+    for (const line of text.split('\n').filter(Boolean)) facts.push(decodeFact(line, file));
   }
   return facts;
+}
+
+/** The outcomes in a ledger of one revision's deployments. */
+export async function outcomesOf(dataDir: string, revision: string): Promise<readonly FactOf<'outcome'>[]> {
+  return (await readLedger(dataDir)).filter(
+    (fact): fact is FactOf<'outcome'> => fact.kind === 'outcome' && fact.aim.revision === revision,
+  );
 }
