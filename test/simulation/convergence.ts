@@ -5,14 +5,15 @@ import type { System } from './models/systems.ts';
 import type { World } from './world.ts';
 
 /** Verdicts that nothing but a person, a commit or a reboot ends. */
-function isFinal({ kind, waitsFor }: Verdict): boolean {
+function isFinal({ kind, waitsFor, until }: Verdict): boolean {
   switch (kind) {
     case 'in-sync':
     case 'stalled':
-    case 'held':
     case 'orphaned':
     case 'unmanaged':
       return true;
+    case 'held':
+      return until === undefined;
     case 'wait':
       return waitsFor === 'reboot';
     default:

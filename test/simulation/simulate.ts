@@ -49,7 +49,7 @@ export async function simulate(spec: RunSpec): Promise<RunResult> {
     faults: kinds,
     ...(spec.sabotage === undefined ? {} : { sabotage: spec.sabotage }),
   });
-  const troubled = 400 + shape.int(1_600);
+  const troubled = 400 + shape.int(3_600);
   const hurry = shape.pick([0, 0.02, 0.1]);
   await trouble(world, troubled, shape.pick([0.002, 0.006, 0.015]), hurry);
   const verdicts = await calm(world);

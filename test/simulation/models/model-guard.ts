@@ -97,7 +97,7 @@ export function createGuard(deps: GuardDeps): Guard {
   }
 
   function rollBack(record: GuardRecord, failure: Failure, evidence: boolean): void {
-    if (record.decided !== undefined) return;
+    if (record.decided !== undefined || sabotage?.neverRollsBack === true) return;
     record.decided = 'rolling-back';
     record.failure = failure;
     unit(`rolls back ${record.deployment.id}`, (process) => goBack(record, process, failure, evidence));

@@ -43,6 +43,7 @@ export interface HostSabotage {
   readonly acceptsAnyToken?: boolean;
   readonly ignoresLock?: boolean;
   readonly forgetsRecords?: boolean;
+  readonly neverRollsBack?: boolean;
 }
 
 export interface ModelHost {
