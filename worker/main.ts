@@ -146,7 +146,12 @@ async function main(): Promise<void> {
       probe: createProbe({ ssh, clock }),
     };
 
-    const queue = createBullQueue({ ...shared, logger });
+    const queue = createBullQueue({
+      ...shared,
+      logger,
+      lockMs: config.lostAfterMs,
+      stalledEveryMs: config.lostAfterMs / 4,
+    });
     // Running activations have their own deadlines; whatever else runs is taken over by another worker.
     closers.add('queue', () => queue.close(5_000));
     const processor = createProcessor({

@@ -52,8 +52,8 @@ export function intentsOf(
 }
 
 /**
- * Carries a plan out, as far as it has not been carried out already. Returns when to look again because a job could
- * not be enqueued yet. Each act is idempotent; a write that another pass or a worker has overtaken is left to the
+ * Carries a plan out, as far as it has not been carried out already. Returns when to look again at the jobs, if
+ * it counts on any. Each act is idempotent; a write that another pass or a worker has overtaken is left to the
  * next pass.
  */
 export async function apply(deps: ApplyDeps, input: ApplyInput): Promise<number | undefined> {
@@ -75,7 +75,7 @@ export async function apply(deps: ApplyDeps, input: ApplyInput): Promise<number 
   let again: number | undefined;
   for (const job of wanted) {
     const later = await deps.jobs.ensure(job, snapshot.pending, input.now);
-    if (later !== undefined) again = Math.min(again ?? later, later);
+    again = Math.min(again ?? later, later);
   }
   deps.jobs.forget(new Set(wanted.map(subject)));
   return again;

@@ -18,14 +18,18 @@ interface Tracked {
 export interface JobTracker {
   /**
    * Makes sure that a job for this is in the queue: enqueues one if the last is not among `pending`. A job that keeps
-   * vanishing is enqueued at growing intervals. Returns when to look again, if it is too early now.
+   * vanishing is enqueued at growing intervals. Returns when to look again: a job may vanish with its worker, and
+   * nobody rings a bell for that.
    */
-  ensure(wanted: Wanted, pending: ReadonlySet<string>, now: number): Promise<number | undefined>;
+  ensure(wanted: Wanted, pending: ReadonlySet<string>, now: number): Promise<number>;
   /** The last job for this has not ended yet. */
   queued(wanted: Wanted, pending: ReadonlySet<string>): boolean;
   /** Forgets what is not wanted any more: the next time it starts without waiting. */
   forget(keep: ReadonlySet<string>): void;
 }
+
+/** How often a pass makes sure, in milliseconds, that the jobs which it counts on are still there. */
+const lookAgainMs = 2_000;
 
 /** Keeps track of the jobs of one leadership. `n` rises with every enqueue, since a queue may swallow a repeated id. */
 export function createJobTracker(deps: {
@@ -40,7 +44,7 @@ export function createJobTracker(deps: {
     async ensure(wanted, pending, now) {
       const key = subject(wanted);
       const last = tracked.get(key);
-      if (last !== undefined && pending.has(last.id)) return undefined;
+      if (last !== undefined && pending.has(last.id)) return now + lookAgainMs;
       if (last !== undefined && now < last.notBefore) return last.notBefore;
       n += 1;
       const job: Job = { ...wanted, epoch: deps.epoch, n };
@@ -51,7 +55,7 @@ export function createJobTracker(deps: {
       await deps.beforeEnqueue();
       await deps.queue.enqueue(job);
       await deps.afterEnqueue();
-      return undefined;
+      return now + lookAgainMs;
     },
     queued(wanted, pending) {
       const last = tracked.get(subject(wanted));

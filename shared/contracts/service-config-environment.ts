@@ -41,6 +41,7 @@ export const environmentVariables: Readonly<Record<string, Variable>> = {
   VARVE_CONCURRENCY_DELIVER: variable('worker.concurrency.deliver', 'number'),
   VARVE_CONCURRENCY_ACTIVATE: variable('worker.concurrency.activate', 'number'),
   VARVE_CONCURRENCY_PROBE: variable('worker.concurrency.probe', 'number'),
+  VARVE_WORKER_LOST_AFTER_SECONDS: variable('worker.lostAfterSeconds', 'number'),
   VARVE_EVALUATION_TIMEOUT_SECONDS: variable('worker.evaluation.timeoutSeconds', 'number'),
   VARVE_EVALUATION_MEMORY_MIB: variable('worker.evaluation.memoryMiB', 'number'),
   VARVE_LOG_LEVEL: variable('log.level'),
