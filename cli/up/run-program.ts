@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { FleetError } from '../../shared/domain/errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { wrongConfiguration } from './supervisor.ts';
 
 /**
  * `varve controller`, `varve worker`: the program in the foreground, with our terminal, until it ends. Signals are
- * passed on, and its exit code is ours: service managers see the program as if they had started it.
+ * passed on, and its exit code is ours (a wrong configuration is an error of usage).
  */
 export async function runProgram(
   argv: readonly [string, ...string[]],
@@ -31,9 +32,14 @@ export async function runProgram(
           }),
         ),
       );
-      child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : exitCodes.failed)));
+      child.once('exit', (code, signal) => resolve(exitCodeFor(code, signal)));
     });
   } finally {
     for (const signal of signals) process.off(signal, passOn);
   }
+}
+
+function exitCodeFor(code: number | null, signal: NodeJS.Signals | null): number {
+  if (signal === 'SIGKILL') return 137;
+  return code === wrongConfiguration ? exitCodes.usage : (code ?? exitCodes.failed);
 }

@@ -28,6 +28,9 @@ export interface Supervised {
   stop(deadlineMs: number): Promise<void>;
 }
 
+/** EX_CONFIG: how the programs end when their configuration is wrong. */
+export const wrongConfiguration = 78;
+
 /** A run this long was a good one: the back-off begins anew. */
 const goodRunMs = 60_000;
 const longestPauseMs = 60_000;
@@ -50,10 +53,10 @@ export function supervise(deps: SupervisorDeps): Supervised {
       const started = performance.now();
       const end = await runOnce();
       if (stopping.signal.aborted) return;
-      if (end.code === exitCodes.usage || end.code === exitCodes.prerequisite) {
+      if (end.code === wrongConfiguration || end.code === exitCodes.prerequisite) {
         fail(
           new FleetError({
-            code: end.code === exitCodes.usage ? 'CONFIG_INVALID' : 'PROGRAM_MISSING',
+            code: end.code === wrongConfiguration ? 'CONFIG_INVALID' : 'PROGRAM_MISSING',
             disposition: 'stalled',
             message: `the ${deps.name} can not be started:\n${end.tail.join('\n')}`,
           }),
