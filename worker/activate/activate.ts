@@ -93,6 +93,10 @@ async function followToTheEnd(
         await send(deps, deployment, record, session, signal);
       } catch (thrown) {
         failure = failureOf(thrown);
+        // One that dies unnoticed is missed only after a while: had it lived when the switch ended, it would have said so.
+        if (record.switchedAt === undefined && isHostsFault(failure.code)) {
+          witness.triedInVain(began, deps.clock.now());
+        }
       } finally {
         session.close();
       }

@@ -6,8 +6,13 @@ import { type StorePath, parseStorePath } from '../../shared/domain/names.ts';
 const storeFolder = '/nix/store';
 const guardName = 'varve-guard';
 
-/** The guard: a POSIX shell script. */
-export const guardBytes: Uint8Array = readFileSync(new URL('./guard.sh', import.meta.url));
+/** In the order in which a shell reads them: functions first, what calls them last. */
+const parts = ['tools', 'record', 'units', 'system', 'run', 'watchdog', 'start', 'confirm', 'main'];
+
+/** The guard: one POSIX shell script, written in parts. */
+export const guardBytes: Uint8Array = Buffer.concat(
+  parts.map((part) => readFileSync(new URL(`./guard/${part}.sh`, import.meta.url))),
+);
 
 /**
  * Where the guard is on every host: its path follows from its content, so it is computed without asking Nix.

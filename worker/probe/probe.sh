@@ -96,7 +96,7 @@ change() {
   fi
   for id in $acknowledged; do
     [ -d "$records/$id" ] && has_ended "$records/$id" || continue
-    rm -rf "${records:?}/$id" "${roots:?}/$id.guard" "$roots/$id"
+    rm -rf "${records:?}/$id" "${roots:?}/$id"
   done
   [ -n "$fence" ] && raise_fence
 }

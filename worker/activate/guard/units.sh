@@ -1,0 +1,86 @@
+# --- units ------------------------------------------------------------------------------------------------------------
+
+has_systemd() { [ -d /run/systemd/system ]; }
+
+list_units() { # unit, load, active, sub
+  has_systemd && systemctl list-units --all --full --plain --no-legend --no-pager "$@"
+}
+
+in_baseline() { # unit, pattern of `active:sub`: was it like that before the switch?
+  while read -r was_name was_load was_active was_sub rest; do
+    [ "$was_name" = "$1" ] || continue
+    # shellcheck disable=SC2254 # a pattern it is
+    case $was_active:$was_sub in $2) return 0 ;; esac
+    return 1
+  done < "$record/units"
+  return 1
+}
+
+# Units that fail or wait to be started again, and did not before the switch; comma-separated, into $broken.
+find_broken() {
+  broken=''
+  list_units --state=failed,auto-restart > "$record/failed.$$"
+  while read -r name rest; do
+    in_baseline "$name" 'failed:*' || in_baseline "$name" '*:auto-restart' || broken="$broken,$name"
+  done < "$record/failed.$$"
+  rm -f "$record/failed.$$"
+  broken=${broken#,}
+  [ -n "$broken" ]
+}
+
+# Services that a timer, a socket or the bus starts, or that end when they are done, are active or not as it happens.
+comes_and_goes() { # unit
+  [ "${1##*.}" = service ] || return 1
+  in_baseline "${1%.*}.timer" '*' || in_baseline "${1%.*}.socket" '*' && return 0
+  case $(systemctl show --property=Type --property=RemainAfterExit "$1" | tr '\n' ' ') in
+    *Type=dbus* | *Type=oneshot*RemainAfterExit=no* | *RemainAfterExit=no*Type=oneshot*) return 0 ;;
+  esac
+  return 1
+}
+
+# Units of the old system that were active before the switch and are not now; into $missing.
+find_missing() {
+  missing=''
+  [ -s "$record/units" ] || return 1
+  list_units --state=active,reloading,activating > "$record/active.$$"
+  now_active=' '
+  while read -r name rest; do now_active="$now_active$name "; done < "$record/active.$$"
+  rm -f "$record/active.$$"
+  while read -r name load active sub rest; do
+    [ "$active" = active ] || continue
+    case $now_active in *" $name "*) continue ;; esac
+    case $name in *.service | *.socket | *.timer | *.path | *.mount | *.target) ;; *) continue ;; esac
+    [ -e "$previous/etc/systemd/system/$name" ] || continue
+    comes_and_goes "$name" && continue
+    missing="$missing,$name"
+  done < "$record/units"
+  missing=${missing#,}
+  [ -n "$missing" ]
+}
+
+service() { # unit, verb: outlives us, the connection and whoever is at its other end
+  if has_systemd; then
+    systemd-run --quiet --collect --no-ask-password --unit="$1" --service-type=exec \
+      --property=KillMode=control-group --property=TimeoutStopSec=10 --property=SendSIGKILL=yes \
+      /bin/sh "$guard" "$2" "$id" < /dev/null > /dev/null
+  else
+    setsid /bin/sh "$guard" "$2" "$id" < /dev/null > /dev/null 2>&1 6>&- 9>&- &
+  fi
+}
+
+# SIGTERM, ten seconds, SIGKILL: nothing of the activation is left afterwards.
+stop_activation() {
+  has_systemd && timeout -k 5 20 systemctl stop "varve-activate-$id.service" 2> /dev/null
+  [ -r "$live/$id.pid" ] || return 0
+  read -r pid < "$live/$id.pid"
+  if has_systemd; then
+    [ -d "/proc/$pid" ] || return 0
+    systemctl kill --signal=KILL "varve-activate-$id.service" 2> /dev/null
+  else
+    kill -TERM "-$pid" 2> /dev/null || return 0
+    tries=0
+    while kill -0 "-$pid" 2> /dev/null && [ $((tries += 1)) -le 100 ]; do sleep 0.1; done
+    kill -KILL "-$pid" 2> /dev/null
+  fi
+}
+

@@ -1,0 +1,103 @@
+# --- the watchdog -----------------------------------------------------------------------------------------------------
+
+# Until when the present part may last, into $deadline, and what it means if it does not end, into $late.
+find_deadline() {
+  decided
+  if find_event rolling-back; then
+    deadline=$((at + 2 * activation + 12000)) late=$said
+  elif find_event default; then
+    # Two steps, each bounded by itself.
+    deadline=$((at + 2 * activation + 2500)) late='code=BOOTLOADER_FAILED evidence=1'
+  elif [ "$decision" = rolling-back ]; then
+    # Whoever asked for it has woken the run, which is about to say so.
+    find_event switched
+    deadline=$((${at:-0} + confirm + 1000)) late=$why
+  elif find_event confirmed || [ "$decision" = confirmed ]; then
+    uptime
+    deadline=$((${at:-$now} + activation)) late='code=BOOTLOADER_FAILED evidence=1'
+  elif find_event switched; then
+    deadline=$((at + confirm)) late='code=CONFIRM_TIMEOUT evidence=0'
+  elif find_event switching || find_event running || find_event started; then
+    deadline=$((at + activation)) late='code=ACTIVATION_FAILED evidence=1 timeout=1'
+  fi
+}
+
+watchdog() {
+  load "$1"
+  mkdir -p "$live"
+  exec 8>> "$state/run.lock"
+  while :; do
+    find_deadline
+    uptime
+    left=$((deadline - now))
+    # Having the lock means that whoever held it is done or dead.
+    wait_for=1
+    if [ $left -le 0 ]; then wait_for=0.1; elif [ $left -lt 100 ]; then wait_for=$(printf '0.%02d' $left); fi
+    if flock -w "$wait_for" 8; then
+      after_run 8>&-
+      return
+    fi
+    find_event end && continue
+    find_deadline
+    uptime
+    [ "$now" -ge "$deadline" ] || continue
+    if [ -z "$decision" ] && ! decide rolling-back "$late"; then continue; fi
+    # Ours to end, unless it was already on its way back: then it had its time too.
+    find_event rolling-back || journal rolling-back "$late"
+    stop_activation 8>&-
+    flock -w 30 8 || {
+      finish "kind=stuck lock=1 $late"
+      return
+    }
+    find_event end || roll_back "$late" 8>&-
+    return
+  done
+}
+
+# The run is over. Was it meant to be?
+after_run() {
+  find_event end && return
+  decided
+  read -r boot_now < /proc/sys/kernel/random/boot_id
+  if [ "$boot" != "$boot_now" ]; then
+    after_reboot
+    return
+  fi
+  # Its shell is gone, but what it had started may be there still.
+  stop_activation
+  if find_event rolling-back; then
+    roll_back "$said"
+  elif [ "$decision" = confirmed ]; then
+    finalise
+  elif [ "$decision" = rolling-back ]; then
+    roll_back "$why"
+  elif find_event booting; then
+    boot_only again=1
+  elif [ "$action" = finalise ] && find_event default; then
+    finalise_only
+  elif find_event switching; then
+    roll_back code=UNCONFIRMED evidence=0 died=1
+  else
+    decide rolling-back code=UNCONFIRMED
+    finish kind=failed code=UNCONFIRMED died=1
+  fi
+}
+
+# Power was lost, or somebody rebooted: whatever is the boot default runs now.
+after_reboot() {
+  booted=$(readlink -e /run/booted-system)
+  find_event default && touched=1 || touched=''
+  if [ -n "$touched" ] && [ "$booted" = "$toplevel" ]; then
+    [ "$(readlink -e "$profiles/system")" = "$toplevel" ] ||
+      bounded nix-env --profile "$profiles/system" --set "$toplevel"
+    if [ "$decision" = confirmed ] || [ "$action" = finalise ]; then finish kind=succeeded; else finish kind=awaiting-reboot; fi
+    return
+  fi
+  decide rolling-back code=POWER_LOST
+  if [ -n "$touched" ] && ! restore_default; then
+    finish kind=stuck code=POWER_LOST default=broken
+  else
+    finish kind=rolled-back code=POWER_LOST evidence=0
+  fi
+}
+
