@@ -14,13 +14,13 @@ export interface LedgerFacts {
 export async function readFacts(dataDir: string): Promise<LedgerFacts> {
   const lines = await readLedger(dataDir);
   const all = lines.map((line) => decodeFact(JSON.stringify(line), 'the ledger'));
-  const isAbout = (fact: FactOf<'intent' | 'outcome'>, host: string, revision?: string): boolean =>
-    fact.aim.host === host && (revision === undefined || fact.aim.revision === revision);
+  const intents = all.filter((fact) => fact.kind === 'intent');
+  const outcomes = all.filter((fact) => fact.kind === 'outcome');
+  const isAbout = ({ aim }: FactOf<'intent' | 'outcome'>, host: string, revision?: string): boolean =>
+    aim.host === host && (revision === undefined || aim.revision === revision);
   return {
     all,
-    intents: (host, revision) =>
-      all.filter((fact) => fact.kind === 'intent' && isAbout(fact, host, revision)),
-    outcomes: (host, revision) =>
-      all.filter((fact) => fact.kind === 'outcome' && isAbout(fact, host, revision)),
+    intents: (host, revision) => intents.filter((fact) => isAbout(fact, host, revision)),
+    outcomes: (host, revision) => outcomes.filter((fact) => isAbout(fact, host, revision)),
   };
 }
