@@ -147,7 +147,8 @@ async function attend(
     await Promise.race([stopped, broken]);
   } finally {
     ending.abort();
-    await watching;
+    // What only watches must not hold up the end, whatever its connection does.
+    await Promise.race([watching, pause(2_000)]);
   }
 }
 

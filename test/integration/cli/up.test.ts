@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { eventually } from '../../support/eventually.ts';
 
 const main = fileURLToPath(new URL('../../support/fake-up-main.ts', import.meta.url));
@@ -63,9 +64,8 @@ async function isUp(started: Up): Promise<void> {
   });
 }
 
-interface Line {
-  readonly env?: Readonly<Record<string, string>>;
-}
+const Line = z.object({ env: z.record(z.string(), z.string()).optional() });
+type Line = z.infer<typeof Line>;
 
 /** What the pretending worker said at each of its starts. */
 async function workerStarts(): Promise<readonly Line[]> {
@@ -73,7 +73,7 @@ async function workerStarts(): Promise<readonly Line[]> {
   return text
     .split('\n')
     .filter((line) => line.startsWith('{'))
-    .map((line): Line => JSON.parse(line));
+    .map((line) => Line.parse(JSON.parse(line)));
 }
 
 /** Processes whose environment names this test's folder. */

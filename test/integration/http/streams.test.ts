@@ -1,7 +1,9 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { type ServerSentEvent, readEvents } from '../../../cli/event-reader.ts';
+import { LogLine } from '../../../shared/contracts/api-history.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type FakeController, createFakeController, revisions } from '../../support/fake-backend.ts';
 
@@ -106,7 +108,7 @@ describe('the log of a deployment', () => {
     controller.logs.end('d000001');
     await eventually(() => reader.ended, { what: 'the end', deadlineMs: 5_000 });
     expect(reader.seen.map((event) => event.name)).toEqual(['line', 'line', 'line', 'end']);
-    expect(reader.seen.slice(0, 3).map((event) => JSON.parse(event.data).line)).toEqual([
+    expect(reader.seen.slice(0, 3).map((event) => LogLine.parse(JSON.parse(event.data)).line)).toEqual([
       'building',
       'pushing',
       'done',
@@ -217,15 +219,15 @@ describe('over a real socket', () => {
 
   test('the API describes itself', async () => {
     const answer = await fetch(`${url}/api/v1/openapi.json`);
-    const document = JSON.parse(await answer.text());
+    const document = z
+      .object({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) })
+      .parse(await answer.json());
     expect(document.openapi).toMatch(/^3\.1/);
     expect(Object.keys(document.paths)).toContain('/api/v1/hosts/{host}/why');
     expect(
       Object.keys(document.paths).some((path) => path.includes('internal') || path.includes('webhook')),
     ).toBe(false);
-    expect(
-      document.paths['/api/v1/status'].get.responses['200'].content['application/json'].schema.properties,
-    ).toHaveProperty('hosts');
+    expect(JSON.stringify(document.paths['/api/v1/status'])).toContain('"hosts"');
   });
 
   test('a tree is given to whoever has the internal token', async () => {
