@@ -17,6 +17,15 @@ export default defineConfig({
         },
       },
       {
+        // What is too long for every run: `npm run test:matrix`.
+        test: {
+          name: 'matrix',
+          include: ['test/matrix/**/*.test.ts'],
+          testTimeout: 1_200_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],

@@ -58,7 +58,7 @@ async function main(): Promise<void> {
     const redis = connectRedis({ address: redisAddress(config.redis), logger, name: 'varve-controller' });
     closers.add('redis', () => redis.close());
     await redis.ready(30_000);
-    const shared = { redis, fleet: 'default' };
+    const shared = { redis, fleet: config.fleet };
     const queue = createBullQueue({ ...shared, logger });
     closers.add('queue', () => queue.close(1_000));
     const store = createRedisStore(shared);

@@ -10,6 +10,7 @@ import { createLogger } from '../shared/platform/logger.ts';
 import type { StepContext, Steps } from '../shared/platform/ports/steps.ts';
 import { createRedactor } from '../shared/platform/redact.ts';
 import { connectRedis } from '../shared/platform/redis/client.ts';
+import { createRedisClosures } from '../shared/platform/redis/closures.ts';
 import { createRedisDeploymentLog } from '../shared/platform/redis/deployment-log.ts';
 import { createBullQueue } from '../shared/platform/redis/queue.ts';
 import { createRedisStore } from '../shared/platform/redis/store.ts';
@@ -65,7 +66,7 @@ async function main(): Promise<void> {
     const redis = connectRedis({ address: redisAddress(config.redis), logger, name: 'varve-worker' });
     closers.add('redis', () => redis.close());
     await redis.ready(30_000);
-    const shared = { redis, fleet: 'default' };
+    const shared = { redis, fleet: config.fleet };
     const log = createRedisDeploymentLog({ ...shared, clock, redact });
     closers.add('deployment log', () => log.close());
 
@@ -140,6 +141,7 @@ async function main(): Promise<void> {
             },
             context,
           ),
+        closures: createRedisClosures(shared),
         settings: { keepToplevels: 5 },
       }),
       activate: createActivate({ ssh, clock, faultPoint }),

@@ -83,6 +83,8 @@ export const WrittenServiceConfig = z.strictObject({
       onRewrite: z.enum(['follow', 'hold']).default('follow'),
     })
     .prefault({}),
+  /** Fleets of different names may share a Redis. */
+  fleet: Name.default('default'),
   dataDir: z.string().regex(/^\//, 'an absolute path').default('/var/lib/varve'),
   listen: z
     .strictObject({

@@ -27,6 +27,8 @@ export type LogLevelName = WrittenServiceConfig['log']['level'];
 
 /** What both programs need. Times are in milliseconds, paths absolute or as given. */
 export interface CommonConfig {
+  /** Names the fleet in Redis. */
+  readonly fleet: string;
   readonly dataDir: string;
   readonly redis: RedisAccess;
   readonly internalToken: InternalToken;
@@ -215,6 +217,7 @@ function commonConfig(written: WrittenServiceConfig, secrets: Secrets): Omit<Com
       ? { kind: 'file', path: internalToken?.file ?? `${dataDir}/internal-token` }
       : { kind: 'given', token: secrets.read(['internalToken'], internalToken) };
   return {
+    fleet: written.fleet,
     dataDir,
     redis:
       redis.socket === undefined

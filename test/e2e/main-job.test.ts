@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DiffView } from '../../shared/contracts/api-history.ts';
 import { startFleet, type Fleet } from '../support/fleet.ts';
 import { outcomesOf, readLedger } from '../support/varve.ts';
 
@@ -109,5 +110,47 @@ describe('a commit becomes every host’s next generation, a revert brings the o
     const [written] = await outcomes(reverted);
     expect(written?.delivery?.builds).toBeGreaterThan(0);
     expect(written?.delivery?.pushedPaths).toBeGreaterThan(0);
+  });
+
+  it('takes all of a removed role off its host but its state, and the revert brings it back', async () => {
+    const host = fleet.host('batch1');
+    const signs = {
+      'the unit': 'systemctl cat batch.timer',
+      'the running unit': 'systemctl is-active batch.timer',
+      'the user': 'id ada',
+      'the group': 'getent group batch',
+      'the authorized key': 'test -s /etc/ssh/authorized_keys.d/ada',
+      'the program': 'test -e /run/current-system/sw/bin/greeter-2.0',
+    };
+    const present = async (): Promise<readonly string[]> => {
+      const found = await Promise.all(
+        Object.entries(signs).map(async ([name, test]) => {
+          const { code } = await host.exec(['sh', '-c', `${test} > /dev/null 2>&1`]);
+          return code === 0 ? [name] : [];
+        }),
+      );
+      return found.flat();
+    };
+    expect(await present()).toEqual(Object.keys(signs));
+    await host.exec(['sh', '-c', 'mkdir -p /var/lib/batch && echo kept > /var/lib/batch/mine']);
+    const bare = '{ roles, ... }:\n{ imports = [ (roles.motd "batch1 rests") ]; }\n';
+    const removed = await fleet.commit('batch1 does nothing any more', { 'hosts/batch1.nix': bare });
+    await fleet.varve.settle(removed);
+    expect(await present()).toEqual([]);
+    expect((await host.exec(['cat', '/var/lib/batch/mine'])).stdout).toBe('kept\n');
+    await fleet.varve.settle(await fleet.revert(removed));
+    expect(await present()).toEqual(Object.keys(signs));
+    expect((await host.exec(['cat', '/var/lib/batch/mine'])).stdout).toBe('kept\n');
+  });
+
+  it('says what differs between two revisions of a host, by package', async () => {
+    const from = (await fleet.varve.status()).observation?.revision ?? '';
+    const to = await fleet.change('hosts/web1.nix', 'greeter = "1.0"', 'greeter = "1.1"');
+    await fleet.varve.settle(to);
+    const diff = await fleet.varve.get(`/api/v1/hosts/web1/diff?from=${from}&to=${to}`, DiffView);
+    expect(diff.identical).toBe(false);
+    expect(diff.changed).toContainEqual(
+      expect.objectContaining({ name: 'greeter', from: ['1.0'], to: ['1.1'] }),
+    );
   });
 });

@@ -2,6 +2,7 @@ import type { Delivery, Deployment } from '../../shared/domain/deployment.ts';
 import { FleetError, failureOf } from '../../shared/domain/errors.ts';
 import { type Connection, sameConnection } from '../../shared/domain/fleet.ts';
 import type { ReleasedHost } from '../../shared/domain/observation.ts';
+import type { Closures } from '../../shared/platform/ports/closures.ts';
 import type { DeliverOutcome, StepContext, Steps } from '../../shared/platform/ports/steps.ts';
 import type { Roots } from '../nix/roots.ts';
 import type { NixStore } from '../nix/store.ts';
@@ -31,6 +32,7 @@ export interface DeliverDeps {
   ) => Promise<{ readonly toplevel: boolean; readonly guard: boolean }>;
   /** Evaluates the deployment's host again, when its derivation is not valid here. @throws FleetError */
   readonly evaluateAgain: (deployment: Deployment, context: StepContext) => Promise<ReleasedHost>;
+  readonly closures: Pick<Closures, 'put'>;
   readonly settings: DeliverSettings;
 }
 
@@ -115,7 +117,18 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     const has = await deps.hostHas(deployment, context);
     if (has.toplevel && has.guard) return delivery(0, { paths: 0, bytes: 0 });
     const count = await makeValid(deployment, context);
-    return delivery(count, await pushTo(deployment, context));
+    const [pushed] = await Promise.all([pushTo(deployment, context), catalogue(deployment, context)]);
+    return delivery(count, pushed);
+  };
+
+  /** Writes down what the closure consists of, beside the push. A convenience: no delivery fails for it. */
+  const catalogue = async ({ toplevel }: Deployment, context: StepContext): Promise<void> => {
+    try {
+      await deps.closures.put(toplevel, await store.closure([toplevel], context));
+    } catch (thrown) {
+      if (!(thrown instanceof FleetError)) throw thrown;
+      context.log(`what the closure consists of is not written down: ${thrown.message}`);
+    }
   };
 
   return async (deployment, context): Promise<DeliverOutcome> => {

@@ -89,6 +89,7 @@ beforeAll(async () => {
     settings: { keepReleases: 20 },
   });
   deliver = createDeliver({
+    closures: { put: async () => {} },
     store,
     roots,
     builds: createBuilds({ nix, store }),
