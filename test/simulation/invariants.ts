@@ -10,7 +10,7 @@ import type { Systems } from './models/systems.ts';
 
 /** What must never be, and was. */
 export interface Violation {
-  /** The invariant's number in the design; 0: the simulation's own bound. */
+  /** The invariant's number in the design; 0: a person's hold. */
   readonly invariant: number;
   readonly host: HostName | undefined;
   readonly what: string;
@@ -111,6 +111,10 @@ export function createInvariants(deps: {
         require(!intents.has(fact.aim.deployment), 7, fact.aim
           .host, `${fact.aim.deployment} has two intents`);
         intents.set(fact.aim.deployment, fact);
+        const hold = holds.get(fact.aim.host);
+        const held = hold !== undefined && (hold.until === undefined || hold.until > fact.at);
+        require(!held, 0, fact.aim
+          .host, `${fact.aim.deployment} is to be activated although the host is held`);
       }
       if (fact.kind === 'outcome') {
         require(!outcomes.has(fact.aim.deployment), 7, fact.aim
@@ -122,13 +126,8 @@ export function createInvariants(deps: {
     begun(term) {
       life = term;
     },
-    written(_term, next, before) {
+    written(_term, next) {
       const { host, id } = next;
-      const hold = holds.get(host);
-      if (before === undefined) {
-        const held = hold !== undefined && (hold.until === undefined || hold.until > next.createdAt);
-        require(!held, 0, host, `${id} was made although the host is held`);
-      }
       if (next.phase !== 'activating' && next.phase !== 'superseded') return;
       if (next.phase === 'activating') set.add(id);
       const known = life !== undefined && probed.get(host)?.has(life.incarnation) === true;

@@ -143,6 +143,11 @@ export function createGuard(deps: GuardDeps): Guard {
     const quality = qualityOf(record);
     await scheduler.pass(process, 'has its journal');
     if (action === 'finalise') {
+      if (machine.current !== toplevel) {
+        const failure = failureOf('DRIFTED', 'transient', 'it does not run what was to be made lasting');
+        finish(record, { kind: 'failed', failure });
+        return;
+      }
       const done = await setForBoot(record, process, { kind: 'succeeded' });
       if (!done) finish(record, { kind: 'failed', failure: bootLoaderFailed });
       return;
