@@ -7,6 +7,7 @@ import { createMemory } from '../shared/domain/memory.ts';
 import type { HostName, Revision, StorePath } from '../shared/domain/names.ts';
 import type { Clock } from '../shared/platform/ports/clock.ts';
 import type { Closures } from '../shared/platform/ports/closures.ts';
+import type { Hints } from '../shared/platform/ports/hints.ts';
 import type { Lease } from '../shared/platform/ports/lease.ts';
 import type { Source } from '../shared/platform/ports/source.ts';
 import type { FleetBackend } from './http/backend.ts';
@@ -25,6 +26,7 @@ export interface BackendDeps {
   readonly source: Source;
   readonly reverter: Reverter;
   readonly closures: Closures;
+  readonly hints: Hints;
   readonly activity: (deployment: string) => Activity | undefined;
   /** What was appended since this controller leads: the acts of people are shown from it. */
   readonly acts: () => readonly Fact[];
@@ -172,9 +174,11 @@ export function createBackend(deps: BackendDeps): FleetBackend {
         changed: shown(changes.changed),
       };
     },
-    async sync() {
-      if (controller.reign() === undefined) throw notLeading(otherLeader);
-      controller.look();
+    async sync({ cause }) {
+      if (controller.reign() !== undefined) return controller.look();
+      // A forge does not know who leads: whoever is told passes it on. A person is told where to go.
+      if (cause === 'command') throw notLeading(otherLeader);
+      await deps.hints.tell();
     },
     async retry(host, actor) {
       if (host !== undefined) known(host);

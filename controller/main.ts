@@ -12,6 +12,7 @@ import { createRedactor } from '../shared/platform/redact.ts';
 import { connectRedis } from '../shared/platform/redis/client.ts';
 import { createRedisClosures } from '../shared/platform/redis/closures.ts';
 import { createRedisDeploymentLog } from '../shared/platform/redis/deployment-log.ts';
+import { createRedisHints } from '../shared/platform/redis/hints.ts';
 import { createRedisLease } from '../shared/platform/redis/lease.ts';
 import { createBullQueue } from '../shared/platform/redis/queue.ts';
 import { createRedisStore } from '../shared/platform/redis/store.ts';
@@ -124,6 +125,8 @@ async function main(): Promise<void> {
         if (event.kind === 'passed') activities.follow(event.result.snapshot.deployments);
       },
     });
+    const hints = createRedisHints(shared);
+    closers.add('hints', await hints.listen(() => controller.look()));
     const backend = createBackend({
       controller,
       clock,
@@ -131,6 +134,7 @@ async function main(): Promise<void> {
       source,
       reverter,
       closures: createRedisClosures(shared),
+      hints,
       activity: activities.of,
       acts: () => acts,
       version,

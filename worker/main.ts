@@ -25,10 +25,10 @@ import {
 import { createSystemClock } from '../shared/platform/system-clock.ts';
 import { version } from '../shared/platform/version.ts';
 import { createActivate } from './activate/activate.ts';
-import { guardBytes, guardStorePath } from './activate/guard-path.ts';
+import { guardBytes, guardStorePath } from './guard/guard-path.ts';
 import { createBuilds } from './deliver/builds.ts';
 import { createDeliver } from './deliver/deliver.ts';
-import { createLocalGuard } from './deliver/guard-path.ts';
+import { createLocalGuard } from './deliver/local-guard.ts';
 import { createOpenSsh } from './deliver/open-ssh.ts';
 import { createPooledExec } from './deliver/pooled-exec.ts';
 import { createNixCopyPush } from './deliver/push-nix-copy.ts';

@@ -2,7 +2,7 @@ import type { Deployment } from '../../shared/domain/deployment.ts';
 import { type ErrorCode, type Failure, FleetError, errorCodes } from '../../shared/domain/errors.ts';
 import { asRoot } from '../ssh/remote-shell.ts';
 import type { Session } from '../ssh/session.ts';
-import { guardStorePath } from './guard-path.ts';
+import { guardStorePath } from '../guard/guard-path.ts';
 
 export type GuardVerb = 'start' | 'acknowledge' | 'reject' | 'check' | 'follow';
 

@@ -2,7 +2,7 @@ import type { RecordedEnd } from '../../shared/domain/contact.ts';
 import type { Failure } from '../../shared/domain/errors.ts';
 import { type StorePath, isStorePath } from '../../shared/domain/names.ts';
 import type { GuardAnswer } from './guard-client.ts';
-import { type JournalLine, endOf, failureOfFields, parseJournalLine } from './journal.ts';
+import { type JournalLine, endOf, failureOfFields, parseJournalLine } from '../guard/journal.ts';
 
 export interface RecordViewDeps {
   now(): number;

@@ -7,7 +7,7 @@ import type { DeliverOutcome, StepContext, Steps } from '../../shared/platform/p
 import type { Roots } from '../nix/roots.ts';
 import type { NixStore } from '../nix/store.ts';
 import type { Builds } from './builds.ts';
-import type { LocalGuard } from './guard-path.ts';
+import type { LocalGuard } from './local-guard.ts';
 import type { Push, Pushed } from './push.ts';
 import { isConnectionError } from './push-errors.ts';
 

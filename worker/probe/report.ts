@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { HostRecord, ProbeReport } from '../../shared/domain/contact.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import { isStorePath, parseDeploymentId, parseStorePath } from '../../shared/domain/names.ts';
-import { endOf, parseJournalLine } from '../activate/journal.ts';
+import { endOf, parseJournalLine } from '../guard/journal.ts';
 
 const optionalPath = z.string().transform((text) => (isStorePath(text) ? text : undefined));
 const count = z

@@ -16,7 +16,7 @@ import { noFaults } from '../../../shared/platform/ports/faults.ts';
 import type { ActivateOutcome, ActivationEvent, Steps } from '../../../shared/platform/ports/steps.ts';
 import { createSystemClock } from '../../../shared/platform/system-clock.ts';
 import { createActivate } from '../../../worker/activate/activate.ts';
-import { guardBytes, guardStorePath } from '../../../worker/activate/guard-path.ts';
+import { guardBytes, guardStorePath } from '../../../worker/guard/guard-path.ts';
 import { createProbe } from '../../../worker/probe/probe.ts';
 import { type Ssh, createSsh } from '../../../worker/ssh/ssh.ts';
 import { run } from '../../hosts/command.ts';

@@ -6,7 +6,7 @@ import * as untyped from '../../../../cli/setup/build.mjs';
 const { isAsset }: { isAsset(file: string): boolean } = untyped;
 
 it.each([
-  ['worker/activate/guard.sh', true],
+  ['worker/guard/script/main.sh', true],
   ['controller/dashboard/page.html', true],
   ['worker/main.ts', false],
   ['controller/README.md', false],

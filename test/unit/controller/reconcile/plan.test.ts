@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { plan, type Patience } from '../../../../controller/reconcile/plan.ts';
+import { plan } from '../../../../controller/reconcile/plan.ts';
+import type { Patience } from '../../../../controller/reconcile/plan-input.ts';
 import type { HostContact, ProbeReport } from '../../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../../shared/domain/deployment.ts';
 import type { Desired } from '../../../../shared/domain/desired.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { endOf, failureOfFields, parseJournalLine } from '../../../../worker/activate/journal.ts';
+import { endOf, failureOfFields, parseJournalLine } from '../../../../worker/guard/journal.ts';
 
 const endFrom = (line: string, witnessed = false): unknown => {
   const parsed = parseJournalLine(line);

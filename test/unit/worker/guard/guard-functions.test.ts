@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { guardBytes } from '../../../../worker/activate/guard-path.ts';
+import { guardBytes } from '../../../../worker/guard/guard-path.ts';
 
 // The functions of the guard without what calls them.
 const functions = Buffer.from(guardBytes).toString('utf8').split('\nverb=')[0] ?? '';

@@ -11,7 +11,7 @@ const parts = ['tools', 'record', 'units', 'system', 'run', 'watchdog', 'start',
 
 /** The guard: one POSIX shell script, written in parts. */
 export const guardBytes: Uint8Array = Buffer.concat(
-  parts.map((part) => readFileSync(new URL(`./guard/${part}.sh`, import.meta.url))),
+  parts.map((part) => readFileSync(new URL(`./script/${part}.sh`, import.meta.url))),
 );
 
 /**

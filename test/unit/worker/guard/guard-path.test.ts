@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 
 import { describe, expect, it } from 'vitest';
 
-import { flatFilePath, guardBytes, guardStorePath, nix32 } from '../../../../worker/activate/guard-path.ts';
+import { flatFilePath, guardBytes, guardStorePath, nix32 } from '../../../../worker/guard/guard-path.ts';
 
 describe('nix32', () => {
   it('writes the most significant digit first, in digits that spell no words', () => {
