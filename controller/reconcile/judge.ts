@@ -327,7 +327,7 @@ function obstacleTo(
     view.live === undefined &&
     setback === undefined &&
     // What a failed roll back has left is Varve's own doing.
-    remembered.lastOutcome?.phase !== 'stuck' &&
+    !remembered.stuck &&
     confirmed?.toplevel === released.toplevel &&
     confirmed.mode === mode &&
     (remembered.retriedAt ?? 0) < confirmed.at;

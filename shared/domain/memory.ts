@@ -40,6 +40,8 @@ export interface HostMemory {
       }
     | undefined;
   readonly lastOutcome: FactOf<'outcome'> | undefined;
+  /** A roll back failed and nothing was confirmed since: what runs is Varve's own doing, not drift. */
+  readonly stuck: boolean;
   /** When a person last asked for another try; drift seen before is then brought back. */
   readonly retriedAt: number | undefined;
   /** A dry activation of this toplevel succeeded. */
@@ -96,6 +98,7 @@ export const blankHost: HostMemory = {
   setback: undefined,
   hold: undefined,
   lastOutcome: undefined,
+  stuck: false,
   retriedAt: undefined,
   dryRun: undefined,
   desired: undefined,
@@ -232,6 +235,7 @@ function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
       change(draft, aim.host, {
         failed: undefined,
         setback: undefined,
+        stuck: aim.mode === 'dry-activate' && host.stuck,
         ...(aim.mode === 'dry-activate'
           ? { dryRun: aim.toplevel }
           : {
@@ -252,6 +256,7 @@ function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
     case 'rolled-back':
     case 'stuck':
     case 'unconfirmed':
+      if (fact.phase === 'stuck') change(draft, aim.host, { stuck: true });
       if (fact.failure !== undefined) learnFailure(draft, fact, fact.failure);
       return;
     default:

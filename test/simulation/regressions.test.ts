@@ -10,6 +10,7 @@ test.each([
   ['449', 'an activation on a host that was removed meanwhile never got its outcome'],
   ['626', 'what a store set back in time called undelivered was cancelled while the host had started it'],
   ['817', 'the leader passed over and over while a probe took its time'],
+  ['670', 'a host that was stuck counted as drifted once something later had been superseded'],
   ['17', 'a host once booted into a system counted as running it, though it was switched to another since'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed });
