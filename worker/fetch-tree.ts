@@ -3,21 +3,46 @@ import type { Tree } from '../shared/domain/names.ts';
 
 const deadlineMs = 300_000;
 
-/** Gets trees from the leader, over the internal route. Git's own hashes verify what comes. */
-export function createFetchTree(deps: { readonly controllerUrl: string; readonly token: string }) {
+export interface FetchTreeDeps {
+  /** Where trees may be had, likeliest first: the leader has them, a controller that stands by may not. */
+  readonly addresses: () => Promise<readonly string[]>;
+  readonly token: string;
+}
+
+/**
+ * Gets trees over the controllers' internal route. Git's own hashes verify what comes.
+ * @throws FleetError SOURCE_UNREACHABLE when no controller gives the tree
+ */
+export function createFetchTree({ addresses, token }: FetchTreeDeps) {
   return async (tree: Tree, signal: AbortSignal): Promise<Uint8Array> => {
-    let response: Response;
-    try {
-      response = await fetch(`${deps.controllerUrl}/internal/trees/${tree}`, {
-        headers: { authorization: `Bearer ${deps.token}` },
-        redirect: 'error',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
-      });
-      if (response.ok) return new Uint8Array(await response.arrayBuffer());
-    } catch (cause) {
-      throw unavailable(`the controller at ${deps.controllerUrl} does not answer`, cause);
+    let last: FleetError | undefined;
+    for (const address of new Set(await addresses())) {
+      try {
+        const response = await fetch(`${address}/internal/trees/${tree}`, {
+          headers: { authorization: `Bearer ${token}` },
+          redirect: 'error',
+          signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
+        });
+        if (response.ok) return new Uint8Array(await response.arrayBuffer());
+        last = unavailable(`the controller at ${address} answers ${response.status} for tree ${tree}`);
+      } catch (cause) {
+        last = unavailable(`the controller at ${address} does not answer`, cause);
+      }
     }
-    throw unavailable(`the controller at ${deps.controllerUrl} answers ${response.status} for tree ${tree}`);
+    throw last ?? unavailable('no controller is known');
+  };
+}
+
+/** Where the leader says that it answers, then where the configuration says; a lease may also hold a mere name. */
+export function controllerAddresses(deps: {
+  readonly leader: () => Promise<string | undefined>;
+  readonly configured: string;
+}): () => Promise<readonly string[]> {
+  return async () => {
+    const leader = await deps.leader().catch(() => undefined);
+    return leader !== undefined && /^https?:\/\//.test(leader)
+      ? [leader.replace(/\/+$/, ''), deps.configured]
+      : [deps.configured];
   };
 }
 
@@ -26,7 +51,7 @@ function unavailable(message: string, cause?: unknown): FleetError {
     code: 'SOURCE_UNREACHABLE',
     disposition: 'transient',
     message,
-    hint: 'check `worker.controllerUrl` and that controller and worker share the internal token',
+    hint: 'check `publicUrl` of the controllers, `worker.controllerUrl`, and that all share the internal token',
     cause,
   });
 }

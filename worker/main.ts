@@ -12,6 +12,7 @@ import { createRedactor } from '../shared/platform/redact.ts';
 import { connectRedis } from '../shared/platform/redis/client.ts';
 import { createRedisClosures } from '../shared/platform/redis/closures.ts';
 import { createRedisDeploymentLog } from '../shared/platform/redis/deployment-log.ts';
+import { createRedisLease } from '../shared/platform/redis/lease.ts';
 import { createBullQueue } from '../shared/platform/redis/queue.ts';
 import { createRedisStore } from '../shared/platform/redis/store.ts';
 import {
@@ -36,7 +37,7 @@ import { createEvaluate } from './evaluate/evaluate.ts';
 import { createEvaluator, usualEvaluatorSettings } from './evaluate/evaluator.ts';
 import { machineNow } from './evaluate/machine.ts';
 import { createTreeStore } from './evaluate/tree-store.ts';
-import { createFetchTree } from './fetch-tree.ts';
+import { controllerAddresses, createFetchTree } from './fetch-tree.ts';
 import { createHostHas } from './host-has.ts';
 import { createNix } from './nix/nix.ts';
 import { createRoots } from './nix/roots.ts';
@@ -97,7 +98,13 @@ async function main(): Promise<void> {
     const roots = createRoots({ folder: join('/nix/var/nix/gcroots/varve-worker', digest(config.dataDir)) });
     const trees = createTreeStore({
       git: createGitProgram({ run }),
-      fetchTree: createFetchTree({ controllerUrl: config.controllerUrl, token }),
+      fetchTree: createFetchTree({
+        addresses: controllerAddresses({
+          leader: () => createRedisLease(shared).holder(),
+          configured: config.controllerUrl,
+        }),
+        token,
+      }),
       folder: join(folder, 'trees'),
       keep: 50,
     });
