@@ -5,7 +5,7 @@ import type { ExitCode } from '../exit-codes.ts';
 import { defaultDataFolder, parseListen } from './data-folder.ts';
 import { startExample } from './example.ts';
 import { programArgv } from './programs.ts';
-import { runUp, socketOf } from './up.ts';
+import { isExample, runUp, socketOf } from './up.ts';
 
 /** `varve up` with what this machine has: the built programs, a real Redis, the example fleet. */
 export async function upCommand(
@@ -16,16 +16,20 @@ export async function upCommand(
   // Refused here, before anything is started.
   if (redis !== undefined) parseRedisAddress(redis);
   const identities = options['identity'];
+  const repo = textOf(options['repo']);
+  const config = textOf(options['config']);
+  const usual = defaultDataFolder(deps.env, process.getuid?.());
   return runUp(
     {
-      repo: textOf(options['repo']),
+      repo,
       ref: textOf(options['ref']) ?? 'main',
-      data: textOf(options['data']) ?? defaultDataFolder(deps.env, process.getuid?.()),
+      // The example begins anew each time: nothing of it lies among what is to be kept.
+      data: textOf(options['data']) ?? (isExample({ repo, config }) ? `${usual}-example` : usual),
       listen: parseListen(textOf(options['listen']) ?? '127.0.0.1:7420'),
       identities: Array.isArray(identities) ? identities.map(String) : [],
       knownHosts: textOf(options['knownHosts']),
       redis,
-      config: textOf(options['config']),
+      config,
     },
     {
       terminal: deps.terminal,

@@ -46,7 +46,8 @@ export function createLiveBlock(terminal: Terminal): LiveBlock {
         terminal.line(line);
         return;
       }
-      terminal.raw(`${erase()}${cut(line, terminal.width - 1, terminal.signs.ellipsis)}\n${text(shown)}`);
+      // Not cut: it may be the reason of a failure, or a command to copy. It is above, so it may take several rows.
+      terminal.raw(`${erase()}${line}\n${text(shown)}`);
     },
     close() {
       if (!open) return;

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FleetError } from '../../shared/domain/errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { withParentDeath } from './parent-death.ts';
 
 export interface SupervisorDeps {
   readonly name: string;
@@ -113,17 +113,6 @@ export function supervise(deps: SupervisorDeps): Supervised {
       clearTimeout(timer);
     },
   };
-}
-
-/**
- * A program must not outlive us, even if we are killed: the kernel ends it then. Where `setpriv` is missing it would
- * stay behind, and the next start says what still listens.
- */
-function withParentDeath(argv: readonly [string, ...string[]]): readonly [string, ...string[]] {
-  const setpriv = ['/usr/bin/setpriv', '/run/current-system/sw/bin/setpriv', '/bin/setpriv'].find((path) =>
-    existsSync(path),
-  );
-  return setpriv === undefined ? argv : [setpriv, '--pdeathsig', 'TERM', ...argv];
 }
 
 function signalGroup(child: ChildProcess | undefined, signal: NodeJS.Signals): void {

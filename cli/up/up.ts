@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Status } from '../../shared/contracts/api.ts';
 import { ownUrl } from '../../shared/contracts/service-config.ts';
@@ -10,10 +10,11 @@ import { type Terminal, harmless } from '../terminal.ts';
 import { clockTime, duration } from '../words.ts';
 import { ensureInternalToken, type ListenPlace, mustBeFree, prepareDataFolder } from './data-folder.ts';
 import type { ExampleDeps, RunningExample } from './example.ts';
-import { fleetLines, happeningLine } from './fleet-lines.ts';
+import { fleetLines } from './fleet-lines.ts';
 import { watchFleet } from './fleet-watch.ts';
 import { createLiveBlock } from './live-block.ts';
 import { createServiceLog } from './service-log.ts';
+import { createStory } from './story.ts';
 import { type Supervised, supervise } from './supervisor.ts';
 
 export interface UpOptions {
@@ -56,15 +57,21 @@ const stopDeadlineMs = 30_000;
 export async function runUp(options: UpOptions, deps: UpDeps): Promise<ExitCode> {
   const { terminal } = deps;
   await mustBeFree(options.listen);
-  const folder = await prepareDataFolder(options.data);
   const closers: (() => Promise<void>)[] = [];
   const screen = createScreen(deps);
   try {
-    const example =
-      options.repo === undefined && options.config === undefined
-        ? await deps.startExample({ folder: join(folder, 'example'), terminal, signal: deps.signal })
-        : undefined;
+    const example = isExample(options)
+      ? await deps.startExample({
+          folder: resolve(options.data),
+          url: ownUrl(options.listen),
+          env: deps.env,
+          terminal,
+          signal: deps.signal,
+          say: (text, grade) => screen.note(harmless(text), grade),
+        })
+      : undefined;
     if (example !== undefined) closers.push(() => example.close());
+    const folder = await prepareDataFolder(options.data);
     const env = await serviceEnvironment(options, deps, folder, example, closers, screen);
     const services = (['controller', 'worker'] as const).map((name) => {
       const log = createServiceLog({
@@ -90,10 +97,21 @@ export async function runUp(options: UpOptions, deps: UpDeps): Promise<ExitCode>
     return exitCodes.ok;
   } finally {
     screen.close();
-    if (closers.length > 0) terminal.aside(terminal.paint('dim', 'stopping: hosts keep what they run'));
+    if (closers.length > 0) terminal.aside(terminal.paint('dim', stoppingText(options)));
     // In reverse: the worker first, Redis after those who use it, the hosts last.
     for (const close of closers.toReversed()) await close();
   }
+}
+
+/** Without a repository of the user's own, and without a configuration that names one. */
+export function isExample(options: Pick<UpOptions, 'repo' | 'config'>): boolean {
+  return options.repo === undefined && options.config === undefined;
+}
+
+function stoppingText(options: UpOptions): string {
+  return isExample(options)
+    ? `stopping: the hosts go, the repository stays in ${resolve(options.data)} until the next start`
+    : 'stopping: hosts keep what they run';
 }
 
 /** Runs until the user stops it or a service can not go on. */
@@ -127,19 +145,31 @@ async function attend(
   screen.say(
     `${terminal.paint('bold', 'Varve')} is up at ${terminal.paint('cyan', url)}; its data and logs are in ${folder}`,
   );
-  for (const line of example?.instructions ?? []) screen.say(line);
-  screen.say(
-    terminal.paint('dim', `look: varve${urlArgument} status | history | why <host>    stop: Ctrl-C`),
-  );
+  if (example === undefined) {
+    screen.say(
+      terminal.paint('dim', `look: varve${urlArgument} status | history | why <host>    stop: Ctrl-C`),
+    );
+  } else {
+    screen.say(`${terminal.paint('bold', 'The config repository')} is ${example.workingCopy}`);
+  }
   screen.say('');
 
   const ending = new AbortController();
+  let instructions = example?.instructions ?? [];
+  const story = createStory(terminal);
   const watching = watchFleet({
     api,
     signal: ending.signal,
-    onStatus: (status) => screen.status(status),
+    onStatus(status) {
+      screen.status(status);
+      // A person reads them once there is something to change: when the first deployments are over.
+      if (instructions.length === 0 || !status.hosts.every(({ sync }) => sync === 'Synced')) return;
+      if (status.hosts.length === 0) return;
+      for (const line of ['', ...instructions, terminal.paint('dim', '  stop: Ctrl-C'), '']) screen.say(line);
+      instructions = [];
+    },
     onHappening(happening, at) {
-      const line = happeningLine(happening, terminal);
+      const line = story.tell(happening, at);
       if (line !== undefined) screen.happened(line, at);
     },
   });

@@ -19,6 +19,15 @@ export interface CommandOptions {
   readonly onLine?: (line: string) => void;
 }
 
+/** Process groups that run now: none may outlive this process. */
+const runningGroups = new Set<number>();
+process.once('exit', () => endCommands());
+
+/** Kills every command that runs now, and all that they started; who waits for them sees them fail. */
+export function endCommands(): void {
+  for (const pid of runningGroups) killGroup(pid);
+}
+
 const OUTPUT_LIMIT = 8 * 1024 * 1024;
 
 /** Runs a command to its end, whatever its exit status. Throws if it can't be started or takes too long. */
@@ -33,11 +42,13 @@ export function execute(argv: readonly string[], options: CommandOptions = {}): 
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    const { pid } = child;
+    if (pid !== undefined) runningGroups.add(pid);
     const output = { stdout: '', stderr: '' };
     let late = false;
     const timer = setTimeout(() => {
       late = true;
-      if (child.pid !== undefined) killGroup(child.pid);
+      if (pid !== undefined) killGroup(pid);
     }, timeout);
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8').on('data', (text: string) => {
@@ -59,6 +70,7 @@ export function execute(argv: readonly string[], options: CommandOptions = {}): 
     });
     child.on('close', (code) => {
       clearTimeout(timer);
+      if (pid !== undefined) runningGroups.delete(pid);
       if (late) reject(failure('TIMED_OUT', argv, `took longer than ${timeout} ms`, output.stderr));
       else resolve({ code, ...output });
     });

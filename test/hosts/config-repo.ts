@@ -15,12 +15,16 @@ export interface FleetHost {
 }
 
 export interface ConfigRepoOptions {
-  /** An absent folder; the working copy is `work` in it, the remote `remote.git`. */
+  /** The working copy is `work` in it, the remote `remote.git`. */
   readonly dir: string;
   readonly hosts: readonly FleetHost[];
   /** Public keys that root accepts on every host, as one line of `authorized_keys` each. */
   readonly authorizedKeys: readonly string[];
   readonly branch?: string;
+  /** The content of `varve.yaml`. Default: the hosts, and nothing else. */
+  readonly manifest?: string;
+  /** What the two folders are called. Default: `work` and `remote.git`. */
+  readonly names?: { readonly workDir: string; readonly remote: string };
 }
 
 /** Changes of a commit: path → content; null removes the file. */
@@ -50,8 +54,8 @@ export interface ConfigRepo {
 
 /** Makes a config repository from the example fleet, and pushes its first commit. */
 export async function makeConfigRepo(options: ConfigRepoOptions): Promise<ConfigRepo> {
-  const workDir = join(options.dir, 'work');
-  const remote = join(options.dir, 'remote.git');
+  const workDir = join(options.dir, options.names?.workDir ?? 'work');
+  const remote = join(options.dir, options.names?.remote ?? 'remote.git');
   const branch = options.branch ?? 'main';
   await mkdir(options.dir, { recursive: true });
   await copyFleet(workDir);
@@ -107,7 +111,9 @@ export async function makeConfigRepo(options: ConfigRepoOptions): Promise<Config
 }
 
 async function firstFiles(options: ConfigRepoOptions, workDir: string): Promise<Edits> {
-  const edits: Record<string, string | null> = { 'varve.yaml': manifest(options.hosts) };
+  const edits: Record<string, string | null> = {
+    'varve.yaml': options.manifest ?? manifest(options.hosts),
+  };
   options.authorizedKeys.forEach((key, index) => {
     edits[`keys/${index === 0 ? 'deploy' : `deploy-${index}`}.pub`] = `${key}\n`;
   });

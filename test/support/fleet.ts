@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeConfigRepo, type ConfigRepo } from '../hosts/config-repo.ts';
 import { createLab, type Lab } from '../hosts/lab.ts';
 import type { TestHost } from '../hosts/test-host.ts';
+import { workerRoots } from '../hosts/worker-roots.ts';
 import { createRun } from '../../shared/platform/exec.ts';
 import { startVarve, type Varve, type VarveOptions } from './varve.ts';
 
@@ -157,12 +157,6 @@ async function tracedNix(dir: string): Promise<{ folder: string; take: () => Pro
       return text.split('\n').filter((line) => line !== '');
     },
   };
-}
-
-/** Where a worker with this data folder keeps its roots. */
-function workerRoots(dataDir: string): string {
-  const digest = createHash('sha256').update(dataDir).digest('hex').slice(0, 16);
-  return join('/nix/var/nix/gcroots/varve-worker', digest);
 }
 
 async function systemsOf(host: TestHost): Promise<Systems> {
