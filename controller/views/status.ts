@@ -87,7 +87,10 @@ function failureBehind(
     remembered?.setback?.failure,
     remembered?.lastOutcome?.failure,
   ];
-  return candidates.find((failure) => failure?.code === verdict.code);
+  const remembers = candidates.find((failure) => failure?.code === verdict.code);
+  if (remembers !== undefined || verdict.kind !== 'stalled') return remembers;
+  // Nothing was tried: another Varve owns the host, it has drifted, the observation is blocked.
+  return { code: verdict.code, disposition: 'stalled', message: verdict.reason };
 }
 
 function liveDeployment(context: ViewContext, live: Deployment): LiveDeployment {
