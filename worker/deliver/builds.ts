@@ -1,5 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
-
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { DrvPath, StorePath } from '../../shared/domain/names.ts';
 import type { StepContext } from '../../shared/platform/ports/steps.ts';
@@ -8,6 +6,7 @@ import type { Nix, NixResult } from '../nix/nix.ts';
 import type { NixStore } from '../nix/store.ts';
 import { buildError, buildLimit, isDiskFull, knownBadError, workerDiskFull } from './build-errors.ts';
 import { type BuildLog, createBuildLog } from './build-log.ts';
+import { type BuildSession, refuseFailed, untilShared } from './build-session.ts';
 
 export interface BuildRequest {
   readonly drvPath: DrvPath;
@@ -19,162 +18,99 @@ export interface BuildRequest {
 /** Makes toplevels valid on this worker. */
 export interface Builds {
   /**
-   * Builds (or substitutes) what is missing. Requests that need the same derivation share its one build; the count
-   * is of the builds that were started for this request and for no other.
+   * Builds (or substitutes) what is missing, in a process of its own, so that nobody waits for what others need.
+   * What several requests need is built once, by the first of them; the count is of the builds that were started
+   * for this request.
    * @throws FleetError BUILD_FAILED, BUILD_LIMIT, DISK_FULL, RELEASE_MISMATCH, CANCELLED
    */
   realise(request: BuildRequest, context: StepContext): Promise<{ readonly builds: number }>;
 }
 
-/** One request, with what it needs. */
-interface Member {
-  readonly request: BuildRequest;
-  readonly context: StepContext;
-  readonly needs: ReadonlySet<string>;
-}
-
-/** One process that builds for one or more requests. */
-interface Session {
-  readonly members: Member[];
-  readonly needs: Set<string>;
-  /** No more members: the process has been started. */
-  sealed: boolean;
-  readonly log: BuildLog;
-  readonly abort: AbortController;
-  readonly end: Promise<NixResult>;
-  /** Derivations that were counted for some member. */
-  readonly counted: Set<string>;
-  left: number;
-}
-
-/** Requests of one commit come within moments: they are better built by one process, which knows them all. */
-const gatherMs = 10;
-
 export function createBuilds(deps: { readonly nix: Nix; readonly store: NixStore }): Builds {
   const { nix, store } = deps;
-  const sessions = new Set<Session>();
+  const sessions = new Set<BuildSession>();
 
-  const open = (): Session => {
-    const members: Member[] = [];
-    const abort = new AbortController();
-    const log = createBuildLog((line, drvPath) => {
-      for (const { context, needs } of members) {
-        if (drvPath === undefined || needs.has(drvPath)) context.log(line);
-      }
-    });
-    const end = pause(gatherMs).then(() => {
-      session.sealed = true;
-      return build(session);
-    });
-    const session: Session = {
-      members,
-      needs: new Set(),
-      sealed: false,
-      log,
-      abort,
-      end,
-      counted: new Set(),
-      left: 0,
-    };
-    sessions.add(session);
-    end.catch(() => {}).finally(() => sessions.delete(session));
-    return session;
-  };
-
-  const build = (session: Session): Promise<NixResult> => {
-    const drvs = new Set(session.members.map(({ request }) => request.drvPath));
-    return nix.run(['nix-store', '--realise', '--keep-going', ...drvs], {
-      signal: session.abort.signal,
-      deadlineMs: Math.max(...session.members.map(({ request }) => request.deadlineMs)),
+  /** Known to others before the first thing is awaited. */
+  const build = async (
+    request: BuildRequest,
+    needs: ReadonlySet<string>,
+    context: StepContext,
+  ): Promise<{ readonly builds: number }> => {
+    const { drvPath, toplevel, deadlineMs } = request;
+    const { signal } = context;
+    const listeners = new Set<() => void>();
+    const log = createBuildLog((line) => context.log(line));
+    const running = nix.run(['nix-store', '--realise', '--keep-going', drvPath], {
+      signal,
+      deadlineMs,
       onEvent: (event) => {
-        session.log.add(event);
-        if (event.kind !== 'stopped') return;
-        for (const { context, needs } of session.members) {
-          const done = [...needs].filter((drvPath) => session.log.ended.has(drvPath)).length;
+        log.add(event);
+        if (event.kind === 'stopped') {
+          const done = [...needs].filter((each) => log.ended.has(each)).length;
           context.progress({ what: 'building', done, total: needs.size });
         }
+        if (event.kind === 'stopped' || event.kind === 'message') for (const look of [...listeners]) look();
       },
     });
-  };
-
-  /** Waits for a session's end, or for the member's own. */
-  const wait = async (session: Session, member: Member): Promise<NixResult> => {
-    const { signal } = member.context;
-    const deadline = AbortSignal.timeout(member.request.deadlineMs);
-    const leave = AbortSignal.any([signal, deadline]);
-    let onAbort = (): void => {};
-    const left = new Promise<never>((_, reject) => {
-      onAbort = () => reject(gone(member, signal.aborted));
-      if (leave.aborted) onAbort();
-      else leave.addEventListener('abort', onAbort, { once: true });
-    });
+    const session: BuildSession = {
+      needs,
+      log,
+      over: running.then(noResult, noResult),
+      listen(look) {
+        listeners.add(look);
+        return () => void listeners.delete(look);
+      },
+    };
+    sessions.add(session);
     try {
-      return await Promise.race([session.end, left]);
-    } catch (thrown) {
-      const late = thrown instanceof FleetError && thrown.code === 'TIMED_OUT';
-      throw late ? gone(member, false) : thrown;
+      const result = await running.catch((thrown: unknown) => {
+        throw thrown instanceof FleetError && thrown.code === 'TIMED_OUT' ? tooLong(request) : thrown;
+      });
+      // What was realised is printed; after a failure nothing is.
+      const printed = result.code === 0 && result.stdout.toString('utf8').split('\n').includes(toplevel);
+      if (!printed) {
+        const invalid = await store.invalid([toplevel], { signal });
+        if (invalid.has(toplevel)) throw whyInvalid(log, request, result);
+      }
+      return { builds: [...needs].filter((each) => log.started.has(each)).length };
     } finally {
-      leave.removeEventListener('abort', onAbort);
-      session.left += 1;
-      if (session.left === session.members.length) session.abort.abort();
+      sessions.delete(session);
     }
-  };
-
-  const join = async (session: Session, member: Member): Promise<{ readonly builds: number }> => {
-    session.members.push(member);
-    for (const drvPath of member.needs) session.needs.add(drvPath);
-    const result = await wait(session, member);
-    const mine = [...member.needs].filter(
-      (drvPath) => session.log.started.has(drvPath) && !session.counted.has(drvPath),
-    );
-    for (const drvPath of mine) session.counted.add(drvPath);
-    const { toplevel } = member.request;
-    // What was realised is printed; after a failure elsewhere in the session nothing is.
-    const printed = result.code === 0 && result.stdout.toString('utf8').split('\n').includes(toplevel);
-    if (!printed) {
-      const invalid = await store.invalid([toplevel], { signal: member.context.signal });
-      if (invalid.has(toplevel)) throw whyInvalid(session, member, result);
-    }
-    return { builds: mine.length };
   };
 
   return {
     async realise(request, context) {
       // What this request waited for: a build that failed there is not tried again for it.
-      const waitedFor: Session[] = [];
+      const waitedFor = new Set<BuildSession>();
       for (;;) {
-        const { signal } = context;
-        const plan = await store.plan(request.drvPath, { signal });
+        const plan = await store.plan(request.drvPath, { signal: context.signal });
         const needs = new Set(plan.willBuild);
         const bad = request.knownBad.find((drvPath) => needs.has(drvPath));
         if (bad !== undefined) throw knownBadError(bad, request.drvPath);
         for (const session of waitedFor) refuseFailed(session, needs, request.drvPath);
-        const member: Member = { request, context, needs };
         const others = [...sessions].filter((session) => overlaps(session.needs, needs));
-        const running = others.filter((session) => session.sealed);
-        if (running.length === 0) {
-          const gathering = others[0] ?? [...sessions].find((session) => !session.sealed);
-          return join(gathering ?? open(), member);
-        }
+        if (others.length === 0) return build(request, needs, context);
         context.log('waiting for a build that another host needs as well');
-        for (const session of running) {
-          await waitFor(session, member, signal);
-          waitedFor.push(session);
+        for (const session of others) {
+          await orGone(request, context.signal, untilShared(session, needs, waitedFor.has(session)));
+          waitedFor.add(session);
         }
       }
     },
   };
 }
 
-async function waitFor(session: Session, member: Member, signal: AbortSignal): Promise<void> {
-  const leave = AbortSignal.any([signal, AbortSignal.timeout(member.request.deadlineMs)]);
+/** Waits, but not longer than a build may take, nor for what nobody wants any more. */
+async function orGone(request: BuildRequest, signal: AbortSignal, waiting: Promise<void>): Promise<void> {
+  const leave = AbortSignal.any([signal, AbortSignal.timeout(request.deadlineMs)]);
   let onAbort = (): void => {};
   const left = new Promise<never>((_, reject) => {
-    onAbort = () => reject(gone(member, signal.aborted));
-    leave.addEventListener('abort', onAbort, { once: true });
+    onAbort = () => reject(signal.aborted ? givenUp() : tooLong(request));
+    if (leave.aborted) onAbort();
+    else leave.addEventListener('abort', onAbort, { once: true });
   });
   try {
-    await Promise.race([session.end.then(noResult, noResult), left]);
+    await Promise.race([waiting, left]);
   } finally {
     leave.removeEventListener('abort', onAbort);
   }
@@ -187,19 +123,8 @@ function overlaps(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return false;
 }
 
-function refuseFailed(session: Session, needs: ReadonlySet<string>, drvPath: DrvPath): void {
-  for (const failed of session.log.failures().values()) {
-    if (needs.has(failed.drvPath)) throw buildError(failed, drvPath);
-  }
-}
-
-function whyInvalid(session: Session, member: Member, result: NixResult): FleetError {
-  const { drvPath, toplevel } = member.request;
-  for (const failed of session.log.failures().values()) {
-    if (member.needs.has(failed.drvPath) || failed.drvPath === drvPath) {
-      return buildError(failed, drvPath);
-    }
-  }
+function whyInvalid(log: BuildLog, { drvPath, toplevel }: BuildRequest, result: NixResult): FleetError {
+  for (const failed of log.failures().values()) return buildError(failed, drvPath);
   const text = failureText(result);
   if (isDiskFull(text)) return workerDiskFull({ toplevelDerivation: drvPath });
   if (result.code === 0) {
@@ -211,18 +136,16 @@ function whyInvalid(session: Session, member: Member, result: NixResult): FleetE
       details: { toplevelDerivation: drvPath },
     });
   }
-  return buildLimit(`the build came to no end: ${text.slice(0, 1_000)}`, {
-    toplevelDerivation: drvPath,
+  return buildLimit(`the build came to no end: ${text.slice(0, 1_000)}`, { toplevelDerivation: drvPath });
+}
+
+function tooLong(request: BuildRequest): FleetError {
+  return buildLimit(`the build took longer than ${request.deadlineMs / 1_000} s`, {
+    toplevelDerivation: request.drvPath,
   });
 }
 
-function gone(member: Member, cancelled: boolean): FleetError {
-  const { request } = member;
-  if (!cancelled) {
-    return buildLimit(`the build took longer than ${request.deadlineMs / 1_000} s`, {
-      toplevelDerivation: request.drvPath,
-    });
-  }
+function givenUp(): FleetError {
   return new FleetError({
     code: 'CANCELLED',
     disposition: 'transient',
