@@ -31,11 +31,15 @@ export interface VarveOptions {
   /** An address of Redis that the caller runs; none: one is started. */
   readonly redis?: string;
   readonly name?: string;
+  /** What is started; controller and worker unless told. */
+  readonly programs?: readonly ('controller' | 'worker')[];
+  /** A file with the token that controllers and workers share; one of its own unless told. */
+  readonly internalToken?: string;
 }
 
 /** One program of Varve, as a process of its own. */
 export interface Program {
-  readonly name: string;
+  readonly name: 'controller' | 'worker';
   start(env?: Readonly<Record<string, string>>): Promise<void>;
   /** SIGTERM, and waits. */
   stop(): Promise<void>;
@@ -102,6 +106,7 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
       redis: redisAddress.startsWith('redis')
         ? { url: redisAddress }
         : { socket: redisAddress.replace(/^unix:/, '') },
+      ...(options.internalToken === undefined ? {} : { internalToken: { file: options.internalToken } }),
       ...(options.ledgerRemote === undefined ? {} : { ledger: { remote: { url: options.ledgerRemote } } }),
       probe: { intervalSeconds: options.probeSeconds ?? 300 },
       lease: { ttlSeconds: 3 },
@@ -197,7 +202,10 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
       await redis?.close();
     },
   };
-  await Promise.all([controller.start(), worker.start()]);
+  const programs = options.programs ?? ['controller', 'worker'];
+  await Promise.all(
+    [controller, worker].filter(({ name }) => programs.includes(name)).map(({ start }) => start()),
+  );
   await eventually(async () => (await fetch(`${url}/livez`)).ok, {
     what: 'the controller listens',
     deadlineMs: 30_000,
