@@ -56,7 +56,8 @@ function keysOf(schema: unknown): ReadonlySet<string> {
   const keys = new Set<string>();
   const walk = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return;
-    for (const [name, inner] of Object.entries(value)) {
+    const entries: readonly (readonly [string, unknown])[] = Object.entries(value);
+    for (const [name, inner] of entries) {
       if (name === 'properties' && typeof inner === 'object' && inner !== null) {
         for (const key of Object.keys(inner)) keys.add(key);
       }
