@@ -9,11 +9,11 @@ import { startHealthPage, type HealthPage } from '../support/health-page.ts';
 import { readFacts } from '../support/read-facts.ts';
 
 const present = ['here1', 'here2'];
-const absent = ['down', 'unplugged', 'hung-before', 'hung-in-push', 'hung-in-window'];
+const absent = ['down', 'unplugged', 'hung-before', 'hung-in-push', 'store-hangs', 'hung-in-window'];
 const hosts = [...present, ...absent];
 
 function system(text: string, more = ''): string {
-  return `{ roles, ... }: {
+  return `{ packages, roles, ... }: {
   imports = [ (roles.web { greeter = "1.0"; }) (roles.motd "${text}") ];
   ${more}
 }
@@ -26,6 +26,7 @@ describe('hosts that are down or hang hold up nobody, and catch up by themselves
   let health: HealthPage;
   let missed: string;
   let newest: string;
+  let storeLock: Promise<unknown> | undefined;
   beforeAll(async () => {
     health = await startHealthPage();
     fleet = await startFleet({
@@ -51,6 +52,21 @@ describe('hosts that are down or hang hold up nobody, and catch up by themselves
     });
   }
 
+  /** Whatever opens the host's store waits from now on, while all else there is well. */
+  async function lockStore(name: string): Promise<void> {
+    const hold = 'echo > /run/store-hangs; while [ -e /run/store-hangs ]; do sleep 0.2; done';
+    storeLock = fleet
+      .host(name)
+      .exec(['flock', '/nix/var/nix/db/big-lock', 'sh', '-c', hold], { timeout: 300_000 });
+    await eventually(
+      async () => (await fleet.host(name).exec(['test', '-e', '/run/store-hangs'])).code === 0,
+      {
+        what: `the store of ${name} being locked`,
+        deadlineMs: 20_000,
+      },
+    );
+  }
+
   async function expectNewest(name: string): Promise<void> {
     const { desired } = await fleet.varve.host(name);
     expect(await fleet.systems(name)).toMatchObject({
@@ -63,7 +79,7 @@ describe('hosts that are down or hang hold up nobody, and catch up by themselves
     expect(facts.intents(name, newest)).toHaveLength(1);
   }
 
-  it('finishes on the others while one is off, one unplugged, and three hang: before, in the push, in the window', async () => {
+  it('finishes on the others while one is off, one unplugged, and four hang: before, in the push, in the window', async () => {
     await fleet.host('down').powerCut();
     await fleet.host('unplugged').linkDown();
     await fleet.host('hung-before').freeze();
@@ -74,11 +90,8 @@ describe('hosts that are down or hang hold up nobody, and catch up by themselves
     missed = await fleet.commit('What the absent ones miss', {
       'varve.yaml': manifest.replace('  hung-in-window: { ', `  hung-in-window: { ${check}, `),
       ...everyHost('missed'),
-      'hosts/hung-in-push.nix': `{ packages, roles, ... }: {
-  imports = [ (roles.web { greeter = "1.0"; }) (roles.motd "missed") ];
-  packages = [ packages.slow ];
-}
-`,
+      'hosts/hung-in-push.nix': system('missed', 'packages = [ packages.slow ];'),
+      'hosts/store-hangs.nix': system('missed', 'packages = [ packages.slow ];'),
       'packages/default.nix': (await fleet.repo.read('packages/default.nix')).replace(
         /^\{\n {2}greeter = /m,
         `{
@@ -92,10 +105,14 @@ describe('hosts that are down or hang hold up nobody, and catch up by themselves
   greeter = `,
       ),
     });
-    await waitFor('hung-in-push', 'its build is under way', ({ deployment }) =>
-      Boolean(deployment?.activity?.includes('building slow')),
-    );
+    // The first of them builds what both need, the other one waits for that.
+    for (const name of ['hung-in-push', 'store-hangs']) {
+      await waitFor(name, 'its build is under way', ({ deployment }) =>
+        /building slow|waiting for a build/.test(deployment?.activity ?? ''),
+      );
+    }
     await fleet.host('hung-in-push').freeze();
+    await lockStore('store-hangs');
     await writeFile(gate, '');
     await eventually(() => health.asked() > 0, {
       what: 'a confirmation that is asked for in vain',
@@ -105,18 +122,25 @@ describe('hosts that are down or hang hold up nobody, and catch up by themselves
     await fleet.varve.settle(missed, undefined, { hosts: present });
   });
 
-  it('gives up a push to a host that hangs at its deadline, and knows that the host is unreachable', async () => {
+  it.for([
+    ['hung-in-push', 'HOST_UNREACHABLE', 0],
+    ['store-hangs', 'PUSH_FAILED', 15_000],
+  ] as const)('%s: the push is given up (%s)', async ([name, code, leastMs]) => {
     const outcome = await eventually(
-      async () => (await readFacts(fleet.varve.dataDir)).outcomes('hung-in-push', missed)[0],
+      async () => (await readFacts(fleet.varve.dataDir)).outcomes(name, missed)[0],
       { what: 'the end of the push', deadlineMs: 60_000, everyMs: 250 },
     );
     expect(outcome).toMatchObject({
       phase: 'failed',
       evidence: false,
-      failure: { disposition: 'transient' },
+      failure: { code, disposition: 'transient' },
     });
     const spent = outcome.at - (outcome.timeline.delivering ?? outcome.at);
+    expect(spent).toBeGreaterThanOrEqual(leastMs);
     expect(spent).toBeLessThan(60_000);
+  });
+
+  it('knows which hosts it does not reach, and leaves an activation alone whose end it does not know', async () => {
     for (const name of ['down', 'unplugged', 'hung-before', 'hung-in-push']) {
       await waitFor(name, 'unreachable', ({ verdict, health: said }) => {
         return verdict === 'unreachable' && said === 'Unreachable';
@@ -139,12 +163,14 @@ describe('hosts that are down or hang hold up nobody, and catch up by themselves
   it('brings each of them straight to the newest as soon as it is back, without anybody’s help', async () => {
     await fleet.host('down').boot();
     await fleet.host('unplugged').linkUp();
+    await fleet.host('store-hangs').exec(['rm', '/run/store-hangs']);
+    await storeLock;
     for (const name of absent.filter((each) => each.startsWith('hung'))) await fleet.host(name).thaw();
     await fleet.varve.settle(newest, undefined, { deadlineMs: 150_000 });
     for (const name of absent) await expectNewest(name);
   });
 
-  it.for(['down', 'unplugged', 'hung-before', 'hung-in-push'])(
+  it.for(['down', 'unplugged', 'hung-before', 'hung-in-push', 'store-hangs'])(
     '%s: what it missed was never activated there',
     async (name) => {
       expect((await readFacts(fleet.varve.dataDir)).intents(name, missed)).toEqual([]);
