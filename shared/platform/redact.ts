@@ -8,10 +8,20 @@ const mark = '[redacted]';
 /** Shorter ones would tear ordinary words apart; a secret of three letters protects nothing anyway. */
 const shortestSecret = 4;
 
-/** A password in a URL, and what follows an authorization header, are secret wherever they come from. */
+/**
+ * What is secret wherever it comes from: a password in a URL, what follows an authorization header, tokens of forges
+ * and clouds, private keys. Every repetition that could begin at many places is bounded: the text may be somebody
+ * else's, megabytes without a line end, and must not hold up the process.
+ */
 const patterns: readonly (readonly [RegExp, string])[] = [
-  [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'\\]+@/gi, `$1${mark}@`],
-  [/(\bauthorization\\?["']?\s*[:=]\s*\\?["']?(?:basic|bearer|token)\s+)[^\s"'\\]+/gi, `$1${mark}`],
+  [/(\b[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@"'\\]+@/gi, `$1${mark}@`],
+  [
+    /(\bauthorization\\?["']?\s{0,8}[:=]\s{0,8}\\?["']?(?:basic|bearer|token)\s{1,8})[^\s"'\\]+/gi,
+    `$1${mark}`,
+  ],
+  [/\b(?:gh[opusr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{30,255}|glpat-[\w-]{20,255})/g, mark],
+  [/\bA(?:KIA|SIA)[A-Z0-9]{16}\b/g, mark],
+  [/-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^"-]{0,16384}(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?/g, mark],
 ];
 
 /**

@@ -40,4 +40,32 @@ describe('redacting', () => {
     expect(redact('Authorization: Bearer abcdef12')).toBe('Authorization: Bearer [redacted]');
     expect(redact('{"authorization":"Basic abcdef12"}')).toBe('{"authorization":"Basic [redacted]"}');
   });
+
+  it.each([
+    ['a token of GitHub', `ghp_${'a1'.repeat(18)}`],
+    ['a fine-grained token of GitHub', `github_pat_${'a1_'.repeat(20)}`],
+    ['a token of GitLab', 'glpat-abcdefghij0123456789'],
+    ['an access key of AWS', 'AKIAIOSFODNN7EXAMPLE'],
+    [
+      'a private key',
+      '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1r\nZXktdjE=\n-----END OPENSSH PRIVATE KEY-----',
+    ],
+  ])('takes %s out, whoever it belongs to', (_, text) => {
+    expect(redact(`before ${text} after`)).toBe('before [redacted] after');
+    expect(JSON.parse(redact(JSON.stringify({ line: `before ${text} after` })))).toEqual({
+      line: 'before [redacted] after',
+    });
+  });
+
+  it.each([
+    ['words that might begin a URL', 'a.'],
+    ['headers without a value', 'authorization: '],
+    ['keys that do not end', '-----BEGIN PRIVATE KEY-----'],
+    ['white space after a header', ' '],
+  ])('takes time in proportion to the text for %s', (_, piece) => {
+    const text = `authorization:${piece.repeat(Math.ceil(2_000_000 / piece.length))}`;
+    const began = performance.now();
+    redact(text);
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
 });
