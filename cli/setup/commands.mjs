@@ -25,6 +25,9 @@ async function betweenSweeps(run) {
   }
 }
 
+/** Runs a program that is not compiled. Asked for late: at the first start the packages are not there yet. */
+const typescript = () => [process.execPath, '--import', import.meta.resolve('tsx')];
+
 const quick = ['unit', 'contract', 'simulation'];
 const onHosts = ['integration', 'e2e'];
 
@@ -34,5 +37,6 @@ export const commands = {
   test: (args) => betweenSweeps(() => runTests([quick, onHosts], args)),
   matrix: (args) => betweenSweeps(() => runTests([['matrix']], args)),
   bench: (args) => inTheForeground([packageCommand('tsx'), join(top, 'test', 'bench', 'main.ts'), ...args]),
-  demo: (args) => inTheForeground([process.execPath, varve, 'demo', ...args]),
+  demo: (args) =>
+    betweenSweeps(() => inTheForeground([...typescript(), join(top, 'test', 'demo', 'main.ts'), ...args])),
 };

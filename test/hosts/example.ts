@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import type { ExampleMessage } from '../../cli/up/example-protocol.ts';
 import { failureOf, FleetError, type Failure } from '../../shared/domain/errors.ts';
-import { endCommands } from './command.ts';
+import { imageUnlessStopped } from './early-stop.ts';
 import { takeExampleFolder } from './example-folder.ts';
 import { makeExampleRepo } from './example-repo.ts';
 import { nixSettings } from './fleet-files.ts';
@@ -34,10 +34,9 @@ async function main(folder: string, url: string): Promise<void> {
   let wanted = true;
   void stopped.then(() => {
     wanted = false;
-    // Making the first image takes a minute: it is not waited for.
-    if (lab === undefined) endCommands();
   });
   try {
+    if (!(await imageUnlessStopped(stopped, progress))) return;
     progress(`starting three hosts: ${names.join(', ')}`);
     const startedAt = performance.now();
     const hosts = await createLab({ hosts: names, log: progress });

@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { z } from 'zod';
+import { withParentDeath } from '../../cli/up/parent-death.ts';
 import { FleetHistory, HostHistory, Shown, type GenerationView } from '../../shared/contracts/api-history.ts';
 import { Status, Why, type HostStatus } from '../../shared/contracts/api.ts';
 import { decodeFact } from '../../controller/ledger/codec.ts';
@@ -27,6 +28,8 @@ export interface VarveOptions {
   /** Seconds of silence after which a worker's jobs are given to another. */
   readonly workerLostAfterSeconds?: number;
   readonly webhookSecret?: string;
+  /** How much the programs write to their logs; tests want all of it. */
+  readonly logLevel?: 'debug' | 'info';
   readonly ledgerRemote?: string;
   /** An address of Redis that the caller runs; none: one is started. */
   readonly redis?: string;
@@ -118,7 +121,7 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
           : { lostAfterSeconds: options.workerLostAfterSeconds }),
         nix: { settings: { sandbox: 'false', 'build-users-group': '', substituters: '' } },
       },
-      log: { level: 'debug' },
+      log: { level: options.logLevel ?? 'debug' },
     }),
   );
   const controller = program('controller', config, dataDir, {});
@@ -235,14 +238,16 @@ function program(
     async start(env = {}) {
       await end('SIGKILL');
       const log = createWriteStream(logFile, { flags: 'a' });
-      const started = spawn(
+      const [command, ...args] = withParentDeath([
         process.execPath,
-        ['--enable-source-maps', join(root, 'dist', name, 'main.js'), config],
-        {
-          env: { ...process.env, ...baseEnv, ...env },
-          stdio: ['ignore', 'pipe', 'pipe'],
-        },
-      );
+        '--enable-source-maps',
+        join(root, 'dist', name, 'main.js'),
+        config,
+      ]);
+      const started = spawn(command, args, {
+        env: { ...process.env, ...baseEnv, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       started.stdout.pipe(log, { end: false });
       started.stderr.pipe(log, { end: false });
       exited = new Promise((resolve) => {
