@@ -16,6 +16,8 @@ interface Problem {
 
 /** More than these are not worth reading at once. */
 const shownProblems = 20;
+/** To find the place of one takes a search: of a file that is wrong throughout, the first ones will do. */
+const placedProblems = 40;
 
 export type ReadManifest =
   | { readonly kind: 'written'; readonly manifest: WrittenManifest }
@@ -28,16 +30,19 @@ export function readManifestText(text: string, file: string): ReadManifest {
     lineCounter: lines,
     prettyErrors: false,
     stringKeys: true,
+    // The parser compares each key with all before it: a minute for the largest files. We look ourselves.
+    uniqueKeys: false,
   });
   const syntax = [...document.errors, ...document.warnings].map((error): Problem => ({
     offset: error.pos[0],
     message: plain(error.message),
   }));
-  syntax.push(...hiddenKeys(document));
   if (syntax.length > 0) return invalid(syntax, lines, file);
 
   let data: unknown;
   try {
+    const refused = refusedKeys(document);
+    if (refused.length > 0) return invalid(refused, lines, file);
     // The bound keeps a file of nested aliases from growing without end.
     data = document.toJS({ maxAliasCount: 100 });
   } catch (thrown) {
@@ -46,33 +51,42 @@ export function readManifestText(text: string, file: string): ReadManifest {
   }
   const parsed = manifestSchema.safeParse(data ?? {});
   if (parsed.success) return { kind: 'written', manifest: parsed.data };
+  const { issues } = parsed.error;
   return invalid(
-    parsed.error.issues.flatMap((issue) => problemsOf(issue, document)),
+    issues.slice(0, placedProblems).flatMap((issue) => problemsOf(issue, document)),
     lines,
     file,
+    Math.max(0, issues.length - placedProblems),
   );
 }
 
-/** A key that JavaScript keeps apart would pass the schema unseen. */
-function hiddenKeys(document: Document): readonly Problem[] {
+/** Keys that JavaScript keeps apart, which would pass the schema unseen, and keys that are there twice. */
+function refusedKeys(document: Document): readonly Problem[] {
   const problems: Problem[] = [];
   visit(document, {
-    Pair(_, { key }) {
-      if (isScalar(key) && key.value === '__proto__') {
-        problems.push({ offset: key.range?.[0] ?? 0, message: 'unknown key "__proto__"' });
+    Map(_, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const offset = key.range?.[0] ?? 0;
+        if (key.value === '__proto__') problems.push({ offset, message: 'unknown key "__proto__"' });
+        if (seen.has(key.value)) {
+          problems.push({ offset, message: `key ${quoted(String(key.value))} is there twice` });
+        }
+        seen.add(key.value);
       }
     },
   });
   return problems;
 }
 
-function invalid(problems: readonly Problem[], lines: LineCounter, file: string): ReadManifest {
+function invalid(problems: readonly Problem[], lines: LineCounter, file: string, unplaced = 0): ReadManifest {
   const sorted = [...problems].sort((a, b) => a.offset - b.offset);
   const shown = sorted.slice(0, shownProblems).map(({ offset, message }) => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), col: Math.max(col, 1), message };
   });
-  const more = sorted.length - shown.length;
+  const more = sorted.length + unplaced - shown.length;
   const first = shown[0];
   return {
     kind: 'invalid',
@@ -88,7 +102,7 @@ function invalid(problems: readonly Problem[], lines: LineCounter, file: string)
         file,
         line: String(first?.line ?? 1),
         column: String(first?.col ?? 1),
-        errors: String(sorted.length),
+        errors: String(sorted.length + unplaced),
       },
     },
   };
@@ -97,7 +111,7 @@ function invalid(problems: readonly Problem[], lines: LineCounter, file: string)
 function problemsOf(issue: Issue, document: Document): readonly Problem[] {
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(issue.path);
-    return issue.keys.map((key) => {
+    return issue.keys.slice(0, placedProblems).map((key) => {
       const meant = nearest(key, known);
       const hint =
         meant !== undefined

@@ -1,5 +1,7 @@
 /** The candidate that a misspelt word most likely stands for; `undefined` when none is close. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  // Nobody mistypes that much, and comparing takes time and memory for every character of both.
+  if (word.length > 100) return undefined;
   const limit = Math.max(1, Math.floor(word.length / 3));
   let best: { readonly candidate: string; readonly distance: number } | undefined;
   for (const candidate of candidates) {

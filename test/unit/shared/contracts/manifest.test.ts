@@ -220,4 +220,23 @@ hosts:
       'run `npx tsx shared/contracts/write-json-schema.ts` and commit docs/varve.schema.json',
     ).toEqual(JSON.parse(JSON.stringify(manifestJsonSchema())));
   });
+
+  it('refuses a key that is there twice, at its second place', () => {
+    expect(messageOf('hosts:\n  web1:\n  web2:\n  web1: { port: 22 }\n')).toContain(
+      'varve.yaml:4:3: key "web1" is there twice',
+    );
+  });
+
+  it.each([
+    ['lists more hosts than anybody has', 'hosts:\n', (i: number) => `  h${i}:\n`, 'valid'],
+    ['is wrong in every line', 'hosts:\n', (i: number) => `  h${i}: { x: 1 }\n`, 'and 19980 more'],
+    ['has a list without end', '', () => '- ', 'MANIFEST_INVALID'],
+    ['is nested without end', 'hosts: ', () => '{a: ', 'MANIFEST_INVALID'],
+  ])('does not hold up the process with a file that %s', (_, head, line, expected) => {
+    const began = performance.now();
+    expect(messageOf(head + Array.from({ length: 20_000 }, (_entry, i) => line(i)).join(''))).toContain(
+      expected,
+    );
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
 });
