@@ -6,8 +6,13 @@ const mostLinks = 40;
  * A link to nothing, or in a circle, inside the tree does not.
  *
  * @param links every link of the tree: path → target
+ * @param effort what may still be spent on this tree, in parts of paths. Once nothing is left, links count as leaving.
  */
-export function linkLeavesTree(path: string, links: ReadonlyMap<string, string>): boolean {
+export function linkLeavesTree(
+  path: string,
+  links: ReadonlyMap<string, string>,
+  effort: { left: number } = { left: Infinity },
+): boolean {
   const rest = path.split('/').reverse();
   const at: string[] = [];
   let followed = 0;
@@ -18,6 +23,8 @@ export function linkLeavesTree(path: string, links: ReadonlyMap<string, string>)
       continue;
     }
     at.push(part);
+    effort.left -= at.length;
+    if (effort.left < 0) return true;
     const target = links.get(at.join('/'));
     if (target === undefined) continue;
     followed += 1;

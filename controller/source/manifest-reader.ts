@@ -12,6 +12,7 @@ const largestManifestBytes = 1_048_576;
 /** What a tree says about the fleet; a pure function of the tree. */
 export async function readManifest(mirror: Mirror, tree: Tree): Promise<Manifest> {
   const entries = await listTree(mirror, tree);
+  if (entries === undefined) return { kind: 'invalid', failure: tooManyFiles };
   const manifest = await manifestOf(mirror, entries);
   if (manifest.kind === 'invalid') return manifest;
   const unsupported = await unsupportedContent(mirror, tree, entries);
@@ -26,6 +27,13 @@ export async function readManifest(mirror: Mirror, tree: Tree): Promise<Manifest
   }
   return manifest;
 }
+
+const tooManyFiles: Failure = {
+  code: 'UNSUPPORTED_CONTENT',
+  disposition: 'stalled',
+  message: 'the repository has more files than are read (hundreds of thousands)',
+  hint: 'keep what is no configuration in repositories of its own, and make those flake inputs',
+};
 
 async function manifestOf(mirror: Mirror, entries: readonly TreeEntry[]): Promise<Manifest> {
   const entry = entries.find(({ rawPath }) => rawPath === manifestFile);

@@ -21,14 +21,16 @@ export function shownPath(rawPath: string): string {
     .slice(0, 300);
 }
 
-const maxListingBytes = 256 * 1_048_576;
+/** About half a million files, ten times those of nixpkgs. Some kilobytes of Git can stand for billions. */
+const maxListingBytes = 64 * 1_048_576;
 
-/** Every file, link and submodule of a tree. */
-export async function listTree(mirror: Mirror, tree: Tree): Promise<readonly TreeEntry[]> {
+/** Every file, link and submodule of a tree; `undefined` when they are more than is taken. */
+export async function listTree(mirror: Mirror, tree: Tree): Promise<readonly TreeEntry[] | undefined> {
   const listed = await mirror.run(['ls-tree', '-r', '-z', '-l', '--full-tree', tree], {
     maxOutputBytes: maxListingBytes,
   });
-  if (listed.code !== 0 || listed.truncated) throw unreadable(tree);
+  if (listed.code !== 0) throw unreadable(tree);
+  if (listed.truncated) return undefined;
   const entries: TreeEntry[] = [];
   for (const record of listed.stdout.toString('latin1').split('\0')) {
     if (record === '') continue;

@@ -10,6 +10,8 @@ const pointerBytes = 1_024;
 /** Encrypted files larger than this are not looked for. */
 const encryptedBytes = 16 * 1_048_576;
 const linkBytes = 4_096;
+/** About a second. Real trees take a thousandth of it; links made of thousands of parts would take hours. */
+const linkEffort = 50_000_000;
 
 const lfsPointer = Buffer.from('version https://git-lfs.github.com/spec/');
 const oldLfsPointer = Buffer.from('version https://hawser.github.com/spec/');
@@ -51,8 +53,11 @@ async function badLink(mirror: Mirror, entries: readonly TreeEntry[]): Promise<F
   const contents = new Map<string, string>();
   await readBlobs(mirror, links, (object, content) => contents.set(object, content.toString('latin1')));
   const targets = new Map(links.map((entry) => [entry.rawPath, contents.get(entry.object) ?? '']));
-  const leaving = links.find((entry) => linkLeavesTree(entry.rawPath, targets));
+  const effort = { left: linkEffort };
+  const leaving = links.find((entry) => linkLeavesTree(entry.rawPath, targets, effort));
   if (leaving === undefined) return undefined;
+  if (effort.left < 0)
+    return refusal(leaving, 'is one of too many links with too long targets', 'remove them');
   return refusal(
     leaving,
     'is a link that leaves the repository',

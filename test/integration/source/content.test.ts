@@ -48,10 +48,16 @@ async function manifestOf(files: Record<string, WrittenFile | undefined>): Promi
 async function commitRaw(name: string): Promise<void> {
   const head = await repository.commit({ files: flake });
   const blob = await repository.git('rev-parse', `${head}:flake.nix`);
-  const listing = await repository.git('ls-tree', '-z', head);
-  const made = await git.ok([`--git-dir=${repository.folder}`, 'mktree', '-z'], {
-    input: `${listing}100644 blob ${blob}\t${name}\0`,
-  });
+  await commitWith(head, `100644 blob ${blob}\t${name}\0`);
+}
+
+async function makeTree(listing: string): Promise<string> {
+  return git.ok([`--git-dir=${repository.folder}`, 'mktree', '-z'], { input: listing });
+}
+
+/** A commit whose top has the entry in addition to those of `head`. */
+async function commitWith(head: string, entry: string): Promise<void> {
+  const made = await makeTree(`${await repository.git('ls-tree', '-z', head)}${entry}`);
   const identity = {
     GIT_AUTHOR_NAME: 'x',
     GIT_AUTHOR_EMAIL: 'x',
@@ -162,6 +168,22 @@ describe('what is in a tree', () => {
   it('blocks a revision without any host', async () => {
     expect(await manifestOf({ 'varve.yaml': 'hosts: {}\n' })).toMatchObject({
       failure: { code: 'NO_HOSTS' },
+    });
+  });
+
+  it('is refused when a few trees stand for more files than anybody reads', async () => {
+    const head = await repository.commit({ files: flake });
+    const blob = await repository.git('rev-parse', `${head}:flake.nix`);
+    const names = Array.from({ length: 100 }, (_, i) => `${i}-${'x'.repeat(60)}`);
+    let tree = await makeTree(names.map((name) => `100644 blob ${blob}\t${name}\0`).join(''));
+    for (const _ of [1, 2]) {
+      const inner = tree;
+      tree = await makeTree(names.map((name) => `040000 tree ${inner}\t${name}\0`).join(''));
+    }
+    await commitWith(head, `040000 tree ${tree}\tbomb\0`);
+    expect(await manifestNow()).toMatchObject({
+      kind: 'invalid',
+      failure: { code: 'UNSUPPORTED_CONTENT', disposition: 'stalled' },
     });
   });
 });

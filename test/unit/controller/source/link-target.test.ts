@@ -35,6 +35,14 @@ describe('a symbolic link', () => {
     expect(leaves(path, links)).toBe(true);
   });
 
+  it('is not followed for longer than the tree may take', () => {
+    const links = new Map([['a', 'b/'.repeat(2_000)]]);
+    const effort = { left: 10_000_000 };
+    const followed = Array.from({ length: 100_000 }, () => linkLeavesTree('a', links, effort));
+    expect(effort.left).toBeLessThan(0);
+    expect(followed.filter((leaving) => !leaving).length).toBeLessThan(10);
+  });
+
   it('stays inside whenever it does not go up', () => {
     const part = fc.constantFrom('a', 'b', 'c', '.', '');
     fc.assert(
