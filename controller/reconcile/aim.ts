@@ -57,22 +57,28 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
   };
 }
 
-/** The inner derivations that failed, as well as the toplevels that they were part of. */
+/** Every deployment carries them, so those of long ago are left out. */
+const mostKnownBad = 200;
+
+/** The inner derivations that failed, as well as the toplevels that they were part of; the newest ones. */
 function knownBad(memory: Memory): readonly DrvPath[] {
-  return [...memory.failedBuilds.keys()];
+  return [...memory.failedBuilds.keys()].slice(-mostKnownBad);
 }
 
-/** How the host is reached before the new generation is confirmed: what answered last, then what was confirmed last. */
+/**
+ * How the host is reached before the new generation is confirmed: as it answered last, or as was confirmed since. A
+ * connection of before a confirmation may still work, but only because it has been open all the time.
+ */
 export function knownConnections(
   remembered: HostMemory | undefined,
   contact: HostContact | undefined,
 ): readonly Connection[] {
-  const candidates: Connection[] = [];
-  if (contact?.kind === 'reached') candidates.push(contact.connection);
-  const confirmed = remembered?.confirmed;
-  if (confirmed?.beforeReboot !== undefined) candidates.push(confirmed.beforeReboot);
-  if (confirmed !== undefined) candidates.push(confirmed.connection);
-  return distinct(candidates);
+  const confirmed: Connection[] = [];
+  if (remembered?.confirmed?.beforeReboot !== undefined) confirmed.push(remembered.confirmed.beforeReboot);
+  if (remembered?.confirmed !== undefined) confirmed.push(remembered.confirmed.connection);
+  if (contact?.kind !== 'reached') return distinct(confirmed);
+  const outdated = (remembered?.confirmed?.at ?? 0) > contact.askedAt;
+  return distinct(outdated ? [...confirmed, contact.connection] : [contact.connection, ...confirmed]);
 }
 
 /** Every way in which a host may be reachable, likeliest first: also that of a generation that was never confirmed. */

@@ -32,7 +32,7 @@ export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
     reason: verdict.reason,
     waitsFor: verdict.waitsFor,
     until: verdict.until,
-    failure: failureBehind(verdict, remembered, contact),
+    failure: failureBehind(context, verdict),
     hold: remembered?.hold && {
       by: remembered.hold.by,
       reason: remembered.hold.reason,
@@ -75,21 +75,21 @@ function about(
   };
 }
 
-function failureBehind(
-  verdict: Verdict,
-  remembered: HostMemory | undefined,
-  contact: HostContact | undefined,
-): Failure | undefined {
+/** The failure that a verdict is about, with its hint where there is one. */
+export function failureBehind(context: ViewContext, verdict: Verdict): Failure | undefined {
+  const { contact, remembered } = about(context, verdict.host);
+  const desired = context.last?.desired;
   if (verdict.kind === 'unreachable' && contact?.kind === 'unreachable') return contact.failure;
   if (verdict.code === undefined) return undefined;
   const candidates = [
+    desired?.kind === 'blocked' ? desired.failure : undefined,
     remembered?.failed?.failure,
     remembered?.setback?.failure,
     remembered?.lastOutcome?.failure,
   ];
   const remembers = candidates.find((failure) => failure?.code === verdict.code);
   if (remembers !== undefined || verdict.kind !== 'stalled') return remembers;
-  // Nothing was tried: another Varve owns the host, it has drifted, the observation is blocked.
+  // Nothing was tried: another Varve owns the host, or it has drifted.
   return { code: verdict.code, disposition: 'stalled', message: verdict.reason };
 }
 

@@ -3,6 +3,7 @@ import { FleetError } from '../../shared/domain/errors.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Why, WhyLink } from '../../shared/contracts/api.ts';
 import type { ViewContext } from './context.ts';
+import { failureBehind } from './status.ts';
 
 /** The chain of reasons that leads to a host's verdict, the deepest cause last. @throws FleetError NOT_FOUND */
 export function why(context: ViewContext, host: HostName): Why {
@@ -52,15 +53,13 @@ export function why(context: ViewContext, host: HostName): Why {
       at: context.source.since,
     });
   }
-  const hint =
-    remembered?.failed?.failure.hint ?? (contact?.kind === 'unreachable' ? contact.failure.hint : undefined);
   return {
     host,
     ...axesOf(verdict, contact, remembered),
     verdict: verdict.kind,
     reason: verdict.reason,
     chain,
-    advice: hint,
+    advice: failureBehind(context, verdict)?.hint,
   };
 }
 
