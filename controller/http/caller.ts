@@ -58,6 +58,12 @@ export function isOwnHost(header: string | undefined, names: readonly string[]):
   return isIP(host) !== 0 || host === 'localhost' || names.some((name) => name.toLowerCase() === host);
 }
 
+/** Does the `Host` header name the loopback itself? */
+export function isLoopbackHost(header: string | undefined): boolean {
+  const host = hostOf(header);
+  return host === 'localhost' || isLoopbackAddress(host);
+}
+
 /** Was the request made by a web page of another origin? Programs send none of these headers. */
 export function isCrossSite(headers: {
   readonly origin?: string | undefined;

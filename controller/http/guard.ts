@@ -8,6 +8,7 @@ import {
   findToken,
   isCrossSite,
   isLoopbackAddress,
+  isLoopbackHost,
   isOwnHost,
   sameSecret,
 } from './caller.ts';
@@ -104,11 +105,16 @@ function callerOf(request: FastifyRequest, settings: GuardSettings): Caller {
   throw unauthorized('an API token is needed', tokenHint);
 }
 
-/** A proxy on this machine speaks for others: what it forwards is not local. */
+/**
+ * A proxy on this machine speaks for others: what it forwards is not local. Not every proxy says that it is one: some
+ * only pass the public name on, some speak HTTP/1.0, which no program of today does by itself.
+ */
 function isDirectLoopback(request: FastifyRequest): boolean {
   const { headers } = request;
   return (
     isLoopbackAddress(request.socket.remoteAddress) &&
+    isLoopbackHost(headers.host) &&
+    request.raw.httpVersion !== '1.0' &&
     headers['x-forwarded-for'] === undefined &&
     headers['x-real-ip'] === undefined &&
     headers.forwarded === undefined &&

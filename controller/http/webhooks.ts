@@ -32,6 +32,8 @@ export const maxWebhookBytes = 5 * 1024 * 1024;
 /** Repeats of a delivery within this time are answered without another look: it has just been looked. */
 const repeatWindowMs = 30_000;
 const rememberedDeliveries = 5_000;
+/** Bodies that are being read before anybody knows whether they are signed: together, the memory that strangers get. */
+const mostAtOnce = 16;
 
 /**
  * The receivers. A webhook is a hint: it says "look now" and never what to deploy, so all that a delivery can cause
@@ -50,6 +52,8 @@ export async function webhookRoutes(app: FastifyInstance, deps: WebhookDeps): Pr
     done(null, body);
   });
 
+  let underWay = 0;
+
   /** Before a byte of the body is read. */
   function beforeBody(signatureHeaders: readonly string[]) {
     return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
@@ -61,6 +65,14 @@ export async function webhookRoutes(app: FastifyInstance, deps: WebhookDeps): Pr
         void reply.header('connection', 'close');
         throw refused();
       }
+      if (underWay >= mostAtOnce) {
+        void reply.header('retry-after', '30').header('connection', 'close');
+        throw new HttpRefusal(429, 'too many webhooks at once');
+      }
+      underWay += 1;
+      reply.raw.once('close', () => {
+        underWay -= 1;
+      });
     };
   }
 

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import fastify from 'fastify';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Right, allows, routeKey, routeRights } from '../../../../controller/http/authorization.ts';
@@ -140,7 +141,30 @@ describe('on the loopback', () => {
     },
   );
 
-  test.each(['127.0.0.1:7420', 'localhost:7420', '[::1]:7420', 'LOCALHOST', 'varve.example'])(
+  test('a public name is accepted with a token only: a proxy may pass it on without saying that it is one', async () => {
+    const host = 'varve.example';
+    expect((await requestTo('GET /api/v1/status', { host })).statusCode).toBe(401);
+    const authorization = `Bearer ${testTokens.reader}`;
+    expect((await requestTo('GET /api/v1/status', { host, authorization })).statusCode).toBe(200);
+  });
+
+  test('HTTP/1.0 is not local: simple proxies speak it, and say nothing of themselves', async () => {
+    const url = new URL(await controller.server.listen({ address: '127.0.0.1', port: 0 }));
+    const status = (version: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = connect(Number(url.port), '127.0.0.1');
+        socket.once('error', reject);
+        socket.once('data', (data) => {
+          socket.destroy();
+          resolve(data.toString('latin1').split(' ')[1] ?? '');
+        });
+        socket.write(`GET /api/v1/status HTTP/${version}\r\nHost: 127.0.0.1\r\n\r\n`);
+      });
+    expect(await status('1.1')).toBe('200');
+    expect(await status('1.0')).toBe('401');
+  });
+
+  test.each(['127.0.0.1:7420', 'localhost:7420', '[::1]:7420', 'LOCALHOST'])(
     'a Host header of %j is accepted',
     async (host) => {
       expect((await requestTo('GET /api/v1/status', { host })).statusCode).toBe(200);

@@ -1,7 +1,9 @@
 import { createHmac } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FakeController, createFakeController } from '../../../support/fake-backend.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 let controller: FakeController;
 beforeEach(async () => {
@@ -214,4 +216,28 @@ test('an address that sends too much is told to wait', async () => {
   const statuses = [];
   for (let n = 0; n < 5; n += 1) statuses.push((await generic('{}')).statusCode);
   expect(statuses).toEqual([202, 202, 202, 429, 429]);
+});
+
+test('bodies that strangers send are read a few at a time', async () => {
+  const url = new URL(await controller.server.listen({ address: '127.0.0.1', port: 0 }));
+  const open: Socket[] = [];
+  /** A delivery of which only a part comes; resolves with the status if it is answered all the same. */
+  const begin = (): Promise<string | undefined> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(Number(url.port), '127.0.0.1');
+      open.push(socket);
+      socket.once('error', reject);
+      socket.once('data', (data) => resolve(data.toString('latin1').split(' ')[1]));
+      socket.write(
+        'POST /webhooks/github/default HTTP/1.1\r\nHost: varve.example\r\ncontent-type: application/json\r\n' +
+          `x-hub-signature-256: sha256=${'0'.repeat(64)}\r\ncontent-length: 5000000\r\n\r\n{`,
+      );
+    });
+  const answered = Promise.race(Array.from({ length: 20 }, begin));
+  expect(await answered).toBe('429');
+  for (const socket of open) socket.destroy();
+  await eventually(async () => (await github(push)).statusCode === 202, {
+    deadlineMs: 5_000,
+    what: 'room for others',
+  });
 });
