@@ -77,7 +77,7 @@ export async function apply(deps: ApplyDeps, input: ApplyInput): Promise<number 
     const later = await deps.jobs.ensure(job, snapshot.pending, input.now);
     again = Math.min(again ?? later, later);
   }
-  deps.jobs.forget(new Set(wanted.map(subject)));
+  deps.jobs.forget(new Set(wanted.map(subject)), snapshot.pending);
   return again;
 }
 

@@ -24,8 +24,11 @@ export interface JobTracker {
   ensure(wanted: Wanted, pending: ReadonlySet<string>, now: number): Promise<number>;
   /** The last job for this has not ended yet. */
   queued(wanted: Wanted, pending: ReadonlySet<string>): boolean;
-  /** Forgets what is not wanted any more: the next time it starts without waiting. */
-  forget(keep: ReadonlySet<string>): void;
+  /**
+   * Forgets what is not wanted any more: the next time it starts without waiting. A job that has not ended is not
+   * forgotten: wanted again (a pass may come between that has to wait for something), it would be there twice.
+   */
+  forget(keep: ReadonlySet<string>, pending: ReadonlySet<string>): void;
 }
 
 /** How often a pass makes sure, in milliseconds, that the jobs which it counts on are still there. */
@@ -61,9 +64,9 @@ export function createJobTracker(deps: {
       const last = tracked.get(subject(wanted));
       return last !== undefined && pending.has(last.id);
     },
-    forget(keep) {
-      for (const key of tracked.keys()) {
-        if (!keep.has(key)) tracked.delete(key);
+    forget(keep, pending) {
+      for (const [key, { id }] of tracked) {
+        if (!keep.has(key) && !pending.has(id)) tracked.delete(key);
       }
     },
   };
