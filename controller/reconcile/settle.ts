@@ -151,13 +151,16 @@ function adoptions({ memory, contacts, now }: SettleInput): readonly Fact[] {
   for (const [host, contact] of contacts) {
     if (contact.kind !== 'reached' || contact.report.owner === undefined) continue;
     const remembered = memory.hosts.get(host);
-    if (contact.report.owner !== memory.owner || remembered?.adopted !== undefined) continue;
+    if (contact.report.owner !== memory.owner) continue;
+    const asked = remembered?.adoptAsked;
+    // Asked for a host that was ours before: carried out as well, or the leave to take it over would stand for ever.
+    if (remembered?.adopted !== undefined && (asked === undefined || contact.askedAt < asked.at)) continue;
     facts.push({
       kind: 'adopted',
       at: now,
       host,
-      by: remembered?.adoptAsked?.by ?? 'varve',
-      takeover: remembered?.adoptAsked?.takeover ?? false,
+      by: asked?.by ?? 'varve',
+      takeover: asked?.takeover ?? false,
       running: contact.report.current,
       connection: contact.connection,
     });

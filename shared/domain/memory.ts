@@ -153,22 +153,7 @@ function learn(draft: Draft, fact: Fact): void {
       draft.failedEvaluations.set(fact.key, fact.failure);
       return;
     case 'adopted':
-      change(draft, fact.host, {
-        adopted: { by: fact.by, at: fact.at },
-        adoptAsked: undefined,
-        confirmed:
-          fact.running === undefined
-            ? undefined
-            : {
-                deployment: undefined,
-                observation: 0,
-                toplevel: fact.running,
-                connection: fact.connection,
-                mode: undefined,
-                at: fact.at,
-                awaitingReboot: false,
-              },
-      });
+      learnAdoption(draft, fact);
       return;
     case 'adopt-asked':
       change(draft, fact.host, { adoptAsked: { by: fact.by, at: fact.at, takeover: fact.takeover } });
@@ -218,6 +203,31 @@ function desire(draft: Draft): void {
       setback: undefined,
     });
   }
+}
+
+function learnAdoption(draft: Draft, fact: FactOf<'adopted'>): void {
+  const { adopted, confirmed } = hostOf(draft, fact.host);
+  // Adopted again, and still what Varve made of it: nothing of that is forgotten.
+  const unchanged =
+    adopted !== undefined && (confirmed?.toplevel === fact.running || confirmed?.awaitingReboot === true);
+  const ran = fact.running === undefined ? undefined : generationZero(fact, fact.running);
+  change(draft, fact.host, {
+    adopted: { by: fact.by, at: fact.at },
+    adoptAsked: undefined,
+    confirmed: unchanged ? confirmed : ran,
+  });
+}
+
+function generationZero(fact: FactOf<'adopted'>, running: StorePath): Confirmed {
+  return {
+    deployment: undefined,
+    observation: 0,
+    toplevel: running,
+    connection: fact.connection,
+    mode: undefined,
+    at: fact.at,
+    awaitingReboot: false,
+  };
 }
 
 function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {

@@ -158,4 +158,34 @@ describe('settle', () => {
       again: [],
     });
   });
+
+  it('carries out an adoption that was asked for of a host that was its own before, once', () => {
+    const ask = { kind: 'adopt-asked', at: 90, host: host('web1'), by: 'eve', takeover: true } as const;
+    const { facts } = settled({ facts: [ask] });
+    expect(facts).toMatchObject([{ kind: 'adopted', by: 'eve', takeover: true, running: A }]);
+    const memory = remembering(adopted('web1', A), ask, ...facts);
+    expect(memory.hosts.get(host('web1'))?.adoptAsked).toBeUndefined();
+    expect(settled({ facts: [ask, ...facts] }).facts).toEqual([]);
+    // What was asked for after the host was asked is not carried out yet.
+    expect(settled({ facts: [{ ...ask, at: 101 }] }).facts).toEqual([]);
+  });
+
+  it('keeps what was confirmed on a host that is adopted again and still runs it, and nothing else', () => {
+    const confirmed = anOutcome(deployment);
+    const again = remembering(
+      adopted('web1', toplevel('0')),
+      confirmed,
+      adopted('web1', deployment.toplevel),
+    );
+    expect(again.hosts.get(host('web1'))?.confirmed?.deployment).toBe(deployment.id);
+    const reinstalled = remembering(
+      adopted('web1', toplevel('0')),
+      confirmed,
+      adopted('web1', toplevel('I')),
+    );
+    expect(reinstalled.hosts.get(host('web1'))?.confirmed).toMatchObject({
+      observation: 0,
+      toplevel: toplevel('I'),
+    });
+  });
 });
