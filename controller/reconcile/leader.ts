@@ -10,6 +10,7 @@ import type { Lease } from '../../shared/platform/ports/lease.ts';
 import type { Ledger } from '../../shared/platform/ports/ledger.ts';
 import type { Source } from '../../shared/platform/ports/source.ts';
 import { createCommands } from './commands.ts';
+import { linkedAbort } from './linked-abort.ts';
 import type { Patience } from './plan-input.ts';
 import { createReconciler, LeadershipLost, notLeading, type PassResult } from './reconciler.ts';
 import { createWatcher, type SourceState, type Watcher } from './watcher.ts';
@@ -74,8 +75,8 @@ export function createController(deps: ControllerDeps): Controller {
   let reigning: { term: Term; memory: Memory; watcher: Watcher; last: PassResult | undefined } | undefined;
 
   async function lead(signal: AbortSignal): Promise<void> {
-    const end = new AbortController();
-    const whileLeading = AbortSignal.any([signal, end.signal]);
+    const end = linkedAbort(signal);
+    const whileLeading = end.signal;
     let heldUntil = 0;
     async function hold(): Promise<boolean> {
       const before = clock.now();
@@ -83,9 +84,11 @@ export function createController(deps: ControllerDeps): Controller {
       if (held) heldUntil = before + settings.leaseMs;
       return held;
     }
-    if (!(await hold())) return;
     const background: Promise<void>[] = [];
     try {
+      if (!(await hold())) return;
+      // From here on: a long history may take longer to read than the lease lives.
+      background.push(renew(hold, end.abort, whileLeading));
       const { term, keeper } = await takeOffice();
       const watcher = createWatcher({
         clock,
@@ -101,10 +104,10 @@ export function createController(deps: ControllerDeps): Controller {
         reigning = { term, memory: keeper.memory, watcher, last: undefined };
         deps.onEvent({ kind: 'leading', epoch: term.epoch });
         background.push(
-          renew(hold, end, whileLeading),
           watcher.watch(() => keeper.memory.observations.at(-1)?.revision, bell.ring, whileLeading),
         );
         await passes(term, keeper, watcher, bell, whileLeading, () => heldUntil);
+        if (!signal.aborted) throw new LeadershipLost('someone else holds the lease');
       } finally {
         await close();
       }
@@ -112,21 +115,18 @@ export function createController(deps: ControllerDeps): Controller {
       reigning = undefined;
       commands.shut(notLeading(undefined));
       end.abort();
+      end.release();
       await Promise.allSettled(background);
     }
   }
 
   /** Renews the lease three times within its life; ends the leadership when someone else has it. */
-  async function renew(
-    hold: () => Promise<boolean>,
-    end: AbortController,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async function renew(hold: () => Promise<boolean>, end: () => void, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await clock.sleep(settings.leaseMs / 3, signal);
       if (signal.aborted) return;
       try {
-        if (!(await hold())) end.abort();
+        if (!(await hold())) end();
       } catch {
         // The store is out of reach: the lease runs out by itself, and passes check that.
       }
@@ -263,11 +263,12 @@ function createBell(clock: Clock): Bell {
     quiet: () => void (rung = false),
     async wait(until, signal) {
       if (rung || signal.aborted) return;
-      const rest = new AbortController();
-      wake = () => rest.abort();
+      const rest = linkedAbort(signal);
+      wake = rest.abort;
       // Nothing due: a look once a minute all the same, should a change have gone unnoticed.
       const ms = Math.min(until === undefined ? 60_000 : Math.max(until - clock.now(), 0), 60_000);
-      await clock.sleep(ms, AbortSignal.any([signal, rest.signal]));
+      await clock.sleep(ms, rest.signal);
+      rest.release();
       wake = () => {};
     },
   };

@@ -3,6 +3,7 @@ import type { Revision } from '../../shared/domain/names.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { Look, Source } from '../../shared/platform/ports/source.ts';
 import type { ReadManifest } from './desire.ts';
+import { linkedAbort } from './linked-abort.ts';
 
 export interface WatcherDeps {
   readonly clock: Clock;
@@ -98,10 +99,11 @@ export function createWatcher(deps: WatcherDeps): Watcher {
         }
         onNews();
         if (hinted || signal.aborted) continue;
-        const rest = new AbortController();
-        wake = () => rest.abort();
+        const rest = linkedAbort(signal);
+        wake = rest.abort;
         const wait = deps.pollEveryMs * (0.9 + 0.2 * deps.jitter());
-        await clock.sleep(wait, AbortSignal.any([signal, rest.signal]));
+        await clock.sleep(wait, rest.signal);
+        rest.release();
         wake = () => {};
       }
     },
