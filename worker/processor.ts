@@ -58,6 +58,8 @@ export function createProcessor(deps: ProcessorDeps): Processor {
         failure: failureOf(thrown),
         durationMs: clock.now() - began,
       }));
+    // Given up from outside, so that another worker has it: the first outcome stays, and this one says nothing.
+    if (outcome.kind === 'failed' && signal.aborted) return;
     await store.putEvaluation(key, outcome);
   }
 
@@ -65,7 +67,10 @@ export function createProcessor(deps: ProcessorDeps): Processor {
     const asked = await store.target(job.host);
     if (asked === undefined || asked.term.epoch !== job.epoch) return;
     const context = deps.contextFor(undefined, signal);
-    await store.putContact(asked.term, await steps.probe(asked.target, asked.term.incarnation, context));
+    const contact = await steps.probe(asked.target, asked.term.incarnation, context);
+    // Given up from outside: that this worker ends says nothing about the host.
+    if (contact.kind === 'unreachable' && signal.aborted) return;
+    await store.putContact(asked.term, contact);
   }
 
   async function deliver(id: DeploymentId, { signal }: JobContext): Promise<void> {

@@ -63,7 +63,13 @@ export function createActivate(deps: ActivateDeps): Steps['activate'] {
     clearTimeout(lastWords);
     over.abort();
     await events.settled();
-    if (record.refused !== undefined) return { kind: 'refused', failure: record.refused };
+    if (record.refused !== undefined) {
+      const { refused } = record;
+      // It did not get as far as looking whether it knows this deployment: it may have started it for another worker.
+      return isUndecided(refused)
+        ? { kind: 'unknown', failure: refused }
+        : { kind: 'refused', failure: refused };
+    }
     const from = record.switchedAt;
     const witnessed = from !== undefined && witness.covers(from, from + deployment.timeouts.confirmMs);
     const end = record.end(witnessed);
@@ -157,6 +163,11 @@ function createEventChain(onEvent: (event: ActivationEvent) => Promise<void>, co
     },
     settled: () => chain,
   };
+}
+
+/** The guard could not get at its records: somebody held their lock for too long. */
+function isUndecided({ code, details }: Failure): boolean {
+  return code === 'HOST_BUSY' && details?.['lock'] !== undefined;
 }
 
 function unknown(cause: Failure | undefined): Failure {

@@ -6,7 +6,7 @@ import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
 import { type Credential, connect } from './connect.ts';
 import { hostKeyPolicy } from './host-key.ts';
-import { type Session, createSession } from './session.ts';
+import { type Session, cancelled, createSession } from './session.ts';
 
 export interface SshDeps {
   /** Files of private keys without a passphrase, tried in this order, before the agent. */
@@ -67,7 +67,10 @@ export function createSsh(deps: SshDeps): Ssh {
     const session = createSession(client, connection);
     all.add(session);
     client.once('close', () => all.delete(session));
-    if (closed) session.close();
+    if (closed) {
+      session.close();
+      throw cancelled();
+    }
     return session;
   };
 

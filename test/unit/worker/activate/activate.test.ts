@@ -1,89 +1,58 @@
 import { describe, expect, it } from 'vitest';
 
-import { FleetError } from '../../../../shared/domain/errors.ts';
 import { noFaults } from '../../../../shared/platform/ports/faults.ts';
+import { createSystemClock } from '../../../../shared/platform/system-clock.ts';
 import { createActivate } from '../../../../worker/activate/activate.ts';
 import type { Session } from '../../../../worker/ssh/session.ts';
 import type { Ssh } from '../../../../worker/ssh/ssh.ts';
-import { aDeployment, connection } from '../../../support/builders.ts';
+import { aDeployment } from '../../../support/builders.ts';
 
-const begun = ['now 0', 'journal 0 started', 'journal 10 running', 'journal 20 switching'];
-// The host switched two seconds after its boot, and was confirmed by nobody for fifteen.
-const ended = [
-  'journal 200 switched code=0',
-  'journal 1700 rolling-back code=CONFIRM_TIMEOUT evidence=0',
-  'journal 1900 end kind=rolled-back code=CONFIRM_TIMEOUT evidence=0',
-];
-
-/** A host that is cut off by its switch: the first stream dies unnoticed, later tries fail, then it is back. */
-function cutOff(times: { readonly noticedAfterMs: number; readonly triesMs: readonly number[] }) {
-  let now = 0;
-  const lost = (): FleetError =>
-    new FleetError({ code: 'HOST_UNREACHABLE', disposition: 'transient', message: 'lost' });
-  const session = (lines: readonly string[], end: () => void): Session => ({
-    connection,
+/** Every host answers every command with these lines. */
+function answering(...lines: readonly string[]): Ssh {
+  const deployment = aDeployment();
+  const session: Session = {
+    connection: deployment.next,
     isOpen: () => true,
-    close: () => {},
-    async exec(_, { onLine }) {
-      lines.forEach((line) => onLine?.(line));
-      end();
+    async exec(_command, { onLine }) {
+      for (const line of lines) onLine?.(line);
       return { code: 0, signal: undefined, stdout: '', stderr: '' };
     },
-  });
-  let connects = 0;
-  const ssh: Ssh = {
-    async firstReachable() {
-      connects += 1;
-      if (connects === 1) {
-        return session(begun, () => {
-          now += times.noticedAfterMs;
-          throw lost();
-        });
-      }
-      const tookMs = times.triesMs[connects - 2];
-      if (tookMs !== undefined) {
-        now += tookMs;
-        throw lost();
-      }
-      now = Math.max(now, 20_000);
-      return session(['now 2000', ...begun.slice(1), ...ended], () => {});
-    },
-    fresh: async () => {
-      throw lost();
-    },
-    pooled: async () => {
-      throw lost();
-    },
-    close: () => {},
+    close() {},
   };
-  const clock = {
-    now: () => now,
-    async sleep(ms: number) {
-      now += ms;
-    },
+  return {
+    pooled: async () => session,
+    fresh: async () => session,
+    firstReachable: async () => session,
+    close() {},
   };
-  return createActivate({ ssh, clock, faultPoint: noFaults });
 }
 
-const deployment = aDeployment({
-  timeouts: { buildMs: 1, pushMs: 1, activationMs: 25_000, confirmMs: 15_000, settleMs: 0 },
-});
-const context = { signal: new AbortController().signal, log: () => {}, progress: () => {} };
+async function activated(ssh: Ssh) {
+  const activate = createActivate({ ssh, clock: createSystemClock(), faultPoint: noFaults });
+  const signal = new AbortController().signal;
+  return activate(aDeployment(), { signal, log() {}, progress() {} }, async () => {});
+}
 
-describe('a host that its switch cuts off', () => {
-  it('is evidence, although the connection was missed only after a while', async () => {
-    const activate = cutOff({ noticedAfterMs: 10_000, triesMs: [5_000] });
-    expect(await activate(deployment, context, async () => {})).toMatchObject({
-      kind: 'ended',
-      end: { kind: 'rolled-back', evidence: true, failure: { code: 'CONFIRM_TIMEOUT' } },
+describe('the activate step', () => {
+  it('says that the host refused, when it did', async () => {
+    expect(await activated(answering('refused HOST_BUSY deployment=d000002'))).toMatchObject({
+      kind: 'refused',
+      failure: { code: 'HOST_BUSY' },
     });
   });
 
-  it('is no evidence when nobody tried it for the rest of the time', async () => {
-    const activate = cutOff({ noticedAfterMs: 5_000, triesMs: [] });
-    expect(await activate(deployment, context, async () => {})).toMatchObject({
+  it('does not take a guard that could not look at its records for one that did not start', async () => {
+    expect(await activated(answering('refused HOST_BUSY lock=1'))).toMatchObject({
+      kind: 'unknown',
+      failure: { code: 'HOST_BUSY' },
+    });
+  });
+
+  it('gives the end back that the host has on record', async () => {
+    const ended = ['now 100', 'journal 90 started', 'journal 95 end kind=failed code=LOCK_HELD exit=11'];
+    expect(await activated(answering(...ended))).toMatchObject({
       kind: 'ended',
-      end: { kind: 'rolled-back', evidence: false, failure: { code: 'UNCONFIRMED' } },
+      end: { kind: 'failed', failure: { code: 'LOCK_HELD' } },
     });
   });
 });
