@@ -21,7 +21,10 @@ export function hostHistory(context: ViewContext, host: HostName, limit: number)
   const { memory } = context;
   const remembered = memory.hosts.get(host);
   if (remembered === undefined) throw noSuchHost(host);
-  const generations = generationsOf(context, host);
+  const outcomes = memory.outcomes.filter(({ aim }) => aim.host === host);
+  const generations = memory.observations
+    .toReversed()
+    .flatMap((observation) => generationsOf(context, host, observation, outcomes));
   if (remembered.adopted !== undefined) {
     generations.push({
       host,
@@ -35,21 +38,17 @@ export function hostHistory(context: ViewContext, host: HostName, limit: number)
   return { host, generations: generations.slice(0, limit) };
 }
 
-function generationsOf(context: ViewContext, host: HostName): GenerationView[] {
-  const { memory } = context;
-  const generations: GenerationView[] = [];
-  for (const observation of memory.observations.toReversed()) {
-    const attempts = memory.outcomes.filter(
-      ({ aim }) => aim.host === host && aim.observation === observation.n,
-    );
-    if (attempts.length === 0) {
-      const derived = withoutDeployment(memory, host, observation, context);
-      if (derived !== undefined) generations.push(derived);
-      continue;
-    }
-    for (const outcome of attempts.toReversed()) generations.push(ofOutcome(outcome, observation));
-  }
-  return generations;
+/** What an observation meant for a host, newest first: every attempt, or why there was none. */
+function generationsOf(
+  context: ViewContext,
+  host: HostName,
+  observation: Observation,
+  outcomes: readonly FactOf<'outcome'>[],
+): GenerationView[] {
+  const attempts = outcomes.filter(({ aim }) => aim.observation === observation.n);
+  if (attempts.length > 0) return attempts.toReversed().map((outcome) => ofOutcome(outcome, observation));
+  const derived = withoutDeployment(context, host, observation, outcomes);
+  return derived === undefined ? [] : [derived];
 }
 
 function ofOutcome(outcome: FactOf<'outcome'>, observation: Observation): GenerationView {
@@ -72,11 +71,12 @@ function ofOutcome(outcome: FactOf<'outcome'>, observation: Observation): Genera
 
 /** What an observation meant for a host that needed no deployment for it. */
 function withoutDeployment(
-  memory: Memory,
+  context: ViewContext,
   host: HostName,
   observation: Observation,
-  context: ViewContext,
+  outcomes: readonly FactOf<'outcome'>[],
 ): GenerationView | undefined {
+  const { memory } = context;
   const key = memory.keys.get(observation.n);
   const release = key === undefined ? undefined : memory.releases.get(key);
   const base = {
@@ -99,7 +99,7 @@ function withoutDeployment(
   }
   const released = release.hosts.get(host);
   if (released === undefined) return undefined;
-  const before = runningBefore(memory, host, observation.n);
+  const before = runningBefore(outcomes, observation.n);
   if (before === released.toplevel) {
     return {
       ...base,
@@ -121,10 +121,9 @@ function withoutDeployment(
 }
 
 /** The toplevel that the host had been brought to when an observation came. */
-function runningBefore(memory: Memory, host: HostName, n: number): string | undefined {
-  const earlier = memory.outcomes.findLast(
-    ({ aim, phase }) =>
-      aim.host === host && aim.observation <= n && (phase === 'succeeded' || phase === 'awaiting-reboot'),
+function runningBefore(outcomes: readonly FactOf<'outcome'>[], n: number): string | undefined {
+  const earlier = outcomes.findLast(
+    ({ aim, phase }) => aim.observation <= n && (phase === 'succeeded' || phase === 'awaiting-reboot'),
   );
   return earlier?.aim.toplevel;
 }
@@ -132,12 +131,13 @@ function runningBefore(memory: Memory, host: HostName, n: number): string | unde
 /** The fleet's observations and what people did, newest first. */
 export function fleetHistory(context: ViewContext, facts: readonly Fact[], limit: number): FleetHistory {
   const { memory } = context;
+  const outcomes = outcomesByHost(memory);
   return {
     observations: memory.observations
       .toReversed()
       .slice(0, limit)
       .map((observation) => {
-        const generations = generationsOfObservation(context, observation);
+        const generations = generationsOfObservation(context, observation, outcomes);
         const count = (...results: readonly string[]) =>
           generations.filter(({ result }) => results.includes(result)).length;
         return {
@@ -156,11 +156,25 @@ export function fleetHistory(context: ViewContext, facts: readonly Fact[], limit
   };
 }
 
-function generationsOfObservation(context: ViewContext, observation: Observation): GenerationView[] {
+/** Asked for once, not observation by observation: the history grows without end. */
+function outcomesByHost(memory: Memory): ReadonlyMap<HostName, readonly FactOf<'outcome'>[]> {
+  const outcomes = new Map<HostName, FactOf<'outcome'>[]>();
+  for (const outcome of memory.outcomes) {
+    const known = outcomes.get(outcome.aim.host);
+    if (known === undefined) outcomes.set(outcome.aim.host, [outcome]);
+    else known.push(outcome);
+  }
+  return outcomes;
+}
+
+/** The last that an observation meant for each host. */
+function generationsOfObservation(
+  context: ViewContext,
+  observation: Observation,
+  outcomes: ReturnType<typeof outcomesByHost>,
+): GenerationView[] {
   return [...context.memory.hosts.keys()].flatMap((host) =>
-    generationsOf(context, host)
-      .filter((generation) => generation.observation === observation.n)
-      .slice(0, 1),
+    generationsOf(context, host, observation, outcomes.get(host) ?? []).slice(0, 1),
   );
 }
 
@@ -281,7 +295,7 @@ export function showRevision(context: ViewContext, revision: Revision): Shown {
     revision: {
       observations,
       release: releaseView(context, newest.n),
-      generations: generationsOfObservation(context, newest),
+      generations: generationsOfObservation(context, newest, outcomesByHost(context.memory)),
     },
   };
 }

@@ -17,8 +17,21 @@ export type Desired =
       readonly release: Release;
     };
 
-/** The hosts of a revision, by name. Without a listing they are known only once the release is. */
+const known = new WeakMap<Desired, ReadonlyMap<HostName, HostSpec>>();
+
+/**
+ * The hosts of a revision, by name. Without a listing they are known only once the release is. Made once for each
+ * value: it is asked for host by host.
+ */
 export function hostsOf(desired: Desired): ReadonlyMap<HostName, HostSpec> {
+  const before = known.get(desired);
+  if (before !== undefined) return before;
+  const hosts = listHosts(desired);
+  known.set(desired, hosts);
+  return hosts;
+}
+
+function listHosts(desired: Desired): ReadonlyMap<HostName, HostSpec> {
   if (desired.kind === 'unknown' || desired.kind === 'blocked') return new Map();
   const { hosts } = desired.fleet;
   if (hosts.kind === 'listed') return new Map(hosts.list.map((host) => [host.name, host]));
