@@ -97,6 +97,8 @@ change() {
   for id in $acknowledged; do
     [ -d "$records/$id" ] && has_ended "$records/$id" || continue
     rm -rf "${records:?}/$id" "${roots:?}/$id"
+    # Pipes of those who followed it and lost their connection, the output of its checks.
+    rm -f "/run/varve/$id".*
   done
   [ -n "$fence" ] && raise_fence
 }
