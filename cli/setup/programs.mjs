@@ -133,7 +133,7 @@ function has(args, option) {
 
 /** Does it boot test hosts, which takes root? `start` on a repository of one's own does not. */
 export function bootsHosts(command, args) {
-  return command !== 'start' || !['--repo', '--help', '-h'].some((option) => has(args, option));
+  return command !== 'start' || !['--repo', '--config', '--help', '-h'].some((option) => has(args, option));
 }
 
 /** The names of the programs that a command needs. */

@@ -267,6 +267,15 @@ export function deploymentStoreContract(name: string, make: () => Promise<StoreR
         expect(await store.contacts()).toEqual([unreachable(web1, first.incarnation, 30)]);
       });
 
+      test('a probe that was asked for earlier does not replace a later one, whatever the clocks of workers say', async () => {
+        const { store } = bench();
+        const later = { ...reached(web1, first.incarnation, 20), askedAt: 15 };
+        await store.putContact(first, later);
+        const earlier = { ...unreachable(web1, first.incarnation, 90), askedAt: 5 };
+        expect(await store.putContact(first, earlier)).toEqual(conflict);
+        expect(await store.contacts()).toEqual([later]);
+      });
+
       test('a probe that began in an earlier life is refused', async () => {
         const { store, other } = bench();
         await other.begin(aTerm(2));

@@ -51,7 +51,7 @@ export interface DeploymentStore {
   setTargets(term: Term, targets: readonly ProbeTarget[]): Promise<Written>;
   target(host: HostName): Promise<{ readonly term: Term; readonly target: ProbeTarget } | undefined>;
   /**
-   * Keeps the newer contact of a host by `at` (an older one is a `conflict`); refused (`other-term`) when the probe
+   * Keeps the newer contact of a host, by `askedAt` and then `at` (an older one is a `conflict`); refused (`other-term`) when the probe
    * began in an earlier life.
    */
   putContact(term: Term, contact: HostContact): Promise<Written>;

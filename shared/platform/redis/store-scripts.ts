@@ -80,11 +80,15 @@ for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
 return 'written'
 `);
 
-/** KEYS term, contacts; ARGV epoch, incarnation, host, json, at. */
+/** KEYS term, contacts; ARGV epoch, incarnation, host, json, askedAt, at. */
 export const putContactScript = script(`${preamble}
 if not lives(ARGV[1], ARGV[2]) then return 'other-term' end
 local present = redis.call('HGET', KEYS[2], ARGV[3])
-if present and cjson.decode(present).at > tonumber(ARGV[5]) then return 'conflict' end
+if present then
+  local before = cjson.decode(present)
+  local asked, at = tonumber(ARGV[5]), tonumber(ARGV[6])
+  if before.askedAt > asked or (before.askedAt == asked and before.at > at) then return 'conflict' end
+end
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 changed()
 return 'written'

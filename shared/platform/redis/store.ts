@@ -115,7 +115,7 @@ export function createRedisStore(deps: RedisStoreDeps): DeploymentStore {
     },
     async putContact(within, contact) {
       if (contact.incarnation !== within.incarnation) return { kind: 'other-term' };
-      const args = [...named(within), contact.host, json(HostContact, contact), contact.at];
+      const args = [...named(within), contact.host, json(HostContact, contact), contact.askedAt, contact.at];
       return write(scripts.putContactScript, [contacts], args);
     },
     contacts: async () => contactsOf(await talking(() => redis.hvals(contacts))),

@@ -145,7 +145,7 @@ export function createStoreServer(deps: StoreServerDeps): StoreServer {
   function putContact(term: Term, contact: HostContact): Written {
     if (!inTerm(term) || contact.incarnation !== term.incarnation) return otherTerm;
     const before = state.contacts.get(contact.host);
-    if (before !== undefined && before.at > contact.at) return conflict;
+    if (before !== undefined && isNewer(before, contact)) return conflict;
     set({ ...state, contacts: withEntry(state.contacts, contact.host, contact) });
     return written;
   }
@@ -239,4 +239,9 @@ export function createStoreServer(deps: StoreServerDeps): StoreServer {
     },
     state: () => state,
   };
+}
+
+/** By the leader's clock first: workers' clocks may differ from each other. */
+function isNewer(a: HostContact, b: HostContact): boolean {
+  return a.askedAt > b.askedAt || (a.askedAt === b.askedAt && a.at > b.at);
 }
