@@ -97,7 +97,10 @@ function render(findings: readonly Finding[], { terminal }: CommandContext): rea
       lines.push(`    ${' '.repeat(width)}  ${paint('cyan', signs.arrow)} ${finding.advice}`);
   }
   const bad = findings.filter((finding) => finding.grade === 'bad').length;
-  lines.push('', bad === 0 ? paint('green', 'all is well') : paint('red', `${bad} to put right`));
+  const notes = findings.filter((finding) => finding.grade === 'note').length;
+  if (bad > 0) lines.push('', paint('red', `${bad} to put right`));
+  else if (notes > 0) lines.push('', paint('yellow', `nothing is broken, ${notes} to look at`));
+  else lines.push('', paint('green', 'all is well'));
   return lines;
 }
 
