@@ -44,6 +44,7 @@ import { createRoots } from './nix/roots.ts';
 import { createNixStore } from './nix/store.ts';
 import { createProbe } from './probe/probe.ts';
 import { createProcessor } from './processor.ts';
+import { redactedSteps } from './redacted-steps.ts';
 import { createSsh } from './ssh/ssh.ts';
 
 /** A worker: does the steps that jobs ask for. This file only wires. */
@@ -167,7 +168,7 @@ async function main(): Promise<void> {
       clock,
       queue,
       store: createRedisStore(shared),
-      steps,
+      steps: redactedSteps(steps, redact),
       faultPoint,
       concurrency: config.concurrency,
       watchEveryMs: 1_000,
