@@ -11,6 +11,7 @@ import type { Ledger } from '../../shared/platform/ports/ledger.ts';
 import type { Source } from '../../shared/platform/ports/source.ts';
 import { createCommands } from './commands.ts';
 import { linkedAbort } from './linked-abort.ts';
+import { inThePast } from './past.ts';
 import type { Patience } from './plan-input.ts';
 import { createReconciler, LeadershipLost, notLeading, type PassResult } from './reconciler.ts';
 import { createWatcher, type SourceState, type Watcher } from './watcher.ts';
@@ -135,11 +136,12 @@ export function createController(deps: ControllerDeps): Controller {
 
   async function takeOffice(): Promise<{ term: Term; keeper: MemoryKeeper }> {
     const keeper = createMemory();
-    for (const fact of await deps.ledger.load()) keeper.remember(fact);
+    const history = await deps.ledger.load();
+    const at = clock.now();
+    for (const fact of history) keeper.remember(inThePast(fact, at));
     const { memory } = keeper;
     const present = await deps.store.term();
     const epoch = Math.max(memory.epoch, present?.epoch ?? 0, aboveEpoch) + 1;
-    const at = clock.now();
     const facts: Fact[] = [];
     if (memory.owner === undefined) facts.push({ kind: 'genesis', at, owner: deps.ids.unique() });
     facts.push({ kind: 'epoch', at, epoch, leader: settings.name });
