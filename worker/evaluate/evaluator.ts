@@ -1,5 +1,5 @@
 import { FleetError } from '../../shared/domain/errors.ts';
-import type { HostName } from '../../shared/domain/names.ts';
+import { isHostName, type HostName } from '../../shared/domain/names.ts';
 import type { EvaluationRequest, ReleasedHost } from '../../shared/domain/observation.ts';
 import type { StepContext } from '../../shared/platform/ports/steps.ts';
 import type { Nix } from '../nix/nix.ts';
@@ -97,6 +97,7 @@ export function createEvaluator(deps: {
         const atMost = Math.max(1, Math.min(capacity.worthwhile, chunkAlone(capacity)));
         const limits = { bytesEach: one.bytesEach, until };
         const answer = await ask(url, request, { kind: 'all', atMost }, limits, context);
+        refuseNames(answer, request);
         for (const [host, entry] of answer.released) released.set(host, entry);
         wanted = answer.listed.map((host) => [host, host]);
       } else {
@@ -174,6 +175,18 @@ function refuseMissing(answer: Answer, request: Omit<EvaluationRequest, 'key'>):
     message: `${request.attribute} has no attribute for ${all.join(', ')}; it has ${listing(answer.names)}`,
     hint: "add the configuration to the flake, or correct the host's attribute in varve.yaml",
     details: { host: first.host, attribute: first.attribute },
+  });
+}
+
+/** Where every configuration is a host, one that can not be called so must not be left out without a word. */
+function refuseNames(answer: Answer, request: Omit<EvaluationRequest, 'key'>): void {
+  const wrong = answer.names.filter((name) => !isHostName(name)).map((name) => JSON.stringify(name));
+  if (wrong.length === 0) return;
+  throw new FleetError({
+    code: 'EVALUATION_FAILED',
+    disposition: 'stalled',
+    message: `without hosts in varve.yaml every attribute of ${request.attribute} is a host, and no host can be called ${listing(wrong)}`,
+    hint: 'list the hosts in varve.yaml, each with its `attribute`; or use lower-case letters, digits and hyphens',
   });
 }
 

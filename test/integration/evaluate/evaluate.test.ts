@@ -342,9 +342,11 @@ describe('what is meant to break things', () => {
     const hosts = new Map(nasty.map((attribute, i) => [parseHostName(`n${i}`), attribute]));
     const release = complete(await evaluation().evaluate(asking(tree, hosts), recordingContext()));
     expect(release.hosts.size).toBe(nasty.length);
-    const all = complete(await evaluation().evaluate(asking(tree), recordingContext()));
-    // Attributes that are no host names are no hosts.
-    expect([...all.hosts.keys()]).toEqual(['db', 'web1', 'web2']);
+    // Where every attribute is a host, those that can not be one are not left out without a word.
+    const failure = failed(await evaluation().evaluate(asking(tree), recordingContext()));
+    expect(failure).toMatchObject({ code: 'EVALUATION_FAILED', disposition: 'stalled' });
+    for (const name of nasty) expect(failure.message).toContain(JSON.stringify(name));
+    expect(failure.hint).toContain('`attribute`');
   });
 
   test('an attribute that does not exist is named in the error, and nothing of it is evaluated', async () => {
