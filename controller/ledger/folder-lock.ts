@@ -20,7 +20,8 @@ export interface FolderLock {
  * @throws FleetError LEDGER_CONFLICT when another process has it and does not let go within `waitMs`
  */
 export async function takeFolderLock(dir: string, waitMs: number): Promise<FolderLock> {
-  await mkdir(dir, { recursive: true });
+  // Addresses, failures and who did what: for this user only, wherever the data folder is.
+  await mkdir(dir, { recursive: true, mode: 0o700 });
   const file = join(dir, 'controller.lock');
   // `cat` answers with the first line only when it runs, which is when the lock is held.
   const holder = spawn('flock', ['-w', String(waitMs / 1_000), file, 'cat'], {

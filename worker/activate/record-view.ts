@@ -29,6 +29,10 @@ export interface RecordView {
   end(witnessed: boolean): RecordedEnd | undefined;
 }
 
+/** A guard writes a dozen events and prints some kilobytes of log. A host that goes on and on is not listened to. */
+const mostEvents = 1_000;
+const mostLogLines = 20_000;
+
 export function createRecordView(deps: RecordViewDeps): RecordView {
   const seen = new Set<string>();
   let logged = 0;
@@ -40,7 +44,7 @@ export function createRecordView(deps: RecordViewDeps): RecordView {
 
   const onLine = (text: string): void => {
     const line = parseJournalLine(text);
-    if (line === undefined || seen.has(text)) return;
+    if (line === undefined || seen.has(text) || seen.size >= mostEvents) return;
     seen.add(text);
     switch (line.event) {
       case 'switched':
@@ -75,7 +79,7 @@ export function createRecordView(deps: RecordViewDeps): RecordView {
         case 'log':
           // Every stream brings the log from its beginning.
           logLine += 1;
-          if (logLine > logged) deps.log(answer.line);
+          if (logLine > logged && logLine <= mostLogLines) deps.log(answer.line);
           logged = Math.max(logged, logLine);
           return;
         case 'refused':

@@ -21,10 +21,14 @@ const preferred: ServerHostKeyAlgorithm[] = [
   'rsa-sha2-256',
 ];
 
-/** `type base64` of a key as it is on the wire: a length, the type, the rest. */
+/**
+ * `type base64` of a key as it is on the wire: a length, the type, the rest. People are told to paste it: what no key is
+ * called, a stranger at the other end made up.
+ */
 export function hostKeyText(key: Buffer): string {
   const length = key.length >= 4 ? key.readUInt32BE(0) : 0;
-  return `${key.subarray(4, 4 + length).toString('latin1')} ${key.toString('base64')}`;
+  const type = key.subarray(4, 4 + length).toString('latin1');
+  return `${/^[a-z0-9@.-]{1,64}$/.test(type) ? type : 'unknown'} ${key.toString('base64')}`;
 }
 
 /** Keys pinned in the connection decide alone; without any, the known_hosts text does. Never accepts silently. */

@@ -70,4 +70,13 @@ describe('a record as a worker sees it', () => {
     stream({ kind: 'previous', path });
     expect(record.previous).toBe(path);
   });
+
+  it('does not listen to a host that never stops talking', () => {
+    const { heard, record, stream } = setUp();
+    for (let i = 0; i < 30_000; i += 1) stream(journal(`${i} started`), log('a line'));
+    stream(...Array.from({ length: 30_000 }, () => log('a line')));
+    stream(journal('40000 switched code=0'));
+    expect(heard).toHaveLength(20_000);
+    expect(record.switchedAt).toBeUndefined();
+  });
 });
