@@ -143,7 +143,14 @@ const check = z
     http: http.optional(),
     tcp: port.meta({ description: 'A port of the host that must accept a connection.' }).optional(),
     command: z
-      .array(z.string().regex(/^[^\0]*$/, 'an argument has no NUL in it'))
+      .array(
+        // The guard takes one line for each argument.
+        z
+          .string()
+          .max(1_500, 'an argument is not longer than 1500 characters: put a script into the system')
+          // oxlint-disable-next-line no-control-regex -- control characters are what is refused
+          .regex(/^[^\u0000-\u001f\u007f]*$/, 'an argument is one line: put a script into the system'),
+      )
       .min(1, 'a command names at least its program')
       .max(256)
       .meta({

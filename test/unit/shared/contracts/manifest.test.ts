@@ -198,6 +198,7 @@ hosts:
     ['a URL with a password', 'hosts: { web1: { checks: [{ http: { url: "http://u:p@h/" } }] } }'],
     ['a URL of another kind', 'hosts: { web1: { checks: [{ http: { url: "file:///etc/passwd" } }] } }'],
     ['an empty command', 'hosts: { web1: { checks: [{ command: [] }] } }'],
+    ['a command of several lines', 'hosts: { web1: { checks: [{ command: [sh, -c, "a\\nb"] }] } }'],
     ['an unknown mode', 'hosts: { web1: { mode: reboot } }'],
     ['another version', 'version: 2\nhosts: { web1: {} }'],
     ['a list', '- web1'],
