@@ -3,7 +3,7 @@ import type { Deployment } from '../../shared/domain/deployment.ts';
 import type { Fact, FactOf } from '../../shared/domain/facts.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Term } from '../../shared/platform/ports/deployment-store.ts';
-import type { HostWatch, Machine } from './models/model-host.ts';
+import type { HostWatch, Machine } from './models/machine.ts';
 import type { Repository } from './models/model-source.ts';
 import type { StoreWatch } from './models/model-store.ts';
 import type { Systems } from './models/systems.ts';

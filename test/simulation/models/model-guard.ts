@@ -5,21 +5,8 @@ import type { DeploymentId, StorePath } from '../../../shared/domain/names.ts';
 import { compareTokens } from '../../../shared/domain/token.ts';
 import type { Random } from '../random.ts';
 import type { Scheduler, SimProcess } from '../scheduler.ts';
-import type { HostSabotage, HostWatch, Machine } from './model-host.ts';
+import type { GuardRecord, HostSabotage, HostWatch, Machine } from './machine.ts';
 import type { Quality, Systems } from './systems.ts';
-
-/** The journal of one deployment on the host's disk. */
-export interface GuardRecord {
-  readonly deployment: Deployment;
-  readonly previous: StorePath;
-  readonly bootId: string;
-  /** The system runs: from here on the worker has `confirmMs` to say so. */
-  switched: boolean;
-  /** Made once, exclusively: who decides first wins. */
-  decided: 'confirmed' | 'rolling-back' | undefined;
-  failure: Failure | undefined;
-  end: RecordedEnd | undefined;
-}
 
 export interface Guard {
   busyWith(): DeploymentId | undefined;

@@ -1,50 +1,14 @@
-import type { HostRecord, ProbeReport, ProbeTarget, RecordedEnd } from '../../../shared/domain/contact.ts';
+import type { HostRecord, ProbeReport, ProbeTarget } from '../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../shared/domain/deployment.ts';
 import type { Failure } from '../../../shared/domain/errors.ts';
 import type { Connection } from '../../../shared/domain/fleet.ts';
 import type { DeploymentId, HostName, StorePath } from '../../../shared/domain/names.ts';
-import { compareTokens, type Token } from '../../../shared/domain/token.ts';
+import { compareTokens } from '../../../shared/domain/token.ts';
 import type { Random } from '../random.ts';
-import type { Scheduler, SimProcess } from '../scheduler.ts';
-import { createGuard, type GuardRecord } from './model-guard.ts';
+import type { Scheduler } from '../scheduler.ts';
+import type { GuardRecord, HostSabotage, HostWatch, Machine } from './machine.ts';
+import { createGuard } from './model-guard.ts';
 import type { Systems } from './systems.ts';
-
-/** What a machine holds: all but `running` and `bootId` survives a power cut. */
-export interface Machine {
-  readonly name: HostName;
-  /** `undefined` while it has no power. */
-  running: SimProcess | undefined;
-  /** Guards and watchdogs of this boot: they end with it. */
-  readonly units: Set<SimProcess>;
-  bootId: string;
-  current: StorePath;
-  booted: StorePath;
-  profile: StorePath;
-  profileGeneration: number;
-  bootDefault: StorePath;
-  owner: string | undefined;
-  highest: Token | undefined;
-  readonly records: Map<DeploymentId, GuardRecord>;
-  readonly store: Set<StorePath>;
-  linkDownUntil: number;
-}
-
-/** What the invariants want to know, told at the moment it happens on the host. */
-export interface HostWatch {
-  started(machine: Machine, deployment: Deployment): void;
-  /** The running system, the profile or the boot default was changed on behalf of a deployment. */
-  changed(machine: Machine, deployment: Deployment, toplevel: StorePath): void;
-  ended(machine: Machine, deployment: Deployment, end: RecordedEnd): void;
-  probed(machine: Machine, incarnation: string): void;
-}
-
-/** Rules of the guard that can be switched off, to show that the checks notice. */
-export interface HostSabotage {
-  readonly acceptsAnyToken?: boolean;
-  readonly ignoresLock?: boolean;
-  readonly forgetsRecords?: boolean;
-  readonly neverRollsBack?: boolean;
-}
 
 export interface ModelHost {
   readonly machine: Machine;

@@ -12,7 +12,7 @@ import type { Scheduler, SimProcess } from '../scheduler.ts';
 import type { ModelHost } from './model-host.ts';
 import type { Repository } from './model-source.ts';
 import type { Systems } from './systems.ts';
-import type { GuardRecord } from './model-guard.ts';
+import type { GuardRecord } from './machine.ts';
 
 export interface ModelStepsDeps {
   readonly process: SimProcess;

@@ -1,0 +1,56 @@
+import type { RecordedEnd } from '../../../shared/domain/contact.ts';
+import type { Deployment } from '../../../shared/domain/deployment.ts';
+import type { Failure } from '../../../shared/domain/errors.ts';
+import type { DeploymentId, HostName, StorePath } from '../../../shared/domain/names.ts';
+import type { Token } from '../../../shared/domain/token.ts';
+import type { SimProcess } from '../scheduler.ts';
+
+/** What a machine holds: all but `running` and `bootId` survives a power cut. */
+export interface Machine {
+  readonly name: HostName;
+  /** `undefined` while it has no power. */
+  running: SimProcess | undefined;
+  /** Guards and watchdogs of this boot: they end with it. */
+  readonly units: Set<SimProcess>;
+  bootId: string;
+  current: StorePath;
+  booted: StorePath;
+  profile: StorePath;
+  profileGeneration: number;
+  bootDefault: StorePath;
+  owner: string | undefined;
+  highest: Token | undefined;
+  readonly records: Map<DeploymentId, GuardRecord>;
+  readonly store: Set<StorePath>;
+  linkDownUntil: number;
+}
+
+/** What the invariants want to know, told at the moment it happens on the host. */
+export interface HostWatch {
+  started(machine: Machine, deployment: Deployment): void;
+  /** The running system, the profile or the boot default was changed on behalf of a deployment. */
+  changed(machine: Machine, deployment: Deployment, toplevel: StorePath): void;
+  ended(machine: Machine, deployment: Deployment, end: RecordedEnd): void;
+  probed(machine: Machine, incarnation: string): void;
+}
+
+/** Rules of the guard that can be switched off, to show that the checks notice. */
+export interface HostSabotage {
+  readonly acceptsAnyToken?: boolean;
+  readonly ignoresLock?: boolean;
+  readonly forgetsRecords?: boolean;
+  readonly neverRollsBack?: boolean;
+}
+
+/** The journal of one deployment on the host's disk. */
+export interface GuardRecord {
+  readonly deployment: Deployment;
+  readonly previous: StorePath;
+  readonly bootId: string;
+  /** The system runs: from here on the worker has `confirmMs` to say so. */
+  switched: boolean;
+  /** Made once, exclusively: who decides first wins. */
+  decided: 'confirmed' | 'rolling-back' | undefined;
+  failure: Failure | undefined;
+  end: RecordedEnd | undefined;
+}
