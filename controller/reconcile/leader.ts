@@ -1,6 +1,7 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
 import { createMemory, type Memory, type MemoryKeeper } from '../../shared/domain/memory.ts';
+import type { HostName } from '../../shared/domain/names.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { DeploymentStore, Term } from '../../shared/platform/ports/deployment-store.ts';
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
@@ -15,6 +16,9 @@ import { inThePast } from './past.ts';
 import type { Patience } from './plan-input.ts';
 import { createReconciler, LeadershipLost, notLeading, type PassResult } from './reconciler.ts';
 import { createWatcher, type SourceState, type Watcher } from './watcher.ts';
+
+/** How often one host may end a leadership by a token above it. Once is honest; again and again is not. */
+const believedEveryMs = 3_600_000;
 
 export interface ControllerDeps {
   readonly clock: Clock;
@@ -73,6 +77,8 @@ export function createController(deps: ControllerDeps): Controller {
   const { clock, lease, settings } = deps;
   const commands = createCommands();
   let aboveEpoch = 0;
+  /** Hosts for which a leadership gave way to one above their token, and when. */
+  const gaveWayTo = new Map<HostName, number>();
   let reigning: { term: Term; memory: Memory; watcher: Watcher; last: PassResult | undefined } | undefined;
 
   async function lead(signal: AbortSignal): Promise<void> {
@@ -175,6 +181,7 @@ export function createController(deps: ControllerDeps): Controller {
         sighting: watcher.sighting,
         read: watcher.read,
         commands,
+        believesAhead: (host) => clock.now() - (gaveWayTo.get(host) ?? -Infinity) > believedEveryMs,
         onFacts: (facts) => deps.onEvent({ kind: 'facts', facts }),
       },
       term,
@@ -214,7 +221,10 @@ export function createController(deps: ControllerDeps): Controller {
           failures = 0;
         } catch (thrown) {
           if (thrown instanceof LeadershipLost) {
-            aboveEpoch = Math.max(aboveEpoch, thrown.aboveEpoch);
+            if (thrown.ahead !== undefined) {
+              aboveEpoch = Math.max(aboveEpoch, thrown.ahead.token.epoch);
+              gaveWayTo.set(thrown.ahead.host, clock.now());
+            }
             deps.onEvent({ kind: 'not-leading', reason: thrown.message });
           } else if (thrown instanceof FleetError && thrown.disposition !== 'stalled') {
             deps.onEvent({ kind: 'pass-failed', error: thrown });

@@ -2,6 +2,7 @@ import { FleetError } from '../../shared/domain/errors.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
 import type { Desired } from '../../shared/domain/desired.ts';
 import type { MemoryKeeper } from '../../shared/domain/memory.ts';
+import type { HostName } from '../../shared/domain/names.ts';
 import type { ReleaseKey } from '../../shared/domain/observation.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
@@ -21,6 +22,7 @@ import { createAskedProbes } from './probe-target.ts';
 import { dueProbes } from './probes.ts';
 import { evaluationRequest } from './release-key.ts';
 import { settle, type Settlement } from './settle.ts';
+import { hostAhead, type HostAhead } from './tokens-ahead.ts';
 import type { Sighting } from './watcher.ts';
 
 export interface ReconcilerDeps {
@@ -36,6 +38,8 @@ export interface ReconcilerDeps {
   readonly read: () => ReadManifest | undefined;
   /** Facts that people asked for, to be appended with the next pass. */
   readonly commands: CommandBox;
+  /** Whether a host that is ahead of this leadership is a reason for a new one. */
+  readonly believesAhead: (host: HostName) => boolean;
   /** Told after every append: what became durable. */
   readonly onFacts: (facts: readonly Fact[]) => void;
 }
@@ -59,11 +63,11 @@ export interface PassResult {
 /** Another controller leads, or the store lives another life: this leadership is over. */
 export class LeadershipLost extends Error {
   override readonly name = 'LeadershipLost';
-  /** A host has seen a token of this epoch or above: the next leadership must be above it. */
-  readonly aboveEpoch: number;
-  constructor(message: string, aboveEpoch = 0) {
+  /** A host has seen such a token: the next leadership must be above it. */
+  readonly ahead: HostAhead | undefined;
+  constructor(message: string, ahead?: HostAhead) {
     super(message);
-    this.aboveEpoch = aboveEpoch;
+    this.ahead = ahead;
   }
 }
 
@@ -176,17 +180,14 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
   }
 
   function refuseToLag(snapshot: Snapshot): void {
-    for (const contact of snapshot.contacts.values()) {
-      if (contact.kind !== 'reached' || contact.report.owner !== memory.owner) continue;
-      const highest = contact.report.highestToken;
-      if (highest === undefined) continue;
-      if (highest.epoch > term.epoch || (highest.epoch === term.epoch && highest.counter > counter)) {
-        throw new LeadershipLost(
-          `host ${contact.host} has seen token ${highest.epoch}.${highest.counter}, above this leadership's`,
-          highest.epoch,
-        );
-      }
-    }
+    const own = { owner: memory.owner, token: { epoch: term.epoch, counter } };
+    const ahead = hostAhead(snapshot.contacts.values(), own, deps.believesAhead);
+    if (ahead === undefined) return;
+    const { host, token } = ahead;
+    throw new LeadershipLost(
+      `host ${host} has seen token ${token.epoch}.${token.counter}, above this leadership's`,
+      ahead,
+    );
   }
 
   return {
