@@ -1,10 +1,15 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { z } from 'zod';
+
 import { run } from '../hosts/command.ts';
 import type { ConfigRepo } from '../hosts/config-repo.ts';
 import { definedEnvironment, nixConfig } from '../hosts/fleet-files.ts';
 import type { TestHost } from '../hosts/test-host.ts';
+
+/** What `nix build --json` prints for one attribute. */
+const Built = z.tuple([z.object({ outputs: z.object({ out: z.string() }) })]);
 
 /** What a person does without Varve, as fast as it goes: one command after the other, nothing checked but exit codes. */
 
@@ -44,11 +49,8 @@ export async function handCheckout(dir: string, repo: ConfigRepo): Promise<HandC
     },
     async deploy(host) {
       const attribute = `${folder}#nixosConfigurations."${host.name}".config.system.build.toplevel`;
-      const built = await run(['nix', 'build', '--no-link', '--print-out-paths', attribute], {
-        env,
-        timeout: 300_000,
-      });
-      const toplevel = built.trim();
+      const built = await run(['nix', 'build', '--no-link', '--json', attribute], { env, timeout: 300_000 });
+      const toplevel = Built.parse(JSON.parse(built))[0].outputs.out;
       await run(['nix', 'copy', '--no-check-sigs', '--to', `ssh-ng://root@${host.address}`, toplevel], {
         env: { ...env, NIX_SSHOPTS: sshOptions(host).join(' ') },
         timeout: 300_000,

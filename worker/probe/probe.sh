@@ -151,21 +151,41 @@ find_boot_default() {
 needs_reboot() {
   [ -n "$current" ] && [ -n "$booted" ] && [ "$current" != "$booted" ] || return 1
   for part in kernel initrd kernel-modules systemd; do
-    [ "$(readlink -e "$booted/$part")" = "$(readlink -e "$current/$part")" ] || return 0
+    [ "$booted/$part" -ef "$current/$part" ] && continue
+    [ -e "$booted/$part" ] || [ -e "$current/$part" ] && return 0
   done
-  [ "$(cat "$booted/kernel-params" 2> /dev/null)" != "$(cat "$current/kernel-params" 2> /dev/null)" ]
+  first_line "$booted/kernel-params"
+  parameters=$first
+  first_line "$current/kernel-params"
+  [ "$parameters" != "$first" ]
+}
+first_line() { # file; into $first
+  first=''
+  [ -r "$1" ] && IFS= read -r first < "$1"
 }
 
+# What a root holds is valid, as long as it is there.
 find_rooted() {
   rooted=''
   [ -n "$ask" ] || return
-  invalid=" $(nix-store --check-validity --print-invalid $ask 2> /dev/null | tr '\n' ' ') "
-  held=" $current $booted $(readlink -e "$profiles"/system-*-link "$roots"/* "$roots"/*/* 2> /dev/null | tr '\n' ' ') "
+  held=" $current $booted $(readlink "$profiles"/system-*-link "$roots"/* "$roots"/*/* 2> /dev/null | tr '\n' ' ') "
   for path in $ask; do
-    case $invalid in *" $path "*) continue ;; esac
-    case $held in *" $path "*) rooted="$rooted$path
+    case $held in *" $path "*) [ -e "$path" ] && rooted="$rooted$path
 " ;; esac
   done
+}
+
+# Asking Nix takes longer than all the rest: asked once a boot and program, on hosts that keep something for us anyway.
+find_version() {
+  version=''
+  program=$(command -v nix-store) || return
+  known=/run/varve/nix-version
+  identity=$(stat -L -c '%d %i %Z' "$program")
+  if [ -r "$known" ] && { read -r version && read -r of; } < "$known" && [ "$of" = "$identity" ]; then return; fi
+  version=$(nix-store --version 2> /dev/null)
+  version=${version%%
+*}
+  [ -d /run/varve ] && printf '%s\n%s\n' "$version" "$identity" > "$known.$$" && mv -f "$known.$$" "$known"
 }
 
 current=$(readlink -e /run/current-system)
@@ -179,7 +199,11 @@ read -r boot_id < /proc/sys/kernel/random/boot_id
 set -- $(stat -f -c '%a %S' /nix/store)
 locked=false
 if ! is_free "$state/run.lock" || is_held /run/nixos/switch-to-configuration.lock; then locked=true; fi
-version=$(nix-store --version 2> /dev/null | sed -n 1p)
+find_version
+nixos=false
+[ -e /etc/NIXOS ] && nixos=true
+reboot=false
+needs_reboot && reboot=true
 
 printf '{'
 string current "$current"
@@ -192,9 +216,9 @@ string owner "$owner"
 string epoch "$highest_epoch"
 string counter "$highest_counter"
 string nixVersion "${version##* }"
-printf '"nixos":%s,' "$([ -e /etc/NIXOS ] && echo true || echo false)"
+printf '"nixos":%s,' "$nixos"
 printf '"freeBytes":%s,"locked":%s,' "$(($1 * $2))" "$locked"
-printf '"rebootNeeded":%s,' "$(needs_reboot && echo true || echo false)"
+printf '"rebootNeeded":%s,' "$reboot"
 failed=$(systemctl list-units --failed --full --plain --no-legend --no-pager 2> /dev/null)
 printf '"failedUnits":['
 comma=''

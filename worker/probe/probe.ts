@@ -16,14 +16,16 @@ export interface ProbeDeps {
 }
 
 const script = readFileSync(new URL('./probe.sh', import.meta.url), 'utf8');
-const separator = '#---data---';
+const separator = '#---program---';
 
-// All of stdin is read first, then split: a shell that reads its script from a pipe may swallow the data after it.
+// The data comes first, line by line: `read` takes no byte more, so that the rest is the program. Cutting one text in
+// two inside the shell would cost more than all that the program does.
 const command = asRoot(
   [
-    'all=$(PATH=/run/current-system/sw/bin:/usr/bin:/bin cat)',
-    `data=\${all#*"${separator}"}`,
-    `eval "\${all%%"${separator}"*}"`,
+    'data=""',
+    `while IFS= read -r line && [ "$line" != "${separator}" ]; do data="$data$line`,
+    '"; done',
+    'eval "$(PATH=/run/current-system/sw/bin:/usr/bin:/bin cat)"',
   ].join('\n'),
 );
 
@@ -35,7 +37,7 @@ export function createProbe(deps: ProbeDeps): Steps['probe'] {
       const session = await deps.ssh.firstReachable(target.connections, { signal: context.signal });
       try {
         const result = await session.exec(command, {
-          stdin: `${script}\n${separator}\n${dataOf(target)}`,
+          stdin: `${dataOf(target)}${separator}\n${script}`,
           deadlineMs: deps.deadlineMs ?? 60_000,
           signal: context.signal,
           maxOutputBytes: 8 * 1024 * 1024,
