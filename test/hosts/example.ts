@@ -29,6 +29,14 @@ const stopped = new Promise<void>((resolve) => {
 process.stdout.on('error', () => {});
 
 async function main(folder: string, url: string): Promise<void> {
+  if (process.getuid?.() !== 0) {
+    throw new FleetError({
+      code: 'UNAUTHORIZED',
+      disposition: 'stalled',
+      message: 'the hosts of the example fleet are containers, which only root can boot',
+      hint: 'run it with sudo, or on a repository and hosts of your own: varve up --repo URL',
+    });
+  }
   const letGo = await takeExampleFolder(folder);
   let lab: Lab | undefined;
   let wanted = true;
