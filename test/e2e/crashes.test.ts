@@ -79,9 +79,12 @@ describe('a program that is killed in the middle of a rollout', () => {
     });
   }
 
-  it.each(crashes)('ends as if nothing had happened: $victim, $moment', async (crash) => {
-    await surviveCrash(fleet, 'web1', crash, () => say(crash.moment));
-  });
+  for (const crash of crashes) {
+    const who = `the ${crash.victim}${crash.both ? ', and the other with it' : ''}`;
+    it(`ends as if nothing had happened: ${who}, ${crash.moment}`, async () => {
+      await surviveCrash(fleet, 'web1', crash, () => say(crash.moment));
+    });
+  }
 
   it.each(['before-compare-and-set', 'after-compare-and-set'] as const)(
     'ends on the newest commit when the controller dies while it gives up an older one (%s)',

@@ -31,24 +31,56 @@ export async function surviveCrash(
 ): Promise<void> {
   const { varve } = fleet;
   const victim = varve[crash.victim];
-  const other = crash.victim === 'controller' ? varve.worker : varve.controller;
-  const activations = await activationsOn(fleet.host(host));
-  const generations = (await fleet.systems(host)).profileGenerations.length;
+  const before = await doneOn(fleet, host);
   await victim.kill();
   const revision = await push();
-  await victim.start({ VARVE_FAULT_POINT: `kill:${crash.point}:${crash.passing}` });
+  await victim.start({ VARVE_FAULT_POINT: faultOf(crash) });
   if (crash.victim === 'worker') await varve.sync();
+  await dieAndComeBack(fleet, crash);
+  await varve.settle(revision);
+  await expectDoneOnce(fleet, host, revision, before);
+}
+
+/** The same for the first deploy, on a fleet that was started with `faultOf(crash)` in the victim's environment. */
+export async function surviveCrashAtFirst(fleet: Fleet, host: string, crash: Crash): Promise<void> {
+  await dieAndComeBack(fleet, crash);
+  await fleet.varve.settle(fleet.first);
+  // The system that every host comes with is the first generation of its profile.
+  await expectDoneOnce(fleet, host, fleet.first, { activations: 0, generations: 1 });
+}
+
+/** What a program is told in its environment so that it dies there. */
+export function faultOf({ point, passing }: Crash): string {
+  return `kill:${point}:${passing}`;
+}
+
+async function dieAndComeBack({ varve }: Fleet, crash: Crash): Promise<void> {
+  const victim = varve[crash.victim];
+  const other = crash.victim === 'controller' ? varve.worker : varve.controller;
   await eventually(() => !victim.running(), {
     what: `the ${crash.victim} dies at ${crash.point}`,
     deadlineMs: 90_000,
   });
   if (crash.both) await other.kill();
   await Promise.all([victim.start(), ...(crash.both ? [other.start()] : [])]);
-  await varve.settle(revision);
+}
 
+interface Done {
+  readonly activations: number;
+  readonly generations: number;
+}
+
+async function doneOn(fleet: Fleet, host: string): Promise<Done> {
+  const { profileGenerations } = await fleet.systems(host);
+  return { activations: await activationsOn(fleet.host(host)), generations: profileGenerations.length };
+}
+
+async function expectDoneOnce(fleet: Fleet, host: string, revision: string, before: Done): Promise<void> {
   await expectDesiredSystem(fleet, host);
-  expect(await activationsOn(fleet.host(host))).toBe(activations + 1);
-  expect((await fleet.systems(host)).profileGenerations).toHaveLength(generations + 1);
+  expect(await doneOn(fleet, host)).toEqual({
+    activations: before.activations + 1,
+    generations: before.generations + 1,
+  });
   const outcomes = await expectEveryIntentToHaveOneOutcome(fleet);
   expect(
     outcomes.filter(({ aim, phase }) => aim.revision === revision && phase === 'succeeded'),

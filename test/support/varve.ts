@@ -36,6 +36,8 @@ export interface VarveOptions {
   readonly name?: string;
   /** What is started; controller and worker unless told. */
   readonly programs?: readonly ('controller' | 'worker')[];
+  /** What a program is told to die of, when it is first started: see the fault points. */
+  readonly faults?: Readonly<Partial<Record<'controller' | 'worker', string>>>;
   /** A file with the token that controllers and workers share; one of its own unless told. */
   readonly internalToken?: string;
 }
@@ -205,10 +207,12 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
       await redis?.close();
     },
   };
-  const programs = options.programs ?? ['controller', 'worker'];
-  await Promise.all(
-    [controller, worker].filter(({ name }) => programs.includes(name)).map(({ start }) => start()),
-  );
+  const wanted = options.programs ?? ['controller', 'worker'];
+  for (const each of [controller, worker].filter(({ name }) => wanted.includes(name))) {
+    const fault = options.faults?.[each.name];
+    await each.start(fault === undefined ? {} : { VARVE_FAULT_POINT: fault });
+  }
+  if (!wanted.includes('controller') || options.faults?.controller !== undefined) return varve;
   await eventually(async () => (await fetch(`${url}/livez`)).ok, {
     what: 'the controller listens',
     deadlineMs: 30_000,
