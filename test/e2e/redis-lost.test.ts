@@ -28,7 +28,7 @@ describe('a Redis that is killed and comes back empty', () => {
     const { varve } = fleet;
     await varve.settle(fleet.first);
     const held = await varve.post('/api/v1/hosts/web2/hold', { reason: 'a talk is being given from it' });
-    expect(held.status).toBe(200);
+    if (held.status !== 200) throw new Error(`not held: ${JSON.stringify(held.body)}`);
     await fleet.repo.commit('Break batch1', {
       'hosts/batch1.nix': '{ roles, ... }: { faults.switch = 2; }\n',
     });

@@ -101,7 +101,7 @@ describe('every moment at which a program may die', () => {
 
 describe('every moment at which a program may die while it deploys for the first time', () => {
   for (const crash of every(controllerPassings(5, 4))) {
-    it(nameOf(crash), async () => {
+    it(`a first deploy: ${nameOf(crash)}`, async () => {
       const fleet = await startFleet({ ...(await options()), faults: { [crash.victim]: faultOf(crash) } });
       try {
         await surviveCrashAtFirst(fleet, 'web1', crash);
