@@ -34,7 +34,7 @@ describe('a new host', () => {
       bootDefault: genesis,
     });
     expect(await shell(host, 'readlink /nix/var/nix/profiles/system')).toBe('system-1-link');
-    expect(await shell(host, 'systemctl is-system-running')).toBe('running');
+    expect(await shell(host, 'systemctl is-system-running --wait')).toBe('running');
   });
 
   it('has the tools of a NixOS host where a NixOS host has them, and only there for SSH sessions', async () => {
