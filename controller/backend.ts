@@ -54,6 +54,12 @@ export function createBackend(deps: BackendDeps): FleetBackend {
     };
   }
 
+  /** What only the leader knows: a standby says who to ask rather than that there is nothing. */
+  function led(): ViewContext {
+    if (controller.reign() === undefined) throw notLeading(otherLeader);
+    return context();
+  }
+
   async function leader(): Promise<LeaderView> {
     const reign = controller.reign();
     if (reign !== undefined) return { kind: 'self', address: deps.name, epoch: reign.term.epoch };
@@ -151,11 +157,11 @@ export function createBackend(deps: BackendDeps): FleetBackend {
       };
     },
     plan: async () => planView(context()),
-    why: async (host) => why(context(), host),
-    fleetHistory: async (limit) => fleetHistory(context(), deps.acts(), limit),
-    hostHistory: async (host, limit) => hostHistory(context(), host, limit),
-    showDeployment: async (id) => showDeployment(context(), id),
-    showRevision: async (revision) => showRevision(context(), revision),
+    why: async (host) => why(led(), host),
+    fleetHistory: async (limit) => fleetHistory(led(), deps.acts(), limit),
+    hostHistory: async (host, limit) => hostHistory(led(), host, limit),
+    showDeployment: async (id) => showDeployment(led(), id),
+    showRevision: async (revision) => showRevision(led(), revision),
     async diff(host, from, to) {
       known(host);
       const [before, after] = [released(host, from), released(host, to)];

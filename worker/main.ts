@@ -172,6 +172,9 @@ async function main(): Promise<void> {
       faultPoint,
       concurrency: config.concurrency,
       watchEveryMs: 1_000,
+      report: (err, fields) => {
+        if (!stopped.aborted) logger.error({ ...fields, err }, 'step failed');
+      },
       contextFor: (deployment, signal): StepContext => ({
         signal,
         log(line) {

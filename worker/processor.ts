@@ -19,7 +19,9 @@ export interface ProcessorDeps {
   readonly contextFor: (subject: DeploymentId | undefined, signal: AbortSignal) => StepContext;
   /** How many jobs of each step this process runs at once. Activations have places of their own. */
   readonly concurrency: Readonly<Record<Step, number>>;
-  /** How often, in milliseconds, a delivery under way looks whether it has been superseded. */
+  /** Told of every error that a step threw: its cause is for operators, and nowhere else to be seen. */
+  readonly report: (error: unknown, fields: object) => void;
+  /** How often, in milliseconds, a step under way looks whether it has been superseded. */
   readonly watchEveryMs: number;
 }
 
@@ -51,16 +53,22 @@ export function createProcessor(deps: ProcessorDeps): Processor {
     const asked = await store.evaluation(key);
     if (asked === undefined || asked.outcome !== undefined) return;
     const began = clock.now();
-    const outcome = await steps
-      .evaluate(asked.request, deps.contextFor(undefined, signal))
-      .catch((thrown: unknown) => ({
-        kind: 'failed' as const,
-        failure: failureOf(thrown),
-        durationMs: clock.now() - began,
-      }));
-    // Given up from outside, so that another worker has it: the first outcome stays, and this one says nothing.
-    if (outcome.kind === 'failed' && signal.aborted) return;
-    await store.putEvaluation(key, outcome);
+    const stop = new AbortController();
+    // The leader takes the request back when a newer tree is wanted: its evaluation is not to wait for this one.
+    const watching = watch(async () => (await store.evaluation(key)) === undefined, stop, signal);
+    try {
+      const context = deps.contextFor(undefined, AbortSignal.any([signal, stop.signal]));
+      const outcome = await steps.evaluate(asked.request, context).catch((thrown: unknown) => {
+        deps.report(thrown, { step: 'evaluate', release: key });
+        return { kind: 'failed' as const, failure: failureOf(thrown), durationMs: clock.now() - began };
+      });
+      // Given up from outside, so that another worker has it: the first outcome stays, and this one says nothing.
+      if (outcome.kind === 'failed' && (signal.aborted || stop.signal.aborted)) return;
+      await store.putEvaluation(key, outcome);
+    } finally {
+      stop.abort();
+      await watching;
+    }
   }
 
   async function probe(job: Extract<Job, { step: 'probe' }>, { signal }: JobContext): Promise<void> {
@@ -77,13 +85,20 @@ export function createProcessor(deps: ProcessorDeps): Processor {
     const begun = await advance(id, { kind: 'deliver-started' });
     if (begun === undefined) return;
     const stop = new AbortController();
-    const watching = watch(id, stop, signal);
+    const watching = watch(
+      async () => {
+        const now = await store.get(id);
+        return now === undefined || isTerminal(now.deployment);
+      },
+      stop,
+      signal,
+    );
     try {
       const context = deps.contextFor(id, AbortSignal.any([signal, stop.signal]));
-      const outcome = await steps.deliver(begun, context).catch((thrown: unknown) => ({
-        kind: 'failed' as const,
-        failure: failureOf(thrown),
-      }));
+      const outcome = await steps.deliver(begun, context).catch((thrown: unknown) => {
+        deps.report(thrown, { step: 'deliver', deployment: id, host: begun.host });
+        return { kind: 'failed' as const, failure: failureOf(thrown) };
+      });
       // Given up from outside: either nobody wants it any more, or another worker takes it over.
       if (signal.aborted || stop.signal.aborted) return;
       await advance(
@@ -98,17 +113,20 @@ export function createProcessor(deps: ProcessorDeps): Processor {
     }
   }
 
-  /** Aborts a delivery as soon as its deployment is not wanted any more. */
-  async function watch(id: DeploymentId, stop: AbortController, signal: AbortSignal): Promise<void> {
+  /** Aborts a step as soon as nobody wants it any more. */
+  async function watch(
+    isUnwanted: () => Promise<boolean>,
+    stop: AbortController,
+    signal: AbortSignal,
+  ): Promise<void> {
     const until = AbortSignal.any([signal, stop.signal]);
     while (!until.aborted) {
       await clock.sleep(deps.watchEveryMs, until);
       if (until.aborted) return;
       try {
-        const now = await store.get(id);
-        if (now === undefined || isTerminal(now.deployment)) stop.abort();
+        if (await isUnwanted()) stop.abort();
       } catch {
-        // The store is out of reach: the delivery goes on, it changes nothing that runs.
+        // The store is out of reach: the step goes on, it changes nothing that runs.
       }
     }
   }

@@ -10,6 +10,7 @@ import type { DeploymentStore, Term } from '../../shared/platform/ports/deployme
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
 import type { Ids } from '../../shared/platform/ports/ids.ts';
 import type { ProbeTarget } from '../../shared/domain/contact.ts';
+import { isAbandoned } from './abandon.ts';
 import { intentOf, newDeployment } from './aim.ts';
 import { isDoubtful } from './doubt.ts';
 import { probeTarget, type AskedProbes } from './probe-target.ts';
@@ -60,6 +61,10 @@ export async function apply(deps: ApplyDeps, input: ApplyInput): Promise<number 
   const { desired, snapshot, term } = input;
   const live = liveByHost(snapshot.deployments);
   const wanted: Wanted[] = [];
+  const fences = new Map(input.fences);
+  for (const deployment of live.values()) {
+    if (givesUp(deps, input, deployment)) fences.set(deployment.host, deployment.token);
+  }
   if (desired.kind === 'evaluating') {
     const request = evaluationRequest(desired.observation.tree, desired.fleet);
     const asked = snapshot.evaluations.find((known) => known.request.key === request.key);
@@ -71,7 +76,7 @@ export async function apply(deps: ApplyDeps, input: ApplyInput): Promise<number 
     const job = await carryOut(deps, input, verdict, deployment);
     if (job !== undefined) wanted.push(job);
   }
-  wanted.push(...(await askProbes(deps, input)));
+  wanted.push(...(await askProbes(deps, { ...input, fences })));
   let again: number | undefined;
   for (const job of wanted) {
     const later = await deps.jobs.ensure(job, snapshot.pending, input.now);
@@ -111,11 +116,24 @@ async function carryOut(
       }
       return undefined;
     case 'wait':
-      return deployment !== undefined && isActive(deployment) ? activationOf(deployment) : undefined;
+      if (deployment === undefined || !isActive(deployment)) return undefined;
+      return givesUp(deps, input, deployment) ? undefined : activationOf(deployment);
     case 'probe':
     case 'unreachable':
       return undefined;
   }
+}
+
+/**
+ * No worker is at it, and nobody wants it: instead of being tried again it is fenced, so that it can not start any
+ * more. `settle` ends it once the host has said so.
+ */
+function givesUp(deps: ApplyDeps, input: ApplyInput, deployment: Deployment): boolean {
+  const contact = input.snapshot.contacts.get(deployment.host);
+  return (
+    !deps.jobs.queued(activationOf(deployment), input.snapshot.pending) &&
+    isAbandoned(deployment, { ...input, contact })
+  );
 }
 
 function deliveryOf({ id, host, phase }: Deployment): Wanted | undefined {

@@ -1,6 +1,7 @@
 import type { ProbeReport } from '../../shared/domain/contact.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import type { Desired } from '../../shared/domain/desired.ts';
+import type { Failure } from '../../shared/domain/errors.ts';
 import { sameConnection, type Fleet, type HostSpec, type Mode } from '../../shared/domain/fleet.ts';
 import { blankHost, type HostMemory, type Memory } from '../../shared/domain/memory.ts';
 import type { StorePath } from '../../shared/domain/names.ts';
@@ -316,6 +317,9 @@ function obstacleTo(
   if (build !== undefined) {
     return { ...stalled, code: build.code, reason: `its build failed before: ${build.message}` };
   }
+  if (setback?.toplevel === released.toplevel && needsSomeone(setback.failure)) {
+    return { ...stalled, code: setback.failure.code, reason: setback.failure.message };
+  }
   if (setback?.toplevel === released.toplevel && setback.unconfirmed >= 2) {
     return {
       ...stalled,
@@ -352,6 +356,14 @@ function obstacleTo(
     }
   }
   return undefined;
+}
+
+/** Failures that no waiting mends. What the host as it is refuses for is seen by probes, and tried again. */
+function needsSomeone(failure: Failure): boolean {
+  return (
+    failure.disposition === 'stalled' &&
+    !/^(HOST_|OWNED_BY|LOCK_HELD|TOKEN_REFUSED|PROGRAM_MISSING|INTERNAL)/.test(failure.code)
+  );
 }
 
 /** Doubles with every setback in a row, in milliseconds. */

@@ -152,7 +152,11 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
   }
 
   /** Drops from the store what the ledger holds by now. */
-  async function tidy(settlement: Settlement, now: number): Promise<number | undefined> {
+  async function tidy(
+    settlement: Settlement,
+    evaluations: Snapshot['evaluations'],
+    now: number,
+  ): Promise<number | undefined> {
     let again: number | undefined;
     for (const { deployment, event } of settlement.revived) {
       await send({ store, faultPoint }, { term, now }, deployment, event);
@@ -161,6 +165,11 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
     for (const key of settlement.evaluated) {
       evaluationTries.delete(key);
       await store.removeEvaluation(key);
+    }
+    for (const { request, outcome } of evaluations) {
+      // A newer tree is wanted: whoever evaluates this one stops, and the newer is not kept waiting.
+      if (outcome === undefined && request.key !== memory.newestKey)
+        await store.removeEvaluation(request.key);
     }
     for (const { key } of settlement.again) {
       const tries = evaluationTries.get(key);
@@ -199,7 +208,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       const now = clock.now();
       const settlement = settle({ memory, ...snapshot, now });
       await append([...settlement.facts, ...observation(now)]);
-      const retryEvaluationAt = await tidy(settlement, now);
+      const retryEvaluationAt = await tidy(settlement, snapshot.evaluations, now);
       const over = new Set([
         ...settlement.finished.map((deployment) => deployment.id),
         ...settlement.revived.map(({ deployment }) => deployment.id),

@@ -8,6 +8,7 @@ import type { ReleaseKey } from '../../shared/domain/observation.ts';
 import { compareTokens, type Token } from '../../shared/domain/token.ts';
 import { judgeEnd, type LeaderEvent } from '../../shared/domain/transition.ts';
 import type { EvaluationState } from '../../shared/platform/ports/deployment-store.ts';
+import { canNotStart } from './abandon.ts';
 import { outcomeOf } from './aim.ts';
 import { isDoubtful } from './doubt.ts';
 
@@ -16,7 +17,10 @@ export interface Settlement {
   readonly facts: readonly Fact[];
   /** Terminal deployments that the ledger holds, or will after `facts`. */
   readonly finished: readonly Deployment[];
-  /** Deployments that a store set back in time brought up again: the ledger holds how they ended, or will after `facts`. */
+  /**
+   * Deployments to be ended now: a store that was set back in time brought them up again although the ledger holds
+   * how they ended (or will after `facts`), or their host has been fenced against their start.
+   */
   readonly revived: readonly { readonly deployment: Deployment; readonly event: LeaderEvent }[];
   /** Evaluations whose outcome needs no more attention. */
   readonly evaluated: readonly ReleaseKey[];
@@ -52,6 +56,11 @@ export function settle(input: SettleInput): Settlement {
       finished.push(deployment);
     } else if (known !== undefined) {
       revived.push({ deployment, event: endAgain(deployment, known) });
+    } else if (
+      deployment.phase === 'activating' &&
+      canNotStart(deployment, input.contacts.get(deployment.host))
+    ) {
+      revived.push({ deployment, event: { kind: 'lost', end: neverStarted } });
     }
   }
   const recovered = recover(input, live);

@@ -98,6 +98,7 @@ export async function benchNoop(runs: number): Promise<Measured> {
       onEvent: passes.tell,
     });
     const processor = createProcessor({
+      report: () => {},
       clock,
       queue,
       store,

@@ -193,6 +193,7 @@ export function createWorld(spec: WorldSpec): World {
         faultPoint,
       });
       await createProcessor({
+        report: () => {},
         clock: scheduler.clock(process),
         queue: queue.connect(process),
         store: store.connect(process),

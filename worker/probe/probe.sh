@@ -120,6 +120,7 @@ revive() {
 if [ -d "$records" ]; then revive; fi
 if [ -n "$acknowledged$fence$adopt" ]; then
   mkdir -p "$records"
+  chmod 700 "$records"
   exec 9>> "$state/lock"
   flock -w 10 9 && change 9>&-
   exec 9>&-

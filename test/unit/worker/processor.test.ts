@@ -70,6 +70,7 @@ async function written(job: Job, signal: AbortSignal, steps: Partial<Steps>): Pr
     close: never,
   };
   await createProcessor({
+    report: () => {},
     clock: createSystemClock(),
     queue,
     store,

@@ -60,6 +60,8 @@ start() {
     [ -n "$value" ] || refuse INVALID_INPUT key=missing
   done
   mkdir -p "$records" "$roots" "$live"
+  # Logs in the records may hold what units print: for root only.
+  chmod 700 "$records"
   exec 9>> "$state/lock"
   flock -w 10 9 || refuse HOST_BUSY lock=1
   has=''

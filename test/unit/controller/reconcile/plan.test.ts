@@ -190,6 +190,13 @@ describe('plan', () => {
     expect(judge({ facts: twice, now: 11_001 })).toMatchObject({ kind: 'deliver' });
   });
 
+  it('waits for a person or a commit where no waiting helps, and tries again where it may', () => {
+    const failing = (code: 'RELEASE_MISMATCH' | 'HOST_KEY_MISMATCH') =>
+      anOutcome(aDeployment({ toplevel: B }), { phase: 'failed', at: 1_000, failure: aFailure({ code }) });
+    expect(judge({ facts: [...aThenB, failing('RELEASE_MISMATCH')] })).toMatchObject({ kind: 'stalled' });
+    expect(judge({ facts: [...aThenB, failing('HOST_KEY_MISMATCH')] })).toMatchObject({ kind: 'deliver' });
+  });
+
   it('gives up after two activations that nobody confirmed', () => {
     const unconfirmed = (id: string) =>
       anOutcome(aDeployment({ id: parseDeploymentId(id), toplevel: B }), {

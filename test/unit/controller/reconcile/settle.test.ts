@@ -104,6 +104,20 @@ describe('settle', () => {
     expect(revived).toMatchObject([{ event: { kind: 'lost' } }]);
   });
 
+  it('ends an activation that its host was fenced against, and no other', () => {
+    const activating = { ...deployment, phase: 'activating' as const };
+    const fenced = settled({
+      facts: [intent],
+      deployments: [activating],
+      report: { highestToken: deployment.token },
+    });
+    expect(fenced.revived).toMatchObject([{ deployment: activating, event: { kind: 'lost' } }]);
+    const begun = { highestToken: deployment.token, records: [record({})] };
+    expect(settled({ facts: [intent], deployments: [activating], report: begun }).revived).toEqual([]);
+    const before = { highestToken: { epoch: 1, counter: 4 } };
+    expect(settled({ facts: [intent], deployments: [activating], report: before }).revived).toEqual([]);
+  });
+
   it('writes an adoption down once the host has the owner', () => {
     const contact = reached('web1', running(A), 100);
     const input = {

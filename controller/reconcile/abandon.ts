@@ -1,0 +1,43 @@
+import type { HostContact } from '../../shared/domain/contact.ts';
+import type { Deployment } from '../../shared/domain/deployment.ts';
+import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
+import type { Memory } from '../../shared/domain/memory.ts';
+import { compareTokens } from '../../shared/domain/token.ts';
+
+/**
+ * Whether an activation that may never have reached its host is better given up than tried again: something else is
+ * wanted there by now, and the host has shown no record of it. Its worker may have died before the first byte, and
+ * the host may come back days later: it is then to go straight to what is wanted, not by way of this. Pure.
+ */
+export function isAbandoned(
+  deployment: Deployment,
+  input: {
+    readonly desired: Desired;
+    readonly memory: Memory;
+    readonly contact: HostContact | undefined;
+    readonly now: number;
+  },
+): boolean {
+  // From `confirming` on the host is known to have begun.
+  if (deployment.phase !== 'activating' || hasRecord(deployment, input.contact)) return false;
+  const { desired, memory, now } = input;
+  const hold = memory.hosts.get(deployment.host)?.hold;
+  if (hold !== undefined && (hold.until === undefined || hold.until > now)) return true;
+  if (desired.kind !== 'ready') return false;
+  if (!hostsOf(desired).has(deployment.host)) return true;
+  return desired.release.hosts.get(deployment.host)?.toplevel !== deployment.toplevel;
+}
+
+function hasRecord(deployment: Deployment, contact: HostContact | undefined): boolean {
+  return (
+    contact?.kind === 'reached' &&
+    contact.report.records.some((record) => record.deployment === deployment.id)
+  );
+}
+
+/** The host has seen this token or a higher one, and has no record: it never started, and can not start any more. */
+export function canNotStart(deployment: Deployment, contact: HostContact | undefined): boolean {
+  if (contact?.kind !== 'reached' || hasRecord(deployment, contact)) return false;
+  const highest = contact.report.highestToken;
+  return highest !== undefined && compareTokens(highest, deployment.token) >= 0;
+}

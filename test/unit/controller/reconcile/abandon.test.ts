@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { isAbandoned } from '../../../../controller/reconcile/abandon.ts';
+import type { Phase } from '../../../../shared/domain/deployment.ts';
+import type { Fact } from '../../../../shared/domain/facts.ts';
+import {
+  aDeployment,
+  aFleet,
+  aSpec,
+  host,
+  reached,
+  remembering,
+  running,
+  toplevel,
+  wanting,
+} from '../../../support/builders.ts';
+
+const wants = (letter: string, name = 'web1') =>
+  wanting(2, letter, aFleet([aSpec(name)]), { [name]: letter });
+
+function abandoned(
+  given: {
+    readonly desired?: ReturnType<typeof wants>;
+    readonly phase?: Phase;
+    readonly recorded?: boolean;
+    readonly facts?: readonly Fact[];
+  } = {},
+): boolean {
+  const deployment = aDeployment({ phase: given.phase ?? 'activating', toplevel: toplevel('B') });
+  const record = {
+    deployment: deployment.id,
+    token: deployment.token,
+    toplevel: deployment.toplevel,
+    previous: toplevel('A'),
+    bootId: 'boot-1',
+    end: undefined,
+  };
+  return isAbandoned(deployment, {
+    desired: given.desired ?? wants('C'),
+    memory: remembering(...(given.facts ?? [])),
+    contact: reached('web1', running(toplevel('A'), { records: given.recorded === true ? [record] : [] }), 1),
+    now: 10,
+  });
+}
+
+describe('an activation that may never have reached its host', () => {
+  it('is given up when something else is wanted by now, or nothing', () => {
+    expect(abandoned()).toBe(true);
+    expect(abandoned({ desired: wants('C', 'db1') })).toBe(true);
+  });
+
+  it('is tried again while it is what is wanted', () => {
+    expect(abandoned({ desired: wants('B') })).toBe(false);
+  });
+
+  it('is never given up once the host has a record of it, or it is being confirmed', () => {
+    expect(abandoned({ recorded: true })).toBe(false);
+    expect(abandoned({ phase: 'confirming' })).toBe(false);
+    expect(abandoned({ phase: 'rolling-back' })).toBe(false);
+  });
+
+  it('is given up under a hold, also when it is what is wanted', () => {
+    const hold: Fact = { kind: 'hold', at: 0, host: host('web1'), by: 'ada', reason: 'x', until: undefined };
+    expect(abandoned({ desired: wants('B'), facts: [hold] })).toBe(true);
+  });
+});
