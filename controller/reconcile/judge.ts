@@ -1,19 +1,10 @@
-import type { ProbeReport } from '../../shared/domain/contact.ts';
-import type { Deployment } from '../../shared/domain/deployment.ts';
-import type { Desired } from '../../shared/domain/desired.ts';
-import type { Failure } from '../../shared/domain/errors.ts';
-import { sameConnection, type Fleet, type HostSpec, type Mode } from '../../shared/domain/fleet.ts';
+import type { Fleet, HostSpec } from '../../shared/domain/fleet.ts';
 import { blankHost, type HostMemory, type Memory } from '../../shared/domain/memory.ts';
-import type { StorePath } from '../../shared/domain/names.ts';
-import type { Observation, ReleasedHost } from '../../shared/domain/observation.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import { isDoubtful } from './doubt.ts';
+import { quiet, type Followed, type Said } from './judge-said.ts';
+import { judgeSystem } from './judge-system.ts';
 import type { HostView, Patience } from './plan-input.ts';
-
-type Followed = Extract<Desired, { readonly kind: 'evaluating' | 'ready' }>;
-type Said = Omit<Verdict, 'host' | 'deployment'>;
-
-const quiet = { waitsFor: undefined, until: undefined, toplevel: undefined, code: undefined } as const;
 
 /** The verdict on a host that the newest observation names and that has no activation under way. */
 export function judgeManaged(
@@ -28,7 +19,7 @@ export function judgeManaged(
     beforeContact(view, remembered, now) ??
     ownership(view, desired.fleet, memory, remembered) ??
     underWay(view, memory, patience, now) ??
-    wanted(view, desired, memory, remembered, patience, now);
+    judgeSystem(view, desired, memory, remembered, patience, now);
   return { ...said, host: view.host, deployment: view.live?.id };
 }
 
@@ -168,205 +159,4 @@ function underWay(view: HostView, memory: Memory, patience: Patience, now: numbe
     };
   }
   return undefined;
-}
-
-function wanted(
-  view: HostView & { readonly spec: HostSpec },
-  desired: Followed,
-  memory: Memory,
-  remembered: HostMemory,
-  patience: Patience,
-  now: number,
-): Said {
-  if (desired.kind === 'evaluating') {
-    return {
-      ...quiet,
-      kind: 'wait',
-      waitsFor: 'evaluation',
-      reason: `the tree of observation ${desired.observation.n} is being evaluated`,
-    };
-  }
-  const released = desired.release.hosts.get(view.host);
-  if (released === undefined || view.contact?.kind !== 'reached') {
-    return {
-      ...quiet,
-      kind: 'stalled',
-      waitsFor: 'commit or retry',
-      code: 'EVALUATION_FAILED',
-      reason: `the release of observation ${desired.observation.n} has no system for it`,
-    };
-  }
-  const aim = { ...quiet, toplevel: released.toplevel };
-  const { report, askedAt } = view.contact;
-  const mode = effectiveMode(view.spec.mode, released.toplevel, remembered);
-  const state = compare(report, released.toplevel, mode, remembered);
-  if (view.live !== undefined && (state !== 'differs' || !stillWanted(view.live, view.spec, released))) {
-    if (
-      !(
-        state === 'persistent-differs' &&
-        view.live.action === 'finalise' &&
-        view.live.toplevel === released.toplevel
-      )
-    ) {
-      return {
-        ...aim,
-        kind: 'superseded',
-        reason: `observation ${desired.observation.n} wants something else than deployment ${view.live.id}`,
-      };
-    }
-  }
-  if (state === 'in-sync') {
-    return { ...aim, kind: 'in-sync', reason: inSyncReason(remembered, desired.observation, mode) };
-  }
-  if (state === 'reboot') {
-    return {
-      ...aim,
-      kind: 'wait',
-      waitsFor: 'reboot',
-      reason: 'it is set for the next boot; the running system is the one before',
-    };
-  }
-  const obstacle = obstacleTo(view, released, memory, remembered, state, mode, patience, now);
-  if (obstacle !== undefined) return { ...aim, ...obstacle };
-  if (view.live === undefined && askedAt < desired.observation.at) {
-    return { ...aim, kind: 'probe', waitsFor: 'host', reason: 'probed before anything is done to it' };
-  }
-  if (view.live?.phase === 'delivered') {
-    return { ...aim, kind: 'activate', reason: `delivered, and free to be activated` };
-  }
-  if (state === 'persistent-differs') {
-    return { ...aim, kind: 'finalise', reason: 'it runs what is wanted, but would boot something else' };
-  }
-  return {
-    ...aim,
-    kind: 'deliver',
-    reason:
-      view.live === undefined
-        ? `observation ${desired.observation.n} wants another system than the one that runs`
-        : `deployment ${view.live.id} is ${view.live.phase}`,
-  };
-}
-
-type State = 'in-sync' | 'reboot' | 'persistent-differs' | 'differs';
-
-/** A host whose switch turned out to need a reboot is from then on judged as one of mode `boot`. */
-function effectiveMode(mode: Mode, toplevel: StorePath, remembered: HostMemory): Mode {
-  const { confirmed } = remembered;
-  return mode === 'switch' && confirmed?.awaitingReboot === true && confirmed.toplevel === toplevel
-    ? 'boot'
-    : mode;
-}
-
-function compare(report: ProbeReport, toplevel: StorePath, mode: Mode, remembered: HostMemory): State {
-  const persistent = report.profile === toplevel && report.bootDefault === toplevel;
-  switch (mode) {
-    case 'switch':
-      if (report.current !== toplevel) return 'differs';
-      return persistent ? 'in-sync' : 'persistent-differs';
-    case 'boot':
-      if (!persistent) return 'differs';
-      // Not `booted`: a host that was booted into it once may have been switched to something else since.
-      return report.current === toplevel ? 'in-sync' : 'reboot';
-    case 'test':
-      return report.current === toplevel ? 'in-sync' : 'differs';
-    case 'dry-activate':
-      return remembered.dryRun === toplevel || report.current === toplevel ? 'in-sync' : 'differs';
-  }
-}
-
-/** A live delivery goes on under a newer observation that wants the very same thing in the same way. */
-function stillWanted(live: Deployment, spec: HostSpec, released: ReleasedHost): boolean {
-  return (
-    live.toplevel === released.toplevel &&
-    live.mode === spec.mode &&
-    sameConnection(live.next, spec.connection) &&
-    JSON.stringify(live.checks) === JSON.stringify(spec.checks)
-  );
-}
-
-function inSyncReason(remembered: HostMemory, observation: Observation, mode: Mode): string {
-  const { confirmed } = remembered;
-  if (mode === 'dry-activate') return 'its dry activation succeeded';
-  if (confirmed !== undefined && confirmed.observation < observation.n) {
-    return `unchanged by observation ${observation.n}: the same system since observation ${confirmed.observation}`;
-  }
-  return 'it runs what is wanted';
-}
-
-/** What stands between a host and its new system: remembered failures, drift, back-off. */
-function obstacleTo(
-  view: HostView,
-  released: ReleasedHost,
-  memory: Memory,
-  remembered: HostMemory,
-  state: State,
-  mode: Mode,
-  patience: Patience,
-  now: number,
-): (Partial<Said> & Pick<Said, 'kind' | 'reason'>) | undefined {
-  const { failed, setback, confirmed } = remembered;
-  const stalled = { kind: 'stalled', waitsFor: 'commit or retry' } as const;
-  if (failed?.toplevel === released.toplevel) {
-    return {
-      ...stalled,
-      code: failed.failure.code,
-      reason: `it failed here before: ${failed.failure.message}`,
-    };
-  }
-  const build = memory.failedBuilds.get(released.drvPath);
-  if (build !== undefined) {
-    return { ...stalled, code: build.code, reason: `its build failed before: ${build.message}` };
-  }
-  if (setback?.toplevel === released.toplevel && needsSomeone(setback.failure)) {
-    return { ...stalled, code: setback.failure.code, reason: setback.failure.message };
-  }
-  if (setback?.toplevel === released.toplevel && setback.unconfirmed >= 2) {
-    return {
-      ...stalled,
-      code: 'UNCONFIRMED',
-      reason: `activated ${setback.unconfirmed} times without a confirmation: ${setback.failure.message}`,
-    };
-  }
-  const drifted =
-    view.live === undefined &&
-    setback === undefined &&
-    // What a failed roll back has left is Varve's own doing.
-    !remembered.stuck &&
-    confirmed?.toplevel === released.toplevel &&
-    confirmed.mode === mode &&
-    (remembered.retriedAt ?? 0) < confirmed.at;
-  if (drifted) {
-    const what = state === 'differs' ? 'runs' : 'would boot';
-    return {
-      ...stalled,
-      code: 'DRIFTED',
-      reason: `drift: it was confirmed on what is wanted and now ${what} something else; \`varve retry ${view.host}\` brings it back`,
-    };
-  }
-  if (setback?.toplevel === released.toplevel) {
-    const until = setback.at + backOff(setback.count, patience);
-    if (until > now) {
-      return {
-        kind: 'wait',
-        waitsFor: 'back-off',
-        until,
-        code: setback.failure.code,
-        reason: `attempt ${setback.count} failed: ${setback.failure.message}`,
-      };
-    }
-  }
-  return undefined;
-}
-
-/** Failures that no waiting mends. What the host as it is refuses for is seen by probes, and tried again. */
-function needsSomeone(failure: Failure): boolean {
-  return (
-    failure.disposition === 'stalled' &&
-    !/^(HOST_|OWNED_BY|LOCK_HELD|TOKEN_REFUSED|PROGRAM_MISSING|INTERNAL)/.test(failure.code)
-  );
-}
-
-/** Doubles with every setback in a row, in milliseconds. */
-export function backOff(count: number, patience: Patience): number {
-  return Math.min(patience.backOffMs * 2 ** Math.min(count - 1, 20), patience.longestBackOffMs);
 }

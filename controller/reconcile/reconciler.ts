@@ -15,7 +15,7 @@ import { apply, intentsOf, send, type ApplyDeps } from './apply.ts';
 import { desire, type ReadManifest } from './desire.ts';
 import { createJobTracker } from './job-tracker.ts';
 import { createOutages, observe, type Snapshot } from './observe.ts';
-import { backOff } from './judge.ts';
+import { backOff } from './judge-obstacle.ts';
 import { plan } from './plan.ts';
 import type { Patience } from './plan-input.ts';
 import { createAskedProbes } from './probe-target.ts';

@@ -1,0 +1,84 @@
+import type { Failure } from '../../shared/domain/errors.ts';
+import type { Mode } from '../../shared/domain/fleet.ts';
+import type { HostMemory, Memory } from '../../shared/domain/memory.ts';
+import type { ReleasedHost } from '../../shared/domain/observation.ts';
+import type { Said, State } from './judge-said.ts';
+import type { HostView, Patience } from './plan-input.ts';
+
+/** What stands between a host and its new system: remembered failures, drift, back-off. */
+export function obstacleTo(
+  view: HostView,
+  released: ReleasedHost,
+  memory: Memory,
+  remembered: HostMemory,
+  state: State,
+  mode: Mode,
+  patience: Patience,
+  now: number,
+): (Partial<Said> & Pick<Said, 'kind' | 'reason'>) | undefined {
+  const { failed, setback, confirmed } = remembered;
+  const stalled = { kind: 'stalled', waitsFor: 'commit or retry' } as const;
+  if (failed?.toplevel === released.toplevel) {
+    return {
+      ...stalled,
+      code: failed.failure.code,
+      reason: `it failed here before: ${failed.failure.message}`,
+    };
+  }
+  const build = memory.failedBuilds.get(released.drvPath);
+  if (build !== undefined) {
+    return { ...stalled, code: build.code, reason: `its build failed before: ${build.message}` };
+  }
+  if (setback?.toplevel === released.toplevel && needsSomeone(setback.failure)) {
+    return { ...stalled, code: setback.failure.code, reason: setback.failure.message };
+  }
+  if (setback?.toplevel === released.toplevel && setback.unconfirmed >= 2) {
+    return {
+      ...stalled,
+      code: 'UNCONFIRMED',
+      reason: `activated ${setback.unconfirmed} times without a confirmation: ${setback.failure.message}`,
+    };
+  }
+  const drifted =
+    view.live === undefined &&
+    setback === undefined &&
+    // What a failed roll back has left is Varve's own doing.
+    !remembered.stuck &&
+    confirmed?.toplevel === released.toplevel &&
+    confirmed.mode === mode &&
+    (remembered.retriedAt ?? 0) < confirmed.at;
+  if (drifted) {
+    const what = state === 'differs' ? 'runs' : 'would boot';
+    return {
+      ...stalled,
+      code: 'DRIFTED',
+      reason: `drift: it was confirmed on what is wanted and now ${what} something else; \`varve retry ${view.host}\` brings it back`,
+    };
+  }
+  if (setback?.toplevel === released.toplevel) {
+    const until = setback.at + backOff(setback.count, patience);
+    if (until > now) {
+      return {
+        kind: 'wait',
+        waitsFor: 'back-off',
+        until,
+        code: setback.failure.code,
+        reason: `attempt ${setback.count} failed: ${setback.failure.message}`,
+      };
+    }
+  }
+  return undefined;
+}
+
+/** Failures that no waiting mends. What the host as it is refuses for is seen by probes, and tried again. */
+function needsSomeone(failure: Failure): boolean {
+  return (
+    failure.disposition === 'stalled' &&
+    !/^(HOST_|OWNED_BY|LOCK_HELD|TOKEN_REFUSED|PROGRAM_MISSING|INTERNAL)/.test(failure.code)
+  );
+}
+
+/** Doubles with every setback in a row, in milliseconds. */
+export function backOff(count: number, patience: Patience): number {
+  return Math.min(patience.backOffMs * 2 ** Math.min(count - 1, 20), patience.longestBackOffMs);
+}

@@ -1,0 +1,131 @@
+import type { ProbeReport } from '../../shared/domain/contact.ts';
+import type { Deployment } from '../../shared/domain/deployment.ts';
+import { sameConnection, type HostSpec, type Mode } from '../../shared/domain/fleet.ts';
+import type { HostMemory, Memory } from '../../shared/domain/memory.ts';
+import type { StorePath } from '../../shared/domain/names.ts';
+import type { Observation, ReleasedHost } from '../../shared/domain/observation.ts';
+import { obstacleTo } from './judge-obstacle.ts';
+import { quiet, type Followed, type Said, type State } from './judge-said.ts';
+import type { HostView, Patience } from './plan-input.ts';
+
+/** The system that is wanted against the one that runs: what a host of ours that answers needs next. */
+export function judgeSystem(
+  view: HostView & { readonly spec: HostSpec },
+  desired: Followed,
+  memory: Memory,
+  remembered: HostMemory,
+  patience: Patience,
+  now: number,
+): Said {
+  if (desired.kind === 'evaluating') {
+    return {
+      ...quiet,
+      kind: 'wait',
+      waitsFor: 'evaluation',
+      reason: `the tree of observation ${desired.observation.n} is being evaluated`,
+    };
+  }
+  const released = desired.release.hosts.get(view.host);
+  if (released === undefined || view.contact?.kind !== 'reached') {
+    return {
+      ...quiet,
+      kind: 'stalled',
+      waitsFor: 'commit or retry',
+      code: 'EVALUATION_FAILED',
+      reason: `the release of observation ${desired.observation.n} has no system for it`,
+    };
+  }
+  const aim = { ...quiet, toplevel: released.toplevel };
+  const { report, askedAt } = view.contact;
+  const mode = effectiveMode(view.spec.mode, released.toplevel, remembered);
+  const state = compare(report, released.toplevel, mode, remembered);
+  if (view.live !== undefined && (state !== 'differs' || !stillWanted(view.live, view.spec, released))) {
+    if (
+      !(
+        state === 'persistent-differs' &&
+        view.live.action === 'finalise' &&
+        view.live.toplevel === released.toplevel
+      )
+    ) {
+      return {
+        ...aim,
+        kind: 'superseded',
+        reason: `observation ${desired.observation.n} wants something else than deployment ${view.live.id}`,
+      };
+    }
+  }
+  if (state === 'in-sync') {
+    return { ...aim, kind: 'in-sync', reason: inSyncReason(remembered, desired.observation, mode) };
+  }
+  if (state === 'reboot') {
+    return {
+      ...aim,
+      kind: 'wait',
+      waitsFor: 'reboot',
+      reason: 'it is set for the next boot; the running system is the one before',
+    };
+  }
+  const obstacle = obstacleTo(view, released, memory, remembered, state, mode, patience, now);
+  if (obstacle !== undefined) return { ...aim, ...obstacle };
+  if (view.live === undefined && askedAt < desired.observation.at) {
+    return { ...aim, kind: 'probe', waitsFor: 'host', reason: 'probed before anything is done to it' };
+  }
+  if (view.live?.phase === 'delivered') {
+    return { ...aim, kind: 'activate', reason: `delivered, and free to be activated` };
+  }
+  if (state === 'persistent-differs') {
+    return { ...aim, kind: 'finalise', reason: 'it runs what is wanted, but would boot something else' };
+  }
+  return {
+    ...aim,
+    kind: 'deliver',
+    reason:
+      view.live === undefined
+        ? `observation ${desired.observation.n} wants another system than the one that runs`
+        : `deployment ${view.live.id} is ${view.live.phase}`,
+  };
+}
+
+/** A host whose switch turned out to need a reboot is from then on judged as one of mode `boot`. */
+function effectiveMode(mode: Mode, toplevel: StorePath, remembered: HostMemory): Mode {
+  const { confirmed } = remembered;
+  return mode === 'switch' && confirmed?.awaitingReboot === true && confirmed.toplevel === toplevel
+    ? 'boot'
+    : mode;
+}
+
+function compare(report: ProbeReport, toplevel: StorePath, mode: Mode, remembered: HostMemory): State {
+  const persistent = report.profile === toplevel && report.bootDefault === toplevel;
+  switch (mode) {
+    case 'switch':
+      if (report.current !== toplevel) return 'differs';
+      return persistent ? 'in-sync' : 'persistent-differs';
+    case 'boot':
+      if (!persistent) return 'differs';
+      // Not `booted`: a host that was booted into it once may have been switched to something else since.
+      return report.current === toplevel ? 'in-sync' : 'reboot';
+    case 'test':
+      return report.current === toplevel ? 'in-sync' : 'differs';
+    case 'dry-activate':
+      return remembered.dryRun === toplevel || report.current === toplevel ? 'in-sync' : 'differs';
+  }
+}
+
+/** A live delivery goes on under a newer observation that wants the very same thing in the same way. */
+function stillWanted(live: Deployment, spec: HostSpec, released: ReleasedHost): boolean {
+  return (
+    live.toplevel === released.toplevel &&
+    live.mode === spec.mode &&
+    sameConnection(live.next, spec.connection) &&
+    JSON.stringify(live.checks) === JSON.stringify(spec.checks)
+  );
+}
+
+function inSyncReason(remembered: HostMemory, observation: Observation, mode: Mode): string {
+  const { confirmed } = remembered;
+  if (mode === 'dry-activate') return 'its dry activation succeeded';
+  if (confirmed !== undefined && confirmed.observation < observation.n) {
+    return `unchanged by observation ${observation.n}: the same system since observation ${confirmed.observation}`;
+  }
+  return 'it runs what is wanted';
+}
