@@ -18,6 +18,8 @@ const mostTries = 4;
 /** Steps in which a history that ends too early is deepened. */
 const deeper = [{ kind: 'commits', count: 1_000 }, { kind: 'everything' }] as const;
 const rememberedManifests = 64;
+/** A fetch adds one pack at most; whether there are too many is not asked every time. */
+const looksBetweenTidying = 8;
 
 /** The watched repository, on a mirror that `remote` fills. */
 export function createMirrorSource(deps: {
@@ -30,6 +32,8 @@ export function createMirrorSource(deps: {
   const { mirror, remote } = deps;
   const manifests = new Map<Tree, Manifest>();
   let opened = false;
+  let brought = 0;
+  let last: { readonly revision: Revision; readonly tree: Tree } | undefined;
 
   async function open(): Promise<void> {
     if (opened) return;
@@ -49,7 +53,8 @@ export function createMirrorSource(deps: {
       if (await mirror.holds(listed)) break;
     }
     await mirror.pin(listed);
-    await mirror.tidy();
+    if (brought % looksBetweenTidying === 0) await mirror.tidy();
+    brought += 1;
     return listed;
   }
 
@@ -68,7 +73,13 @@ export function createMirrorSource(deps: {
     await open();
     const revision = await bring();
     const { tree, author, subject } = await mirror.commit(revision);
+    last = { revision, tree };
     return { kind: 'seen', revision, tree, descends: await descends(revision, since), author, subject };
+  }
+
+  async function treeOf(revision: Revision): Promise<Tree> {
+    if (!(await mirror.pinned(revision))) throw notSeen(`revision ${revision}`);
+    return (await mirror.commit(revision)).tree;
   }
 
   return {
@@ -87,8 +98,7 @@ export function createMirrorSource(deps: {
 
     async manifest(revision) {
       await open();
-      if (!(await mirror.pinned(revision))) throw notSeen(`revision ${revision}`);
-      const { tree } = await mirror.commit(revision);
+      const tree = last?.revision === revision ? last.tree : await treeOf(revision);
       const known = manifests.get(tree);
       if (known !== undefined) return known;
       const manifest = await readManifest(mirror, tree);

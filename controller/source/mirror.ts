@@ -9,6 +9,7 @@ import type { GitOptions, GitProgram } from '../../shared/platform/git-program.t
 /** The ref that fetches write. */
 export const seenRef = 'refs/varve/seen';
 const keepPrefix = 'refs/varve/keep/';
+const rememberedCommits = 64;
 
 export interface CommitInfo {
   readonly tree: Tree;
@@ -51,6 +52,8 @@ export function createMirror(deps: { readonly git: GitProgram; readonly gitDir: 
   const run: Mirror['run'] = (args, options) => deps.git.run([...base, ...args], options);
   const ok: Mirror['ok'] = (args, options) => deps.git.ok([...base, ...args], options);
   const trees = new Set<Tree>();
+  /** A commit's name is the hash of its content: what was read once need not be asked for again. */
+  const commits = new Map<Revision, CommitInfo>();
   let tail: Promise<unknown> = Promise.resolve();
 
   async function create(): Promise<void> {
@@ -91,6 +94,8 @@ export function createMirror(deps: { readonly git: GitProgram; readonly gitDir: 
     },
 
     async commit(revision) {
+      const known = commits.get(revision);
+      if (known !== undefined) return known;
       const shown = await run([
         'rev-list',
         '--max-count=1',
@@ -108,16 +113,22 @@ export function createMirror(deps: { readonly git: GitProgram; readonly gitDir: 
           hint: 'look at the repository again: `varve sync`',
         });
       }
-      return {
+      const info = {
         tree: parseTree(tree),
         parents: parents.split(' ').filter(Boolean).map(parseRevision),
         author: oneLine(author ?? ''),
         subject: oneLine(subject ?? ''),
       };
+      const [oldest] = commits.keys();
+      if (commits.size >= rememberedCommits && oldest !== undefined) commits.delete(oldest);
+      commits.set(revision, info);
+      return info;
     },
 
     async descends(revision, since) {
       if (revision === since) return 'yes';
+      // Most pushes are one commit.
+      if (commits.get(revision)?.parents.includes(since) === true) return 'yes';
       const boundary = await shallowBoundary();
       const known = (await run(['cat-file', '-e', `${since}^{commit}`])).code === 0;
       if (!known) return boundary.size === 0 ? 'no' : 'unknown';

@@ -108,7 +108,7 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
 
   const deliver = async (deployment: Deployment, context: StepContext): Promise<Delivery> => {
     const startedAt = performance.now();
-    const delivery = (count: number, pushed: Pushed): Delivery => ({
+    const delivery = (count: number, pushed: Pick<Pushed, 'paths' | 'bytes'>): Delivery => ({
       builds: count,
       pushedPaths: pushed.paths,
       pushedBytes: pushed.bytes,
@@ -117,14 +117,23 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     const has = await deps.hostHas(deployment, context);
     if (has.toplevel && has.guard) return delivery(0, { paths: 0, bytes: 0 });
     const count = await makeValid(deployment, context);
-    const [pushed] = await Promise.all([pushTo(deployment, context), catalogue(deployment, context)]);
+    const pushed = await pushTo(deployment, context);
+    await catalogue(deployment, pushed, context);
     return delivery(count, pushed);
   };
 
-  /** Writes down what the closure consists of, beside the push. A convenience: no delivery fails for it. */
-  const catalogue = async ({ toplevel }: Deployment, context: StepContext): Promise<void> => {
+  /** Writes down what the closure consists of. A convenience: no delivery fails for it. */
+  const catalogue = async (
+    { toplevel }: Deployment,
+    { closure }: Pushed,
+    context: StepContext,
+  ): Promise<void> => {
     try {
-      await deps.closures.put(toplevel, await store.closure([toplevel], context));
+      // The guard is pushed with the toplevel, and is no part of it.
+      await deps.closures.put(
+        toplevel,
+        closure.filter(({ path }) => path !== deps.guard.path),
+      );
     } catch (thrown) {
       if (!(thrown instanceof FleetError)) throw thrown;
       context.log(`what the closure consists of is not written down: ${thrown.message}`);

@@ -88,7 +88,7 @@ export function createNixCopyPush(deps: {
         if (rooted.code !== 0 || rooted.stdout.trim() !== 'rooted') {
           throw pushError(`${rooted.stdout}${rooted.stderr}`, connection, free);
         }
-        return { paths: missing.length, bytes };
+        return { paths: missing.length, bytes, closure };
       } catch (thrown) {
         throw asPushLimit(thrown, request.deadlineMs);
       }

@@ -1,6 +1,7 @@
 import type { Connection } from '../../shared/domain/fleet.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import type { StepContext } from '../../shared/platform/ports/steps.ts';
+import type { PathInfo } from '../nix/path-info.ts';
 
 export interface PushRequest {
   readonly host: HostName;
@@ -17,6 +18,8 @@ export interface Pushed {
   readonly paths: number;
   /** Their size as archives. */
   readonly bytes: number;
+  /** All that the paths reference, themselves included. */
+  readonly closure: readonly PathInfo[];
 }
 
 /** Brings closures to hosts. The one place that knows how. */

@@ -147,7 +147,7 @@ export function createRedisStore(deps: RedisStoreDeps): DeploymentStore {
     },
 
     onChange: (callback) =>
-      deps.redis.subscriptions.listen(`${term}:changed`, deps.changeEveryMs ?? 25, callback),
+      deps.redis.subscriptions.listen(`${term}:changed`, deps.changeEveryMs ?? 10, callback),
   };
 }
 

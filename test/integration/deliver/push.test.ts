@@ -101,10 +101,10 @@ describe('a push', () => {
     const web1 = await host();
     const push = pushWith(web1.identityFile);
     const first = await pushed(push, web1.connection, small);
-    expect(first).toEqual({ paths: 1, bytes: 120 });
+    expect(first).toMatchObject({ paths: 1, bytes: 120 });
     const copies = () => workshop.started.filter((argv) => argv.includes('copy')).length;
     const before = copies();
-    expect(await pushed(push, web1.connection, small)).toEqual({ paths: 0, bytes: 0 });
+    expect(await pushed(push, web1.connection, small)).toMatchObject({ paths: 0, bytes: 0 });
     expect(copies()).toBe(before);
   });
 
