@@ -28,7 +28,8 @@ export interface TreeStore {
  */
 const verbatim = '* -text -export-ignore -export-subst -filter -ident !eol !working-tree-encoding -merge\n';
 
-const ref = 'refs/heads/tree';
+const branch = 'tree';
+const ref = `refs/heads/${branch}`;
 
 export function createTreeStore(deps: {
   readonly git: GitProgram;
@@ -41,16 +42,19 @@ export function createTreeStore(deps: {
   const inUse = new Set<Tree>();
 
   const fetch = async (tree: Tree, commit: Revision, signal: AbortSignal): Promise<void> => {
-    const pack = await deps.fetchTree(tree, signal);
     await mkdir(folder, { recursive: true });
     const staging = await mkdtemp(join(folder, '.new-'));
-    try {
-      await git.ok(['init', '--quiet', '--template=', staging], { signal });
+    const init = async (): Promise<void> => {
+      await git.ok(['init', '--quiet', '--template=', `--initial-branch=${branch}`, staging], { signal });
       await mkdir(join(staging, '.git', 'info'), { recursive: true });
       await writeFile(join(staging, '.git', 'info', 'attributes'), verbatim);
+    };
+    try {
+      const fetched = deps.fetchTree(tree, signal);
+      await Promise.all([fetched, init()]);
+      const pack = await fetched;
       await unpack(git, staging, tree, commit, pack, signal);
       await git.ok(['update-ref', ref, commit], { cwd: staging, signal });
-      await git.ok(['symbolic-ref', 'HEAD', ref], { cwd: staging, signal });
       // Another process of this worker's folder may have been faster: its tree is as good.
       await rename(staging, join(folder, tree)).catch(async (thrown: unknown) => {
         if (!(await exists(join(folder, tree)))) throw thrown;
