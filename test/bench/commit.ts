@@ -1,5 +1,5 @@
 import { handCheckout } from './bare.ts';
-import { interleaved, median, spread, timed } from './measure.ts';
+import { interleaved, median, medianRatio, spread, timed } from './measure.ts';
 import { figure, type Measured } from './report.ts';
 import { startWatchedFleet } from './watched-fleet.ts';
 
@@ -43,7 +43,7 @@ export async function benchCommit(runs: number): Promise<Measured> {
         runs,
       }),
       notes: [
-        `at most 1.3 times a script's nix build, nix copy and switch; ours ${spread(ours)}, theirs ${spread(theirs)}`,
+        `at most 1.3 times a script's nix build, nix copy and switch; ours ${spread(ours)}, theirs ${spread(theirs)}; median of the runs’ own ratios ${medianRatio(ours, theirs)}`,
         ...(await phases(changes.slice(1))),
       ],
     };

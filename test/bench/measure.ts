@@ -12,6 +12,11 @@ export function spread(values: readonly number[]): string {
   return `${Math.round(least)} to ${Math.round(most)} ms`;
 }
 
+/** Of what was measured side by side: less moved by what else the machine does than the ratio of the medians. */
+export function medianRatio(ours: readonly number[], theirs: readonly number[]): string {
+  return median(ours.map((value, run) => value / (theirs[run] ?? Number.NaN))).toFixed(2);
+}
+
 /** How long something took, in milliseconds. */
 export async function timed(act: () => Promise<unknown>): Promise<number> {
   const began = performance.now();

@@ -1,5 +1,5 @@
 import { activateByHand } from './bare.ts';
-import { interleaved, median, spread, timed } from './measure.ts';
+import { interleaved, median, medianRatio, spread, timed } from './measure.ts';
 import { figure, type Measured } from './report.ts';
 import { startWatchedFleet } from './watched-fleet.ts';
 
@@ -59,7 +59,7 @@ export async function benchRevert(hosts: number, runs: number): Promise<Measured
         runs,
       }),
       notes: [
-        `at most 1.5 times the bare act by hand; ours ${spread(ours)}, theirs ${spread(theirs)}`,
+        `at most 1.5 times the bare act by hand; ours ${spread(ours)}, theirs ${spread(theirs)}; median of the runs’ own ratios ${medianRatio(ours, theirs)}`,
         ...(await phases(reverts)),
       ],
     };

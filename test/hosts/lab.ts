@@ -2,6 +2,8 @@ import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import pLimit from 'p-limit';
+
 import { ensureBaseImage } from './base-image.ts';
 import { cgroupName } from './cgroup.ts';
 import { makeHostDisk, makeKey } from './host-disk.ts';
@@ -88,7 +90,9 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
       return host;
     };
     const added = await Promise.all((options.hosts ?? []).map(addHost));
-    if (options.boot ?? true) await Promise.all(added.map((host) => host.boot()));
+    // Each has a deadline of its own: a dozen at once would take each other's time.
+    const few = pLimit(4);
+    if (options.boot ?? true) await Promise.all(added.map((host) => few(() => host.boot())));
     return {
       hosts,
       dir,

@@ -3,7 +3,7 @@ import type { DrvPath, StorePath } from '../../shared/domain/names.ts';
 import type { StepContext } from '../../shared/platform/ports/steps.ts';
 import { failureText } from '../nix/failure-text.ts';
 import type { Nix, NixResult } from '../nix/nix.ts';
-import type { NixStore } from '../nix/store.ts';
+import type { BuildPlan, NixStore } from '../nix/store.ts';
 import { buildError, buildLimit, isDiskFull, knownBadError, workerDiskFull } from './build-errors.ts';
 import { type BuildLog, createBuildLog } from './build-log.ts';
 import { type BuildSession, refuseFailed, untilShared } from './build-session.ts';
@@ -13,6 +13,8 @@ export interface BuildRequest {
   readonly toplevel: StorePath;
   readonly knownBad: readonly DrvPath[];
   readonly deadlineMs: number;
+  /** Was asked for already, by someone who had something else to ask as well. */
+  readonly plan?: BuildPlan;
 }
 
 /** Makes toplevels valid on this worker. */
@@ -82,8 +84,10 @@ export function createBuilds(deps: { readonly nix: Nix; readonly store: NixStore
     async realise(request, context) {
       // What this request waited for: a build that failed there is not tried again for it.
       const waitedFor = new Set<BuildSession>();
+      let planned = request.plan;
       for (;;) {
-        const plan = await store.plan(request.drvPath, { signal: context.signal });
+        const plan = planned ?? (await store.plan(request.drvPath, { signal: context.signal }));
+        planned = undefined;
         const needs = new Set(plan.willBuild);
         const bad = request.knownBad.find((drvPath) => needs.has(drvPath));
         if (bad !== undefined) throw knownBadError(bad, request.drvPath);

@@ -49,7 +49,11 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     await roots.put(group, name, toplevel);
     try {
       await deps.guard.root();
-      const invalid = await store.invalid([toplevel, drvPath, deps.guard.path], context);
+      // Most that come here have to be built: both questions at once. Without its derivation there is no plan.
+      const [invalid, plan] = await Promise.all([
+        store.invalid([toplevel, drvPath, deps.guard.path], context),
+        store.plan(drvPath, context).catch(() => undefined),
+      ]);
       if (invalid.has(deps.guard.path)) await deps.guard.add(context.signal);
       if (!invalid.has(toplevel)) return 0;
       if (invalid.has(drvPath)) await derive(deployment, context);
@@ -59,6 +63,7 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
           toplevel,
           knownBad: deployment.knownBad,
           deadlineMs: deployment.timeouts.buildMs,
+          ...(plan === undefined || invalid.has(drvPath) ? {} : { plan }),
         },
         context,
       );
