@@ -155,7 +155,8 @@ export function createTestHost(spec: TestHostSpec): TestHost {
     linkUp: () => setLink(network, 'up'),
     isRunning: () => container !== undefined,
     async bootId() {
-      const { stdout } = await exec(['cat', '/proc/sys/kernel/random/boot_id']);
+      // A host that is going down may take its namespaces along while they are being entered: asked again, not waited for.
+      const { stdout } = await exec(['cat', '/proc/sys/kernel/random/boot_id'], { timeout: 5_000 });
       return stdout.trim();
     },
   };

@@ -15,8 +15,9 @@ export function createWitness(): Witness {
       tries.push({ from, until });
     },
     covers(from, until) {
-      // A connection that dies unnoticed is found by its keepalives first: that must fit in.
-      const gap = Math.max(2_000, (until - from) / 4);
+      // A connection that dies unnoticed is found by its keepalives first, on a busy worker some seconds late: that
+      // must fit in.
+      const gap = Math.max(5_000, (until - from) / 4);
       let reached = from;
       for (const one of tries.toSorted((a, b) => a.from - b.from)) {
         if (one.from > reached + gap) return false;

@@ -99,7 +99,7 @@ describe('booting', () => {
     await host.exec(['systemctl', 'reboot']);
     await eventually(async () => (await host.bootId()) !== bootId, {
       what: 'the next boot',
-      deadlineMs: 30_000,
+      deadlineMs: 90_000,
     });
     await host.waitForSsh();
     expect(await pointers(host)).toMatchObject({ current: systems.next, booted: systems.next });
