@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { verdictKinds } from '../domain/verdict.ts';
 import { Failure } from './domain.ts';
 
 /** Every path of the API begins with it; a change that breaks readers gets a new one. */
@@ -25,20 +26,7 @@ export type Sync = z.infer<typeof Sync>;
 export const Health = z.enum(['Healthy', 'Progressing', 'Degraded', 'Unreachable', 'Held', 'Unknown']);
 export type Health = z.infer<typeof Health>;
 
-export const VerdictKind = z.enum([
-  'in-sync',
-  'deliver',
-  'activate',
-  'finalise',
-  'probe',
-  'wait',
-  'held',
-  'superseded',
-  'stalled',
-  'unreachable',
-  'unmanaged',
-  'orphaned',
-]);
+export const VerdictKind = z.enum(verdictKinds);
 export type VerdictKind = z.infer<typeof VerdictKind>;
 
 /** How far the present phase is: `done` of `total`, and of what. */
