@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 
 import type { Connection } from '../../shared/domain/fleet.ts';
 import { createRun } from '../../shared/platform/exec.ts';
 import { eventually } from './eventually.ts';
+import { answers, freePort } from './ports.ts';
 
 /** A real sshd on the loopback interface, in namespaces of its own with a Nix store of its own. Nothing else. */
 export interface LoopbackHost {
@@ -126,26 +126,4 @@ export async function startLoopbackHost(options: {
 async function firstChild(child: ChildProcess): Promise<string> {
   const text = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
   return text.trim().split(' ')[0] ?? '';
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host: '127.0.0.1', port });
-    socket.once('data', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

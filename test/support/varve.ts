@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { withParentDeath } from '../../cli/up/parent-death.ts';
@@ -13,6 +12,7 @@ import { createRun } from '../../shared/platform/exec.ts';
 import { silentLogger } from '../../shared/platform/logger.ts';
 import { startEmbeddedRedis, type EmbeddedRedis } from '../../shared/platform/redis/embedded.ts';
 import { eventually } from './eventually.ts';
+import { freePort } from './ports.ts';
 
 export interface VarveOptions {
   /** Data, logs and Redis live here; it must exist. */
@@ -275,15 +275,6 @@ function program(
     ended: () => exited,
     log: () => readFile(logFile, 'utf8'),
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** The facts of a ledger, read by Git alone, as anybody could. */

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Status } from '../../../shared/contracts/api.ts';
 import { run } from '../../hosts/command.ts';
 import { eventually } from '../../support/eventually.ts';
-import { freePort, labOf, npmStart, processesOf, remains, type Started } from './support.ts';
+import { freePort } from '../../support/ports.ts';
+import { labOf, npmStart, processesOf, remains, type Started } from './support.ts';
 
 let parent: string;
 let folder: string;

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +15,7 @@ import type { Look } from '../../../shared/platform/ports/source.ts';
 import { createConfigRepository } from '../../support/config-repository.ts';
 import type { ConfigRepository } from '../../support/config-repository.ts';
 import { eventually } from '../../support/eventually.ts';
+import { freePort } from '../../support/ports.ts';
 
 const run = createRun();
 const git = createGitProgram({ run });
@@ -29,16 +30,6 @@ async function key(name: string): Promise<string> {
   const path = join(folder, name);
   await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', path], { deadlineMs: 10_000 });
   return path;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 beforeAll(async () => {
