@@ -40,6 +40,14 @@ export function createTreeStore(deps: {
 }): TreeStore {
   const { git, folder } = deps;
   const inUse = new Set<Tree>();
+  let lastUse = 0;
+
+  /** Two uses never carry the same time, however close together: the order of use is all that pruning has. */
+  const markUsed = async (repository: string): Promise<void> => {
+    lastUse = Math.max(Date.now(), lastUse + 1);
+    const at = new Date(lastUse);
+    await utimes(repository, at, at);
+  };
 
   const fetch = async (tree: Tree, commit: Revision, signal: AbortSignal): Promise<void> => {
     await mkdir(folder, { recursive: true });
@@ -71,8 +79,7 @@ export function createTreeStore(deps: {
       inUse.add(tree);
       try {
         if (!(await exists(repository))) await fetch(tree, commit, signal);
-        const now = new Date();
-        await utimes(repository, now, now);
+        await markUsed(repository);
         await prune(folder, deps.keep, inUse);
       } finally {
         inUse.delete(tree);
