@@ -27,7 +27,7 @@ export function convergence(
     return { kind: 'waiting', what: `the revision has not been seen on ${status.source.ref} yet${why}` };
   }
   if (status.release.state === 'failed') {
-    return { kind: 'stalled', hosts: [], why: status.release.failure?.message ?? 'it can not be evaluated' };
+    return { kind: 'stalled', hosts: [], why: status.release.failure?.message ?? 'it cannot be evaluated' };
   }
   if (status.release.state !== 'complete') return { kind: 'waiting', what: 'it is being evaluated' };
 

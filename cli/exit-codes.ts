@@ -22,11 +22,11 @@ export const exitCodeMeanings: Readonly<Record<ExitCode, string>> = {
   1: 'it failed',
   2: 'the command line is wrong',
   3: 'not converged: the time was over, or something newer came',
-  4: 'the controller can not be reached',
+  4: 'the controller cannot be reached',
   5: 'no such host, revision or deployment',
   6: 'refused: no right, or the state of things stands against it',
   7: 'stalled: nothing more happens until a commit or a person',
-  8: 'the controller answers but can not do it now; try again',
+  8: 'the controller answers but cannot do it now; try again',
   9: 'a program or a file that is needed is missing',
 };
 

@@ -47,7 +47,7 @@ function readTokenFile(path: string): string {
     throw new FleetError({
       code: 'INVALID_INPUT',
       disposition: 'stalled',
-      message: `the token file ${path} can not be read`,
+      message: `the token file ${path} cannot be read`,
       cause,
     });
   }

@@ -92,7 +92,7 @@ export function createTerminal(deps: {
   };
 }
 
-/** Text of others (commits, logs, hosts) can not move the cursor or change colours. */
+/** Text of others (commits, logs, hosts) cannot move the cursor or change colours. */
 export function harmless(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, (character) =>
     character === '\n' || character === '\t' ? character : '',

@@ -27,7 +27,7 @@ const command = asRoot(
   ].join('\n'),
 );
 
-/** What of a deployment is valid and rooted on its host already. A host that can not be asked has nothing. */
+/** What of a deployment is valid and rooted on its host already. A host that cannot be asked has nothing. */
 export function createHostHas(deps: { readonly ssh: Ssh; readonly guard: StorePath }) {
   return async (
     deployment: Deployment,

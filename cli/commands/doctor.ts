@@ -140,7 +140,7 @@ async function programFinding(program: Program, run: RunLocal, env: CommandConte
       found: `${found} does not work: ${firstLine(text)}`,
     };
   } catch (thrown) {
-    const why = thrown instanceof FleetError ? thrown.message : 'it can not be started';
+    const why = thrown instanceof FleetError ? thrown.message : 'it cannot be started';
     return { area: 'machine', what: program.name, grade: 'bad', found: `${found}: ${why}` };
   }
 }

@@ -109,7 +109,7 @@ function renderRevision(view: RevisionView, terminal: Terminal): readonly string
     ),
     ...(view.release.failure === undefined
       ? []
-      : ['', ...failureLines('it can not be evaluated', view.release.failure, terminal)]),
+      : ['', ...failureLines('it cannot be evaluated', view.release.failure, terminal)]),
     '',
     ...renderTable(
       [

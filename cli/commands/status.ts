@@ -100,7 +100,7 @@ export function headLines(status: Status, terminal: Terminal, now: number): read
   if (release.failure !== undefined) {
     lines.push(
       ...failureLines(
-        'this revision can not be evaluated; hosts keep what they have',
+        'this revision cannot be evaluated; hosts keep what they have',
         release.failure,
         terminal,
       ),

@@ -24,7 +24,7 @@ export async function prepareDataFolder(path: string): Promise<string> {
     throw new FleetError({
       code: 'INVALID_INPUT',
       disposition: 'stalled',
-      message: `the data folder ${folder} can not be made`,
+      message: `the data folder ${folder} cannot be made`,
       hint: 'choose another one with --data',
       cause,
     });
@@ -91,7 +91,7 @@ export async function mustBeFree(place: ListenPlace): Promise<void> {
       message:
         code === 'EADDRINUSE'
           ? `something listens at ${place.address}:${place.port} already`
-          : `it can not be listened at ${place.address}:${place.port} (${code})`,
+          : `it cannot be listened at ${place.address}:${place.port} (${code})`,
       hint: 'is Varve running (varve status)? Otherwise choose another place: --listen 127.0.0.1:7421',
       cause,
     });

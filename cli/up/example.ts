@@ -114,7 +114,7 @@ function readiness(
             : {
                 code: 'INTERNAL',
                 disposition: 'stalled',
-                message: `the example fleet can not be started in ${deps.folder}: its program ended (${how})`,
+                message: `the example fleet cannot be started in ${deps.folder}: its program ended (${how})`,
                 hint: 'run it on a repository of your own: varve up --repo URL',
               },
         ),

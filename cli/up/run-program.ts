@@ -27,7 +27,7 @@ export async function runProgram(
           new FleetError({
             code: 'PROGRAM_MISSING',
             disposition: 'stalled',
-            message: `${program} can not be started`,
+            message: `${program} cannot be started`,
             cause,
           }),
         ),

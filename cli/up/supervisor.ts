@@ -22,7 +22,7 @@ export interface SupervisorDeps {
 export interface Supervised {
   readonly name: string;
   pid(): number | undefined;
-  /** Rejects when it can not go on: a wrong configuration does not get better by another start. */
+  /** Rejects when it cannot go on: a wrong configuration does not get better by another start. */
   readonly failed: Promise<never>;
   /** Asks it to end, and kills it after the deadline. Resolves when it has ended. */
   stop(deadlineMs: number): Promise<void>;
@@ -58,7 +58,7 @@ export function supervise(deps: SupervisorDeps): Supervised {
           new FleetError({
             code: end.code === wrongConfiguration ? 'CONFIG_INVALID' : 'PROGRAM_MISSING',
             disposition: 'stalled',
-            message: `the ${deps.name} can not be started:\n${end.tail.join('\n')}`,
+            message: `the ${deps.name} cannot be started:\n${end.tail.join('\n')}`,
           }),
         );
         return;

@@ -114,7 +114,7 @@ function stoppingText(options: UpOptions): string {
     : 'stopping: hosts keep what they run';
 }
 
-/** Runs until the user stops it or a service can not go on. */
+/** Runs until the user stops it or a service cannot go on. */
 async function attend(
   options: UpOptions,
   deps: UpDeps,

@@ -8,7 +8,7 @@ export type Right = 'public' | 'webhook' | 'internal' | 'read' | 'operate' | 'ad
 export type ApiRight = Extract<Right, 'read' | 'operate' | 'admin'>;
 
 /**
- * Every route and what it takes. A route that is not here can not be registered, and a request that matches none is
+ * Every route and what it takes. A route that is not here cannot be registered, and a request that matches none is
  * not answered by any: denied by default.
  */
 export const routeRights: Readonly<Record<string, Right>> = {

@@ -2,7 +2,7 @@ import { type ErrorCode, type Failure, FleetError, failureOf } from '../../share
 
 /** The only place where error codes become HTTP statuses. */
 export const statusOf: Readonly<Record<ErrorCode, number>> = {
-  // What was asked for can not be read, found or allowed.
+  // What was asked for cannot be read, found or allowed.
   INVALID_INPUT: 400,
   UNAUTHORIZED: 401,
   NOT_FOUND: 404,

@@ -1,4 +1,4 @@
-/** Counts requests by key (an address), so that one sender can not take all. */
+/** Counts requests by key (an address), so that one sender cannot take all. */
 export interface RateLimiter {
   /** False: too many. Costs one of the key's requests otherwise. */
   take(key: string): boolean;

@@ -55,7 +55,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  // A form of another web page can send text/plain without asking first; JSON it can not.
+  // A form of another web page can send text/plain without asking first; JSON it cannot.
   app.removeContentTypeParser('text/plain');
   installGuard(app, deps.settings);
   answerErrors(app, deps.logger);

@@ -111,7 +111,7 @@ function malformed(what: string, cause?: unknown): FleetError {
   return new FleetError({
     code: 'INVALID_INPUT',
     disposition: 'stalled',
-    message: `the body of the webhook can not be read: ${what}`,
+    message: `the body of the webhook cannot be read: ${what}`,
     cause,
   });
 }

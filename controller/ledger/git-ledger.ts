@@ -163,7 +163,7 @@ function misuse(what: string): FleetError {
   return new FleetError({
     code: 'INTERNAL',
     disposition: 'transient',
-    message: `the ledger can not be used: ${what}`,
+    message: `the ledger cannot be used: ${what}`,
   });
 }
 

@@ -86,7 +86,7 @@ function unreachable(what: string, result: RunResult): FleetError {
   return new FleetError({
     code: 'STORE_UNAVAILABLE',
     disposition: 'transient',
-    message: `the ledger remote can not be ${what}: ${lastLines(result.stderrTail)}`,
+    message: `the ledger remote cannot be ${what}: ${lastLines(result.stderrTail)}`,
     hint: 'see that the ledger remote is up, and that its credentials may read and push refs/varve/ledger',
   });
 }

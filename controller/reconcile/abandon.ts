@@ -35,7 +35,7 @@ function hasRecord(deployment: Deployment, contact: HostContact | undefined): bo
   );
 }
 
-/** The host has seen this token or a higher one, and has no record: it never started, and can not start any more. */
+/** The host has seen this token or a higher one, and has no record: it never started, and cannot start any more. */
 export function canNotStart(deployment: Deployment, contact: HostContact | undefined): boolean {
   if (contact?.kind !== 'reached' || hasRecord(deployment, contact)) return false;
   const highest = contact.report.highestToken;

@@ -125,7 +125,7 @@ async function carryOut(
 }
 
 /**
- * No worker is at it, and nobody wants it: instead of being tried again it is fenced, so that it can not start any
+ * No worker is at it, and nobody wants it: instead of being tried again it is fenced, so that it cannot start any
  * more. `settle` ends it once the host has said so.
  */
 function givesUp(deps: ApplyDeps, input: ApplyInput, deployment: Deployment): boolean {

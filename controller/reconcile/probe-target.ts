@@ -49,7 +49,7 @@ export interface AskedProbes {
   note(target: ProbeTarget): void;
   /** The last target of the host asks for all that this one does, and was written after the last thing that matters. */
   covers(target: ProbeTarget): boolean;
-  /** Something happened at this time that a probe asked before it can not have seen. */
+  /** Something happened at this time that a probe asked before it cannot have seen. */
   outdate(host: HostName, at: number): void;
 }
 

@@ -128,7 +128,7 @@ const neverStarted: RecordedEnd = {
   failure: {
     code: 'CANCELLED',
     disposition: 'transient',
-    message: 'it was never started on the host, and can not be any more',
+    message: 'it was never started on the host, and cannot be any more',
   },
 };
 

@@ -34,7 +34,7 @@ const usualTimes: RemoteTimes = { listMs: 30_000, fetchMs: 600_000 };
 
 /**
  * The source for a repository's address, and what reverts commits in it; both on one mirror.
- * @throws FleetError CONFIG_INVALID for an address, branch or combination that can not work
+ * @throws FleetError CONFIG_INVALID for an address, branch or combination that cannot work
  */
 export function createSource(
   settings: SourceSettings,

@@ -70,7 +70,7 @@ async function* capped(response: Response, limit: number): AsyncIterableIterator
 }
 
 /**
- * isomorphic-git can not fetch from a repository whose HEAD names a branch that does not exist (a plain server's
+ * isomorphic-git cannot fetch from a repository whose HEAD names a branch that does not exist (a plain server's
  * default, with another branch pushed), though it has no need of HEAD. Where the advertisement has none, one is
  * named in its capabilities.
  */

@@ -173,7 +173,7 @@ function createThread(): Thread {
       return await new Promise<IsomorphicResult>((resolve) => {
         const deadline = setTimeout(() => {
           waiting.delete(id);
-          // isomorphic-git can not be told to stop: its thread goes with it.
+          // isomorphic-git cannot be told to stop: its thread goes with it.
           void end();
           resolve({ kind: 'failed', why: 'other', message: `no answer within ${deadlineMs / 1_000} s` });
         }, deadlineMs);

@@ -98,7 +98,7 @@ export function createReverter(
   /** The tree of `head` without what `revision` changed. */
   async function treeWithout(revision: Revision, parent: Revision, head: Revision): Promise<string> {
     // Three commits made for this: their only common ancestor is `revision`, so the merge of the other two applies
-    // the way from `revision` back to its parent to the head. (Older Git can not be told the base of a merge.)
+    // the way from `revision` back to its parent to the head. (Older Git cannot be told the base of a merge.)
     const stand = async (of: Revision, on: readonly string[]): Promise<string> =>
       mirror.ok(['commit-tree', `${of}^{tree}`, ...on.flatMap((base) => ['-p', base])], {
         input: 'merge\n',
@@ -125,7 +125,7 @@ export function createReverter(
       throw new FleetError({
         code: 'CONFLICT',
         disposition: 'stalled',
-        message: `${revision.slice(0, 12)} can not be reverted by itself: later commits changed the same lines of ${named.slice(0, 10).join(', ')}${named.length > 10 ? ` and ${named.length - 10} more` : ''}`,
+        message: `${revision.slice(0, 12)} cannot be reverted by itself: later commits changed the same lines of ${named.slice(0, 10).join(', ')}${named.length > 10 ? ` and ${named.length - 10} more` : ''}`,
         hint: 'revert the later commits first, or make the commit by hand: `git revert` and resolve',
         details: { files: named.join('\n').slice(0, 4_000) },
       });

@@ -6,7 +6,7 @@ export function unreachable(url: string, why: string, cause?: unknown): FleetErr
   return new FleetError({
     code: 'SOURCE_UNREACHABLE',
     disposition: 'transient',
-    message: `the repository ${url} can not be read: ${why}`,
+    message: `the repository ${url} cannot be read: ${why}`,
     hint: 'hosts keep what they have; it is tried again at the next look',
     cause,
   });

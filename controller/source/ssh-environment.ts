@@ -43,7 +43,7 @@ function plainPath(path: string): string {
   throw new FleetError({
     code: 'CONFIG_INVALID',
     disposition: 'stalled',
-    message: `the path ${JSON.stringify(path.slice(0, 200))} can not be given to ssh`,
+    message: `the path ${JSON.stringify(path.slice(0, 200))} cannot be given to ssh`,
     hint: 'use an absolute path without spaces, quotes, backslashes, `%` and `~`',
   });
 }

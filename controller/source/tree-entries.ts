@@ -88,7 +88,7 @@ async function readBatch(
       throw new FleetError({
         code: 'INTERNAL',
         disposition: 'transient',
-        message: `object ${object} can not be read from the mirror`,
+        message: `object ${object} cannot be read from the mirror`,
       });
     }
     const start = lineEnd + 1;
@@ -101,6 +101,6 @@ function unreadable(tree: Tree): FleetError {
   return new FleetError({
     code: 'INTERNAL',
     disposition: 'transient',
-    message: `tree ${tree} can not be read from the mirror`,
+    message: `tree ${tree} cannot be read from the mirror`,
   });
 }

@@ -18,7 +18,7 @@ const oldLfsPointer = Buffer.from('version https://hawser.github.com/spec/');
 const gitCrypt = Buffer.from('\0GITCRYPT\0', 'latin1');
 
 /**
- * What in a tree can not be evaluated faithfully from its raw contents: submodules, LFS pointers, encrypted blobs,
+ * What in a tree cannot be evaluated faithfully from its raw contents: submodules, LFS pointers, encrypted blobs,
  * links that leave the tree, unsafe paths. `undefined`: nothing.
  */
 export async function unsupportedContent(

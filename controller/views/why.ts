@@ -49,7 +49,7 @@ export function why(context: ViewContext, host: HostName): Why {
   }
   if (context.source.kind === 'failing') {
     chain.push({
-      statement: `the repository can not be read: ${context.source.failure.message}`,
+      statement: `the repository cannot be read: ${context.source.failure.message}`,
       at: context.source.since,
     });
   }

@@ -46,7 +46,7 @@ export function readManifestText(text: string, file: string): ReadManifest {
     // The bound keeps a file of nested aliases from growing without end.
     data = document.toJS({ maxAliasCount: 100 });
   } catch (thrown) {
-    const message = thrown instanceof Error ? plain(thrown.message) : 'can not be read';
+    const message = thrown instanceof Error ? plain(thrown.message) : 'cannot be read';
     return invalid([{ offset: 0, message }], lines, file);
   }
   const parsed = manifestSchema.safeParse(data ?? {});

@@ -13,7 +13,7 @@ export interface ServiceConfigInput {
   /** For messages. */
   readonly path: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Reads a file that the configuration names; throws when it can not be read. */
+  /** Reads a file that the configuration names; throws when it cannot be read. */
   readonly readFile: (path: string) => string;
 }
 

@@ -195,7 +195,7 @@ function createSecrets(input: ServiceConfigInput, read: ReadServiceConfig): Secr
         if (text.trim() === '') read.complain([...path, 'file'], `${ref.file} is empty`);
         return text;
       } catch (thrown) {
-        const why = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'it can not be read';
+        const why = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'it cannot be read';
         read.complain([...path, 'file'], `${ref.file}: ${why}`);
         return '';
       }

@@ -7,7 +7,7 @@ import type { Observation, Release } from './observation.ts';
 export type Desired =
   /** Nothing was observed yet, or what was observed is not readable at present. */
   | { readonly kind: 'unknown'; readonly reason: string }
-  /** It can not be followed: hosts keep what they have. */
+  /** It cannot be followed: hosts keep what they have. */
   | { readonly kind: 'blocked'; readonly observation: Observation; readonly failure: Failure }
   | { readonly kind: 'evaluating'; readonly observation: Observation; readonly fleet: Fleet }
   | {

@@ -28,7 +28,7 @@ export interface Aim {
 }
 
 /**
- * What the ledger keeps: everything that can not be derived from the source and the hosts. Appending the same fact
+ * What the ledger keeps: everything that cannot be derived from the source and the hosts. Appending the same fact
  * twice changes nothing (`factKey` says what "the same" is).
  */
 export type Fact =

@@ -37,7 +37,7 @@ export interface RunResult {
 /**
  * Runs a program to its end, without a shell and in a process group of its own. Resolves for every exit status.
  * When the deadline passes or the signal aborts, the whole group is asked to end, and killed five seconds later.
- * @throws FleetError PROGRAM_MISSING, TIMED_OUT, CANCELLED; INTERNAL when the system can not start it
+ * @throws FleetError PROGRAM_MISSING, TIMED_OUT, CANCELLED; INTERNAL when the system cannot start it
  */
 export type Run = (argv: readonly [string, ...string[]], options: RunOptions) => Promise<RunResult>;
 
@@ -167,7 +167,7 @@ function ended(
       if (child.pid !== undefined) return;
       const missing = thrown.code === 'ENOENT' || thrown.code === 'EACCES';
       if (missing && (cwd === undefined || existsSync(cwd))) reject(programMissing(program, thrown));
-      else reject(broken(program, 'the system can not start it', thrown));
+      else reject(broken(program, 'the system cannot start it', thrown));
     });
     child.once('exit', () => {
       linger = setTimeout(() => {

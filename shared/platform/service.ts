@@ -37,7 +37,7 @@ function readConfig(path: string, read: (path: string) => string): string {
     throw new FleetError({
       code: 'CONFIG_INVALID',
       disposition: 'stalled',
-      message: `the configuration ${path} can not be read`,
+      message: `the configuration ${path} cannot be read`,
       hint: 'give the path of a YAML file as the first argument, or in VARVE_CONFIG',
       cause,
     });
@@ -82,7 +82,7 @@ export async function internalToken(token: InternalToken, make: boolean): Promis
       throw new FleetError({
         code: 'CONFIG_INVALID',
         disposition: 'stalled',
-        message: `the internal token ${token.path} can not be read`,
+        message: `the internal token ${token.path} cannot be read`,
         hint: 'the controller makes it at its first start; give the worker the same file, or `internalToken`',
         cause,
       });

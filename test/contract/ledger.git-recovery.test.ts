@@ -130,7 +130,7 @@ describe('the folder of one controller', () => {
     await expect(aLedger({ lockWaitMs: 1_000 }).load()).resolves.toBeDefined();
   });
 
-  it('can not be appended to before it was loaded, nor after it was closed', async () => {
+  it('cannot be appended to before it was loaded, nor after it was closed', async () => {
     const ledger = aLedger();
     await expect(ledger.append([aGenesis])).rejects.toMatchObject({ code: 'INTERNAL' });
     await ledger.load();
@@ -258,7 +258,7 @@ describe('a damaged ledger', () => {
     await ledger.close();
   });
 
-  it('names the commit and the line that can not be read', async () => {
+  it('names the commit and the line that cannot be read', async () => {
     const commit = await addContent(`${JSON.stringify(anObservation(1))}\n{"kind":"epoch"\n`);
     await expect(aLedger().load()).rejects.toMatchObject({
       code: 'LEDGER_BROKEN',

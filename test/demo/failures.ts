@@ -6,7 +6,7 @@ import { expectDeployed, expectInSync, expectStalled, expectUntouched, hosts } f
 
 export const breakBuild: Chapter = {
   title: 'break a build',
-  tells: 'one commit changes web1 and makes web2 a system that can not be built: web1 does not wait for web2',
+  tells: 'one commit changes web1 and makes web2 a system that cannot be built: web1 does not wait for web2',
   async act({ fleet }) {
     const [web1, web2] = await Promise.all([
       fleet.repo.read('hosts/web1.nix'),

@@ -18,7 +18,7 @@ function system(text: string, more = ''): string {
 }
 
 /** One story on one fleet: each test goes on where the one before it ended. */
-describe('what can not be built, or not evaluated', () => {
+describe('what cannot be built, or not evaluated', () => {
   let fleet: Fleet;
   let before: ReadonlyMap<string, Systems>;
   let packages: string;
@@ -58,7 +58,7 @@ describe('what can not be built, or not evaluated', () => {
   const builds = (calls: readonly string[]): readonly string[] =>
     calls.filter((call) => /^nix(-store)? .*(build|--realise)/.test(call));
 
-  /** Every host that can not be built is stalled over it. */
+  /** Every host that cannot be built is stalled over it. */
   const stalled = (revision: string, names: readonly string[]): Promise<unknown> =>
     fleet.varve.settle(
       revision,

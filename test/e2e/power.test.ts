@@ -124,7 +124,7 @@ describe('the power fails in the middle of an activation', () => {
     expect(facts.intents('finished', revision)).toHaveLength(1);
   });
 
-  it('loader: a boot loader that can not be set takes everything back, and is not tried again', async () => {
+  it('loader: a boot loader that cannot be set takes everything back, and is not tried again', async () => {
     await fleet.varve.settle(revision, ({ verdict }) => verdict === 'stalled', { hosts: ['loader'] });
     expect(await fleet.systems('loader')).toEqual(before.get('loader'));
     expect((await readFacts(fleet.varve.dataDir)).outcomes('loader', revision)).toMatchObject([

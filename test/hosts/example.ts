@@ -75,7 +75,7 @@ async function main(folder: string, url: string): Promise<void> {
 function failure(thrown: unknown): Failure {
   if (thrown instanceof FleetError) return failureOf(thrown);
   const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return { code: 'INTERNAL', disposition: 'stalled', message: `the example can not be started: ${text}` };
+  return { code: 'INTERNAL', disposition: 'stalled', message: `the example cannot be started: ${text}` };
 }
 
 const [folder, url] = process.argv.slice(2);

@@ -97,7 +97,7 @@ export function createOutside(deps: {
       act: () => repository.commit({ ...repository.head().content, manifestIsValid: false }),
     },
     {
-      what: 'commit that mends what can not be followed',
+      what: 'commit that mends what cannot be followed',
       weight: 2,
       act: () => repository.commit({ ...repository.head().content, evaluates: true, manifestIsValid: true }),
     },
@@ -136,7 +136,7 @@ export function createOutside(deps: {
       const { content: now } = repository.head();
       if (now.evaluates && now.manifestIsValid) return 'nothing';
       repository.commit({ ...now, evaluates: true, manifestIsValid: true });
-      return 'commit that mends what can not be followed';
+      return 'commit that mends what cannot be followed';
     },
   };
 }

@@ -75,7 +75,7 @@ export async function startLoopbackHost(options: {
       '--pid',
       '--fork',
       '--kill-child',
-      // Without one of its own, sshd can not see which files are open, and closes a million that are not.
+      // Without one of its own, sshd cannot see which files are open, and closes a million that are not.
       '--mount-proc',
       'sh',
       '-c',

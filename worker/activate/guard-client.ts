@@ -161,7 +161,7 @@ function refusal(text: string): Failure {
       return {
         code,
         disposition: 'stalled',
-        message: 'the guard can not write its record on the host',
+        message: 'the guard cannot write its record on the host',
         hint: 'make room on the file system of /nix',
       };
     default:

@@ -23,7 +23,7 @@ export interface DeliverDeps {
   readonly push: Push;
   readonly guard: LocalGuard;
   /**
-   * What is valid and rooted on the host already. One exec on a connection that is open anyway; a host that can not
+   * What is valid and rooted on the host already. One exec on a connection that is open anyway; a host that cannot
    * be asked has nothing.
    */
   readonly hostHas: (

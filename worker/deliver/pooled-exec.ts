@@ -25,6 +25,6 @@ export function createPooledExec(deps: { readonly ssh: Ssh }): HostExec {
 
 /** Whatever the user's login shell is, a POSIX shell runs the script. */
 function asUser(script: string): string {
-  if (script.includes("'")) throw new RangeError('a remote program can not hold single quotes');
+  if (script.includes("'")) throw new RangeError('a remote program cannot hold single quotes');
   return `exec /bin/sh -c '${script}'`;
 }

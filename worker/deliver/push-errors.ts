@@ -35,7 +35,7 @@ export function connectionError(text: string, connection: Connection): FleetErro
     return new FleetError({
       code: 'HOST_UNREACHABLE',
       disposition: 'transient',
-      message: `${where} can not be reached: ${last}`,
+      message: `${where} cannot be reached: ${last}`,
       details,
     });
   }

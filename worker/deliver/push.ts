@@ -34,7 +34,7 @@ export interface Push {
 
 /** Runs a script in a host's POSIX shell, data on its standard input. */
 export interface HostExec {
-  /** Resolves for every exit status. @throws FleetError HOST_… when the host can not be talked to */
+  /** Resolves for every exit status. @throws FleetError HOST_… when the host cannot be talked to */
   (
     connection: Connection,
     script: string,

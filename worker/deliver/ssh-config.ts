@@ -79,7 +79,7 @@ function checked(text: string, pattern: RegExp, what: string): string {
   throw new FleetError({
     code: 'INVALID_INPUT',
     disposition: 'stalled',
-    message: `${JSON.stringify(text.slice(0, 80))} can not be used as the ${what} of a connection`,
+    message: `${JSON.stringify(text.slice(0, 80))} cannot be used as the ${what} of a connection`,
     hint: 'correct it in varve.yaml',
   });
 }
@@ -100,7 +100,7 @@ function quoted(path: string): string {
     throw new FleetError({
       code: 'CONFIG_INVALID',
       disposition: 'stalled',
-      message: `${JSON.stringify(path)} can not be used in a configuration of OpenSSH`,
+      message: `${JSON.stringify(path)} cannot be used in a configuration of OpenSSH`,
       hint: 'use a path without quotes and line ends',
     });
   }

@@ -178,7 +178,7 @@ function refuseMissing(answer: Answer, request: Omit<EvaluationRequest, 'key'>):
   });
 }
 
-/** Where every configuration is a host, one that can not be called so must not be left out without a word. */
+/** Where every configuration is a host, one that cannot be called so must not be left out without a word. */
 function refuseNames(answer: Answer, request: Omit<EvaluationRequest, 'key'>): void {
   const wrong = answer.names.filter((name) => !isHostName(name)).map((name) => JSON.stringify(name));
   if (wrong.length === 0) return;

@@ -26,7 +26,7 @@ export interface NixResult extends RunResult {
   readonly errors: readonly NixMessage[];
 }
 
-/** Arguments after the program's name. Data goes in only where Nix can not take it for an option. */
+/** Arguments after the program's name. Data goes in only where Nix cannot take it for an option. */
 export type NixCommand = readonly ['nix' | 'nix-store', ...string[]];
 
 /**
@@ -47,7 +47,7 @@ const ownConfig: Readonly<Record<string, string>> = {
   'warn-dirty': 'false',
 };
 
-/** @throws FleetError CONFIG_INVALID when a setting can not be written into NIX_CONFIG */
+/** @throws FleetError CONFIG_INVALID when a setting cannot be written into NIX_CONFIG */
 export function createNix(deps: { readonly run: Run; readonly settings: NixSettings }): Nix {
   const { settings } = deps;
   const base = {
@@ -105,7 +105,7 @@ function nixConfig(config: Readonly<Record<string, string>>): string {
         throw new FleetError({
           code: 'CONFIG_INVALID',
           disposition: 'stalled',
-          message: `${JSON.stringify(name)} can not be given to Nix as a setting`,
+          message: `${JSON.stringify(name)} cannot be given to Nix as a setting`,
           hint: 'use the names of nix.conf, and values of one line without a number sign',
         });
       }

@@ -66,7 +66,7 @@ function checked(part: string): string {
     throw new FleetError({
       code: 'INTERNAL',
       disposition: 'stalled',
-      message: `${JSON.stringify(part)} can not name a root`,
+      message: `${JSON.stringify(part)} cannot name a root`,
     });
   }
   return part;
@@ -79,7 +79,7 @@ function notRooted(folder: string, cause: unknown): FleetError {
   return new FleetError({
     code: full ? 'DISK_FULL' : 'CONFIG_INVALID',
     disposition: 'transient',
-    message: `can not protect a store path from garbage collection in ${folder}`,
+    message: `cannot protect a store path from garbage collection in ${folder}`,
     hint: full
       ? 'make room on the worker'
       : `give the worker's user this folder: install -d -o <user> ${folder}`,

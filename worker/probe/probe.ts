@@ -29,7 +29,7 @@ const command = asRoot(
   ].join('\n'),
 );
 
-/** Asks a host about itself, over the first candidate that answers. What it can not find out is in the contact. */
+/** Asks a host about itself, over the first candidate that answers. What it cannot find out is in the contact. */
 export function createProbe(deps: ProbeDeps): Steps['probe'] {
   return async (target, incarnation, context) => {
     const { host, askedAt } = target;

@@ -59,7 +59,7 @@ export function parseReport(text: string): ProbeReport {
   };
 }
 
-/** A record that can not be read says nothing; the guard writes its data whole or not at all. */
+/** A record that cannot be read says nothing; the guard writes its data whole or not at all. */
 function toRecord(raw: z.infer<typeof recordSchema>): readonly HostRecord[] {
   const data = new Map(
     raw.data.map((line): [string, string] => {
@@ -99,7 +99,7 @@ function noReport(text: string, cause: unknown): FleetError {
   return new FleetError({
     code: 'INTERNAL',
     disposition: 'transient',
-    message: 'the host’s answer to a probe can not be read',
+    message: 'the host’s answer to a probe cannot be read',
     details: { answer: text.slice(0, 200) },
     cause,
   });

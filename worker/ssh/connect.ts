@@ -122,7 +122,7 @@ function unreachable(connection: Connection, why: string, cause?: unknown): Flee
   return new FleetError({
     code: 'HOST_UNREACHABLE',
     disposition: 'transient',
-    message: `${connection.address} port ${connection.port} can not be reached: ${why}`,
+    message: `${connection.address} port ${connection.port} cannot be reached: ${why}`,
     cause,
   });
 }

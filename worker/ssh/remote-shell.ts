@@ -4,7 +4,7 @@
  * The program must hold no single quote, and no data: that comes through stdin.
  */
 export function asRoot(program: string): string {
-  if (program.includes("'")) throw new RangeError('a remote program can not hold single quotes');
+  if (program.includes("'")) throw new RangeError('a remote program cannot hold single quotes');
   return `exec /bin/sh -c '${elevate}' varve '${program}'`;
 }
 

@@ -161,7 +161,7 @@ async function readKey(path: string): Promise<Credential> {
     new FleetError({
       code: 'CONFIG_INVALID',
       disposition: 'stalled',
-      message: `the SSH key ${path} can not be used`,
+      message: `the SSH key ${path} cannot be used`,
       hint: 'give a private key in OpenSSH format without a passphrase, or put it into an agent',
       cause,
     });
@@ -179,7 +179,7 @@ async function readKnownHosts(path: string | undefined): Promise<string> {
     throw new FleetError({
       code: 'CONFIG_INVALID',
       disposition: 'stalled',
-      message: `the known_hosts file ${path} can not be read`,
+      message: `the known_hosts file ${path} cannot be read`,
       hint: 'make the file, or leave it out of the configuration and pin the host keys in varve.yaml',
       cause: thrown,
     });

@@ -19,7 +19,7 @@ export type Look =
 /** What a revision says about the fleet. */
 export type Manifest =
   | { readonly kind: 'fleet'; readonly fleet: Fleet }
-  /** `varve.yaml` is wrong, or the tree holds what can not be evaluated faithfully. */
+  /** `varve.yaml` is wrong, or the tree holds what cannot be evaluated faithfully. */
   | { readonly kind: 'invalid'; readonly failure: Failure };
 
 /** The watched repository. */

@@ -186,7 +186,7 @@ function parsed<Schema extends z.ZodType>(schema: Schema, text: string): z.outpu
     throw new FleetError({
       code: 'INTERNAL',
       disposition: 'transient',
-      message: 'the live state in Redis can not be read',
+      message: 'the live state in Redis cannot be read',
       hint: 'another version of Varve may have written it: stop all, empty this Redis, start again; no host changes by that',
       cause: thrown,
     });

@@ -183,7 +183,7 @@ function nextId() {
 }
 
 function never(): never {
-  throw new Error('this can not be');
+  throw new Error('this cannot be');
 }
 
 function delivered(outcome: DeliverOutcome) {

@@ -145,7 +145,7 @@ describe('a push', () => {
   });
 });
 
-describe('a host that can not be pushed to', () => {
+describe('a host that cannot be pushed to', () => {
   test('shows another key than the pinned one: stalled', async () => {
     const web1 = await host();
     const other = await host();

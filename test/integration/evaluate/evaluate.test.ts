@@ -254,7 +254,7 @@ describe('an evaluation that fails', () => {
     expect(failure.hint).toContain('nix flake lock');
   });
 
-  test('for want of an input that can not be fetched is tried again', async () => {
+  test('for want of an input that cannot be fetched is tried again', async () => {
     const rev = '0123456789012345678901234567890123456789';
     const locked = { type: 'git', url: 'http://127.0.0.1:9/x.git', rev, ref: 'main' };
     const tree = await workshop.commitOnly({
@@ -342,7 +342,7 @@ describe('what is meant to break things', () => {
     const hosts = new Map(nasty.map((attribute, i) => [parseHostName(`n${i}`), attribute]));
     const release = complete(await evaluation().evaluate(asking(tree, hosts), recordingContext()));
     expect(release.hosts.size).toBe(nasty.length);
-    // Where every attribute is a host, those that can not be one are not left out without a word.
+    // Where every attribute is a host, those that cannot be one are not left out without a word.
     const failure = failed(await evaluation().evaluate(asking(tree), recordingContext()));
     expect(failure).toMatchObject({ code: 'EVALUATION_FAILED', disposition: 'stalled' });
     for (const name of nasty) expect(failure.message).toContain(JSON.stringify(name));

@@ -193,7 +193,7 @@ describe('after the switch', () => {
     await expectGood();
   });
 
-  it('a boot loader that can not be set rolls everything back, profile generation and all', async () => {
+  it('a boot loader that cannot be set rolls everything back, profile generation and all', async () => {
     const before = await shell(host, 'readlink /nix/var/nix/profiles/system; ls /nix/var/nix/profiles');
     const { outcome } = await bench.activate(systems.noBootLoader);
     expect(outcome).toMatchObject({

@@ -177,7 +177,7 @@ describe('one at a time', () => {
   });
 });
 
-describe('what can not be started', () => {
+describe('what cannot be started', () => {
   it('a toplevel that is not on the host', async () => {
     const nowhere = `/nix/store/${'1'.repeat(32)}-nowhere`;
     expect((await bench.activate(nowhere)).outcome).toMatchObject({

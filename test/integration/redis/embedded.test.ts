@@ -132,7 +132,7 @@ describe('the embedded Redis', () => {
   test('without a server on PATH it says what is missing and how to get it', async () => {
     const empty = join(folder, 'bin');
     await mkdir(empty);
-    // A file that can not be run is none.
+    // A file that cannot be run is none.
     await writeFile(join(empty, 'redis-server'), '');
     const refused = startEmbeddedRedis({ folder, logger: quiet, path: `relative:${empty}` });
     await expect(refused).rejects.toMatchObject({

@@ -100,7 +100,7 @@ describe('logging in', () => {
     expect((await ssh.fresh(there())).isOpen()).toBe(true);
   });
 
-  it('says which key file can not be used', async () => {
+  it('says which key file cannot be used', async () => {
     await expect(open({ keyFiles: [join(sshd.folder, 'none')] }).fresh(there())).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
     });

@@ -141,7 +141,7 @@ export function createRepository(deps: {
           throw new FleetError({
             code: 'SOURCE_UNREACHABLE',
             disposition: 'transient',
-            message: `${revision} can not be read now`,
+            message: `${revision} cannot be read now`,
           });
         }
         if (!commit.content.manifestIsValid) {

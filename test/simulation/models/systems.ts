@@ -24,7 +24,7 @@ export const qualities = [
   'cuts-network',
   /** A health check fails. */
   'unhealthy',
-  /** It runs, but the boot loader can not be written. */
+  /** It runs, but the boot loader cannot be written. */
   'boot-loader-fails',
   /** It can only be booted, not switched to. */
   'needs-reboot',

@@ -56,7 +56,7 @@ describe('a fleet', () => {
   test('waits for the evaluation', () =>
     check(aStatus({ release: { state: 'evaluating' } }), { kind: 'waiting' }));
 
-  test('is stalled by a revision that can not be evaluated', () =>
+  test('is stalled by a revision that cannot be evaluated', () =>
     check(
       aStatus({
         release: {

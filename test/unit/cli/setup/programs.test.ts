@@ -94,7 +94,7 @@ describe('the ways to get what is missing', () => {
     ]);
   });
 
-  it('say on macOS what can not be had there', () => {
+  it('say on macOS what cannot be had there', () => {
     const [way] = waysToGet(['redis', 'nix', 'systemd-nspawn'], 'macos');
     expect(way).toBe(
       'macOS: brew install redis; install Nix with the installer from nixos.org; ' +

@@ -77,7 +77,7 @@ describe('settle', () => {
     expect(fences.size).toBe(0);
   });
 
-  it('fences an activation that may never have started, and ends it only once the host can not start it any more', () => {
+  it('fences an activation that may never have started, and ends it only once the host cannot start it any more', () => {
     const before = settled({ facts: [intent], report: { highestToken: { epoch: 1, counter: 4 } } });
     expect(before.facts).toEqual([]);
     expect(before.fences.get(host('web1'))).toEqual(deployment.token);

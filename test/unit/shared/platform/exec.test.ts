@@ -109,7 +109,7 @@ describe('running a program', () => {
   });
 });
 
-describe('a program that can not be run', () => {
+describe('a program that cannot be run', () => {
   it('is named together with a way to get it', async () => {
     const path = { PATH: folder };
     await expect(run(['zstd', '-d'], { env: path, deadlineMs: 5_000 })).rejects.toMatchObject({
@@ -186,7 +186,7 @@ describe('ending a program early', () => {
     await eventually(() => isDead(pid), { what: 'the left-over to be gone', deadlineMs: 2_000 });
   });
 
-  it('stops the program when its output can not be handled', async () => {
+  it('stops the program when its output cannot be handled', async () => {
     const running = run(['sh', '-c', 'echo one; exec sleep 100'], {
       deadlineMs: 60_000,
       onLine: () => {

@@ -41,7 +41,7 @@ describe('the log', () => {
     const err = new FleetError({
       code: 'INTERNAL',
       disposition: 'transient',
-      message: 'can not use hunter22',
+      message: 'cannot use hunter22',
       cause: new Error('hunter22 refused', { cause: 'hunter22' }),
     });
     logger

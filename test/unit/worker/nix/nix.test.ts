@@ -45,8 +45,8 @@ describe('the environment of Nix', () => {
   });
 
   test('refuses a setting that would add a line', () => {
-    expect(() => nixWith({ sandbox: 'false\npost-build-hook = /x' })).toThrow('can not be given to Nix');
-    expect(() => nixWith({ 'a = b': 'c' })).toThrow('can not be given to Nix');
+    expect(() => nixWith({ sandbox: 'false\npost-build-hook = /x' })).toThrow('cannot be given to Nix');
+    expect(() => nixWith({ 'a = b': 'c' })).toThrow('cannot be given to Nix');
   });
 
   test('limits the address space by a program in front', async () => {

@@ -80,6 +80,6 @@ describe('parseReport', () => {
   });
 
   it.for(['', 'bash: no such file', '{}', '[1]'])('refuses %j', (text) => {
-    expect(() => parseReport(text)).toThrow('can not be read');
+    expect(() => parseReport(text)).toThrow('cannot be read');
   });
 });
