@@ -27,6 +27,7 @@ import {
 import { createSystemClock } from '../shared/platform/system-clock.ts';
 import { version } from '../shared/platform/version.ts';
 import { createBackend } from './backend.ts';
+import { createCredentialProvider } from './credentials.ts';
 import { createActivities, createLogReader } from './deployment-logs.ts';
 import { createTeller } from './happenings.ts';
 import { createEventHub } from './http/event-hub.ts';
@@ -76,7 +77,7 @@ async function main(): Promise<void> {
         dataFolder: join(config.dataDir, 'controller'),
         ssh: sshAccess(repository),
       },
-      { git, logger, credential: async () => repository.credentials },
+      { git, logger, credential: createCredentialProvider(repository, { redact, logger }) },
     );
     closers.add('source', () => source.close());
     const { ledgerRemote } = config;
@@ -86,7 +87,7 @@ async function main(): Promise<void> {
         dir: join(config.dataDir, 'ledger.git'),
         ...(ledgerRemote === undefined
           ? {}
-          : { remote: { url: ledgerRemote.url, env: remoteEnvironment(ledgerRemote) } }),
+          : { remote: { url: ledgerRemote.url, env: ledgerAccess(ledgerRemote, { redact, logger }) } }),
       },
     );
     closers.add('ledger', () => ledger.close());
@@ -218,16 +219,23 @@ function sshAccess({ ssh }: RemoteAccess): SshAccess {
 }
 
 /** What Git needs to get into the ledger's remote. The credential is in the environment of the one command only. */
-function remoteEnvironment(remote: RemoteAccess): Record<string, string> {
+function ledgerAccess(
+  remote: RemoteAccess,
+  deps: Parameters<typeof createCredentialProvider>[1],
+): () => Promise<Record<string, string>> {
   const ssh = sshEnvironment(sshAccess(remote));
-  if (remote.credentials === undefined) return ssh;
-  return {
-    ...ssh,
-    GIT_CONFIG_COUNT: '1',
-    GIT_CONFIG_KEY_0: `credential.${new URL(remote.url).origin}.helper`,
-    GIT_CONFIG_VALUE_0: credentialHelper,
-    VARVE_GIT_USERNAME: remote.credentials.username,
-    VARVE_GIT_PASSWORD: remote.credentials.password,
+  const credential = createCredentialProvider(remote, deps);
+  return async () => {
+    const known = await credential();
+    if (known === undefined) return ssh;
+    return {
+      ...ssh,
+      GIT_CONFIG_COUNT: '1',
+      GIT_CONFIG_KEY_0: `credential.${new URL(remote.url).origin}.helper`,
+      GIT_CONFIG_VALUE_0: credentialHelper,
+      VARVE_GIT_USERNAME: known.username,
+      VARVE_GIT_PASSWORD: known.password,
+    };
   };
 }
 

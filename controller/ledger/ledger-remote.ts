@@ -5,8 +5,8 @@ import type { RunResult } from '../../shared/platform/exec.ts';
 /** Where the ledger is pushed to. */
 export interface LedgerRemote {
   readonly url: string;
-  /** What Git needs to get in: `GIT_SSH_COMMAND`, `GIT_CONFIG_COUNT` …; never part of the URL. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** What Git needs to get in: `GIT_SSH_COMMAND`, `GIT_CONFIG_COUNT` …; never part of the URL. Asked for at each call. */
+  readonly env?: () => Promise<Readonly<Record<string, string>>>;
   /** For one fetch or push, in milliseconds; a minute unless told. */
   readonly deadlineMs?: number;
 }
@@ -32,15 +32,18 @@ export function createRemoteLedger(
   remote: LedgerRemote,
 ): RemoteLedger {
   const { git, dir } = deps;
-  const options = {
-    cwd: dir,
-    deadlineMs: remote.deadlineMs ?? 60_000,
-    ...(remote.env === undefined ? {} : { env: remote.env }),
-  };
+  async function call(args: readonly string[]): Promise<RunResult> {
+    const env = await remote.env?.();
+    return git.run(args, {
+      cwd: dir,
+      deadlineMs: remote.deadlineMs ?? 60_000,
+      ...(env === undefined ? {} : { env }),
+    });
+  }
 
   /** Where the remote's ledger stands. */
   async function look(): Promise<string | undefined> {
-    const listed = await git.run(['ls-remote', '--end-of-options', remote.url, ref], options);
+    const listed = await call(['ls-remote', '--end-of-options', remote.url, ref]);
     if (listed.code !== 0) throw unreachable('read', listed);
     const line = listed.stdout.toString('utf8').split('\n')[0] ?? '';
     return line === '' ? undefined : line.split('\t')[0];
@@ -49,28 +52,30 @@ export function createRemoteLedger(
   return {
     async fetch() {
       // With a pattern, a remote that has no ledger yet is no error; with --prune, what was there before is forgotten.
-      const result = await git.run(
-        [
-          'fetch',
-          '--quiet',
-          '--prune',
-          '--no-tags',
-          '--no-write-fetch-head',
-          '--end-of-options',
-          remote.url,
-        ].concat(`+${ref}*:${fetched}*`),
-        options,
-      );
+      const result = await call([
+        'fetch',
+        '--quiet',
+        '--prune',
+        '--no-tags',
+        '--no-write-fetch-head',
+        '--end-of-options',
+        remote.url,
+        `+${ref}*:${fetched}*`,
+      ]);
       if (result.code !== 0) throw unreachable('fetched', result);
       const at = await git.run(['rev-parse', '--verify', '--quiet', `${fetched}^{commit}`], { cwd: dir });
       return at.code === 0 ? at.stdout.toString('utf8').trim() : undefined;
     },
 
     async push(from, to) {
-      const result = await git.run(
-        ['push', '--quiet', '--no-verify', '--end-of-options', remote.url, `${to}:${ref}`],
-        options,
-      );
+      const result = await call([
+        'push',
+        '--quiet',
+        '--no-verify',
+        '--end-of-options',
+        remote.url,
+        `${to}:${ref}`,
+      ]);
       if (result.code === 0) return { kind: 'pushed' };
       // Git says in many ways, partly in the server's words, why a push failed. What the remote holds now is the answer
       // that counts, also when the push went through and only its acknowledgement was lost.

@@ -9,7 +9,15 @@ export type { ServiceConfigInput } from './service-config-text.ts';
 export interface RemoteAccess {
   /** Without credentials. */
   readonly url: string;
-  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  readonly credentials:
+    | {
+        readonly username: string;
+        /** As it was at the start. */
+        readonly password: string;
+        /** Where it is read anew. */
+        readonly passwordFile: string | undefined;
+      }
+    | undefined;
   /** Files of the SSH identity and of the known host keys. */
   readonly ssh: { readonly identity: string | undefined; readonly knownHosts: string | undefined };
 }
@@ -243,7 +251,11 @@ function remoteAccess(
     credentials:
       credentials === undefined
         ? undefined
-        : { username: credentials.username, password: secrets.read([...path, 'credentials'], credentials) },
+        : {
+            username: credentials.username,
+            password: secrets.read([...path, 'credentials'], credentials),
+            passwordFile: credentials.file,
+          },
     ssh: { identity: ssh?.identity, knownHosts: ssh?.knownHosts },
   };
 }

@@ -1,6 +1,8 @@
 /** Takes what is secret out of a text. */
 export interface Redactor {
   (text: string): string;
+  /** One more secret, from now on: one that was replaced while the program runs. */
+  learn(secret: string): void;
 }
 
 const mark = '[redacted]';
@@ -29,21 +31,20 @@ const patterns: readonly (readonly [RegExp, string])[] = [
  * URL-encoded, and in base64 (also as the password of a basic authorization for git's user names).
  */
 export function createRedactor(secrets: readonly string[]): Redactor {
-  const forms = new Set<string>();
-  for (const secret of secrets) {
-    for (const text of new Set([secret, secret.trim()])) {
-      if (text.length < shortestSecret) continue;
-      for (const form of formsOf(text)) forms.add(form);
-    }
-  }
-  // The longest first: one secret may be a part of another.
-  const ordered = [...forms].sort((a, b) => b.length - a.length);
-  return (text) => {
+  let ordered: readonly string[] = [];
+  const redact = (text: string): string => {
     let out = text;
     for (const form of ordered) out = out.replaceAll(form, mark);
     for (const [pattern, replacement] of patterns) out = out.replaceAll(pattern, replacement);
     return out;
   };
+  const learn = (secret: string): void => {
+    const known = [secret, secret.trim()].filter((text) => text.length >= shortestSecret);
+    // The longest first: one secret may be a part of another.
+    ordered = [...new Set([...ordered, ...known.flatMap(formsOf)])].sort((a, b) => b.length - a.length);
+  };
+  secrets.forEach(learn);
+  return Object.assign(redact, { learn });
 }
 
 function formsOf(secret: string): readonly string[] {

@@ -76,7 +76,11 @@ webhooks:
     repositories: [https://forge.example/fleet]
 `),
     );
-    expect(config.repository.credentials).toEqual({ username: 'varve', password: 'forge-token' });
+    expect(config.repository.credentials).toEqual({
+      username: 'varve',
+      password: 'forge-token',
+      passwordFile: '/run/token',
+    });
     expect(config.api.tokens).toEqual([
       { name: 'ada', right: 'admin', sha256: createHash('sha256').update('api-token').digest('hex') },
       { name: 'ci', right: 'read', sha256: 'a'.repeat(64) },
