@@ -1,3 +1,4 @@
+import type { HostStatus } from '../../shared/contracts/api.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { activationsOn, countingActivations, expectDesiredSystem } from '../support/evidence.ts';
 import { startFleet, type Fleet } from '../support/fleet.ts';
@@ -84,7 +85,7 @@ describe('a commit that changes how a host is reached', () => {
 
   function changes(): Readonly<Record<string, Change>> {
     const { nextHostKey } = fleet.host('web1');
-    const user = `(roles.sshUser { name = "deployer"; uid = 0; key = "${fleet.lab.publicKey.trim()}"; })`;
+    const user = `(roles.deployUser { name = "deployer"; key = "${fleet.lab.publicKey.trim()}"; })`;
     return {
       'the ssh port': {
         module: '{ sshd.port = 2222; }',
@@ -148,6 +149,24 @@ describe('a commit that changes how a host is reached', () => {
       expect(await activationsOn(fleet.host('web1'))).toBe(activations + 2);
     },
   );
+
+  it('deploys as a user who is not root: the push through the Nix daemon, what needs root through sudo', async () => {
+    const { revision } = await apply(['the deploy user']);
+    const inSyncAsDeployer = (host: HostStatus): boolean =>
+      host.verdict === 'in-sync' && host.address.startsWith('deployer@');
+    await fleet.varve.settle(revision, inSyncAsDeployer);
+    const host = await fleet.repo.read('hosts/web1.nix');
+    const pushed = await fleet.commit('Something to push as that user', {
+      'hosts/web1.nix': host.replace('imports = [', 'imports = [\n    { system.label = "by-deployer"; }'),
+    });
+    await fleet.varve.settle(pushed, inSyncAsDeployer);
+    await expectDesiredSystem(fleet, 'web1');
+    expect((await readFacts(fleet.varve.dataDir)).outcomes('web1', pushed)).toMatchObject([
+      { phase: 'succeeded', delivery: { pushedPaths: expect.toSatisfy((paths: number) => paths > 0) } },
+    ]);
+    await fleet.varve.settle(await fleet.revert(pushed), inSyncAsDeployer);
+    await fleet.varve.settle(await fleet.revert(revision));
+  });
 
   it('converges when all of them change at once, and back', async () => {
     const before = await fleet.systems('web1');

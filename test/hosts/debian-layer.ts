@@ -14,6 +14,7 @@ const packages = [
   'ca-certificates',
   'procps',
   'zstd',
+  'sudo',
 ] as const;
 
 // What a test host has no use for: it would run at bad moments, or for nothing.
@@ -38,7 +39,7 @@ default=$(cat /boot/default) || exit 1
 exec "$default/init" "$@"
 `;
 
-const recipe = JSON.stringify({ version: 4, suite, packages, masked, bootScript });
+const recipe = JSON.stringify({ version: 5, suite, packages, masked, bootScript });
 
 /** The distribution under every test host, made once per machine (about a minute): a folder to mount as the lowest layer. */
 export function debianLayer(log: (line: string) => void): Promise<string> {

@@ -39,7 +39,7 @@ in
     "nix/nix.conf".text = ''
       experimental-features = nix-command flakes
       substituters =
-      trusted-users = root
+      trusted-users = ${builtins.concatStringsSep " " ([ "root" ] ++ config.nix.trustedUsers)}
     '';
     "ssh/sshd_config".text = sshdConfig;
   }

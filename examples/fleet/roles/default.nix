@@ -6,4 +6,5 @@
   batch = import ./batch.nix { inherit packages; };
   motd = import ./motd.nix;
   sshUser = import ./ssh-user.nix;
+  deployUser = import ./deploy-user.nix;
 }

@@ -1,4 +1,4 @@
-# A person who may log in. With `uid = 0` they are another name of root, which is what a deploy user needs to be here.
+# A person who may log in. With `uid = 0` they are another name of root.
 {
   name,
   key,
