@@ -148,7 +148,7 @@ function refusal(text: string): Failure {
         code,
         disposition: 'stalled',
         message: 'the host has no running system to go back to',
-        hint: 'is /run/current-system there?',
+        hint: 'repair it by hand once: nixos-rebuild switch on the host, or a reboot',
       };
     case 'PUSH_FAILED':
       return {
