@@ -1,6 +1,3 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Tree } from '../../shared/domain/names.ts';
 import { syntheticCommit } from '../../shared/platform/synthetic-commit.ts';
@@ -19,20 +16,33 @@ export async function packTree(mirror: Mirror, tree: Tree): Promise<Uint8Array> 
       message: `Git names the commit of tree ${tree} otherwise than expected`,
     });
   }
-  // Through a file: a pack may be larger than what is kept of a program's output.
-  const folder = await mkdtemp(join(tmpdir(), 'varve-pack-'));
-  try {
-    const name = await mirror.ok(
-      [
-        // A worker waits for it, and looks at each object once: what is packed already is taken as it is, nothing is
-        // made as small as it could be.
-        ...['-c', 'pack.compression=1', 'pack-objects', '--revs', '--quiet', '--window=0'],
-        ...['--delta-base-offset', '--threads=1', join(folder, 'pack')],
-      ],
-      { input: `${synthetic.sha}\n`, deadlineMs: 600_000 },
-    );
-    return await readFile(join(folder, `pack-${name}.pack`));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+  // Not through a file: Git can rename a pack only within one file system, and /tmp is often one of its own.
+  const packed = await mirror.run(
+    [
+      // A worker waits for it, and looks at each object once: what is packed already is taken as it is, nothing is
+      // made as small as it could be.
+      ...['-c', 'pack.compression=1', 'pack-objects', '--stdout', '--revs', '--quiet', '--window=0'],
+      ...['--delta-base-offset', '--threads=1'],
+    ],
+    { input: `${synthetic.sha}\n`, deadlineMs: 600_000, maxOutputBytes: largestPackBytes },
+  );
+  if (packed.code !== 0) {
+    throw new FleetError({
+      code: 'INTERNAL',
+      disposition: 'transient',
+      message: `tree ${tree} could not be packed: ${packed.stderrTail.trim().slice(-500)}`,
+    });
   }
+  if (packed.truncated) {
+    throw new FleetError({
+      code: 'UNSUPPORTED_CONTENT',
+      disposition: 'stalled',
+      message: `tree ${tree} is larger than ${largestPackBytes / 1024 ** 2} MiB, even packed`,
+      hint: 'keep large files out of the repository: fetch them in the configuration, by their hash',
+    });
+  }
+  return packed.stdout;
 }
+
+/** A pack is held in memory while it is sent. */
+const largestPackBytes = 1024 ** 3;
