@@ -1,6 +1,7 @@
 import type { CommandDone } from '../shared/contracts/api-commands.ts';
 import type { LeaderView, SourceView, Status } from '../shared/contracts/api.ts';
 import { closureDiff } from '../shared/domain/closure-diff.ts';
+import type { Systems } from '../shared/domain/contact.ts';
 import { FleetError } from '../shared/domain/errors.ts';
 import type { Fact } from '../shared/domain/facts.ts';
 import { createMemory } from '../shared/domain/memory.ts';
@@ -98,6 +99,16 @@ export function createBackend(deps: BackendDeps): FleetBackend {
     if (!planned && !memory.hosts.has(host)) throw noSuchHost(host);
   }
 
+  /** The drift of a host that people were shown. */
+  function shownDrift(host: HostName): Systems | undefined {
+    const { last } = context();
+    const contact = last?.snapshot.contacts.get(host);
+    const drifted = last?.verdicts.some((each) => each.host === host && each.code === 'DRIFTED') ?? false;
+    if (!drifted || contact?.kind !== 'reached') return undefined;
+    const { current, profile, bootDefault } = contact.report;
+    return { current, profile, bootDefault };
+  }
+
   function released(host: HostName, revision: Revision): StorePath {
     const { memory } = context();
     const observation = memory.observations.findLast((each) => each.revision === revision);
@@ -192,7 +203,8 @@ export function createBackend(deps: BackendDeps): FleetBackend {
         host === undefined
           ? 'every remembered failure is forgotten'
           : `the failures of ${host} are forgotten`;
-      return command({ kind: 'retry', at: clock.now(), host, by: actor }, message);
+      const drift = host === undefined ? undefined : shownDrift(host);
+      return command({ kind: 'retry', at: clock.now(), host, by: actor, drift }, message);
     },
     async adopt(host, { takeover }, actor) {
       known(host);

@@ -29,7 +29,7 @@ import type { Fact } from '../../shared/domain/facts.ts';
  * Varve, and to go on without it would mean to forget something that was decided.
  */
 
-const Aim = z.object({
+const Aim = z.strictObject({
   deployment: DeploymentId,
   host: HostName,
   observation: Count,
@@ -99,7 +99,19 @@ const FactLine = z.discriminatedUnion('kind', [
     until: maybe(Instant),
   }),
   z.strictObject({ kind: z.literal('hold-lifted'), ...at, ...host, ...by }),
-  z.strictObject({ kind: z.literal('retry'), ...at, host: maybe(HostName), ...by }),
+  z.strictObject({
+    kind: z.literal('retry'),
+    ...at,
+    host: maybe(HostName),
+    ...by,
+    drift: maybe(
+      z.strictObject({
+        current: maybe(StorePath),
+        profile: maybe(StorePath),
+        bootDefault: maybe(StorePath),
+      }),
+    ),
+  }),
 ]) satisfies z.ZodType<Fact>;
 
 /** The kinds that this version knows, for telling a newer one from a damaged line. */
@@ -129,7 +141,9 @@ export function decodeFact(line: string, where: string): Fact {
 function isFromNewer(json: unknown, error: z.ZodError): boolean {
   if (typeof json !== 'object' || json === null || !('kind' in json)) return false;
   if (typeof json.kind === 'string' && !knownKinds.has(json.kind)) return true;
-  return error.issues.every((issue) => issue.code === 'unrecognized_keys');
+  // A phase or an error code that is not known here is as good a sign as a field. To call damage "newer" by mistake
+  // costs an upgrade; to call "newer" damage costs whatever was written since the copy that is put back.
+  return error.issues.every(({ code }) => code === 'unrecognized_keys' || code === 'invalid_value');
 }
 
 export function writtenByNewer(where: string): FleetError {

@@ -35,6 +35,26 @@ function hasRecord(deployment: Deployment, contact: HostContact | undefined): bo
   );
 }
 
+/**
+ * An earlier leadership's activation that its host has no record of would begin now, and what is wanted is not known
+ * yet: it may be something newer. One that has begun is gone on with at once, since somebody has to confirm it. Pure.
+ */
+export function mustNotStartYet(
+  deployment: Deployment,
+  input: {
+    readonly desired: Desired;
+    readonly memory: Memory;
+    readonly contact: HostContact | undefined;
+  },
+): boolean {
+  return (
+    deployment.phase === 'activating' &&
+    deployment.token.epoch < input.memory.epoch &&
+    input.desired.kind === 'unknown' &&
+    !hasRecord(deployment, input.contact)
+  );
+}
+
 /** The host has seen this token or a higher one, and has no record: it never started, and cannot start any more. */
 export function canNotStart(deployment: Deployment, contact: HostContact | undefined): boolean {
   if (contact?.kind !== 'reached' || hasRecord(deployment, contact)) return false;

@@ -92,7 +92,7 @@ export function candidateConnections(
     ...(spec === undefined ? [] : [spec.connection]),
     ...[...(remembered?.openIntents.values() ?? [])].map((intent) => intent.connection),
     // A host that could not roll back answers as the system that it is stuck on.
-    ...(remembered?.lastOutcome === undefined ? [] : [remembered.lastOutcome.connection]),
+    ...(remembered?.stuck === undefined ? [] : [remembered.stuck]),
   ]);
 }
 

@@ -10,7 +10,7 @@ import type { DeploymentStore, Term } from '../../shared/platform/ports/deployme
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
 import type { Ids } from '../../shared/platform/ports/ids.ts';
 import type { ProbeTarget } from '../../shared/domain/contact.ts';
-import { isAbandoned } from './abandon.ts';
+import { isAbandoned, mustNotStartYet } from './abandon.ts';
 import { intentOf, newDeployment } from './aim.ts';
 import { isDoubtful } from './doubt.ts';
 import { probeTarget, type AskedProbes } from './probe-target.ts';
@@ -117,6 +117,8 @@ async function carryOut(
       return undefined;
     case 'wait':
       if (deployment === undefined || !isActive(deployment)) return undefined;
+      if (mustNotStartYet(deployment, { ...input, contact: input.snapshot.contacts.get(deployment.host) }))
+        return undefined;
       return givesUp(deps, input, deployment) ? undefined : activationOf(deployment);
     case 'probe':
     case 'unreachable':

@@ -1,8 +1,9 @@
-import type { Desired } from '../../shared/domain/desired.ts';
+import type { Desired, EvaluationSetback } from '../../shared/domain/desired.ts';
 import type { Failure } from '../../shared/domain/errors.ts';
 import type { Memory } from '../../shared/domain/memory.ts';
 import type { Revision } from '../../shared/domain/names.ts';
 import type { Manifest } from '../../shared/platform/ports/source.ts';
+import { evaluationRequest } from './release-key.ts';
 
 /** The manifest of a revision, once it was read. */
 export interface ReadManifest {
@@ -10,8 +11,12 @@ export interface ReadManifest {
   readonly manifest: Manifest;
 }
 
-/** What the newest observation wants, as far as it is known now. Pure. */
-export function desire(memory: Memory, read: ReadManifest | undefined): Desired {
+/** What the newest observation wants, as far as it is known now. `setback`: of its evaluation. Pure. */
+export function desire(
+  memory: Memory,
+  read: ReadManifest | undefined,
+  setback: EvaluationSetback | undefined,
+): Desired {
   const observation = memory.observations.at(-1);
   if (observation === undefined) {
     return { kind: 'unknown', reason: 'the tracked ref has not been seen yet' };
@@ -26,15 +31,22 @@ export function desire(memory: Memory, read: ReadManifest | undefined): Desired 
   if (fleet.hosts.kind === 'listed' && fleet.hosts.list.length === 0) {
     return { kind: 'blocked', observation, failure: noHosts };
   }
-  const key = memory.newestKey;
-  const release = key === undefined ? undefined : memory.releases.get(key);
+  const { key } = evaluationRequest(observation.tree, fleet);
+  // Another version of Varve read the same revision otherwise: it has to be observed as it is read now.
+  if (key !== memory.newestKey) {
+    return {
+      kind: 'unknown',
+      reason: `revision ${observation.revision.slice(0, 12)} is being observed anew`,
+    };
+  }
+  const release = memory.releases.get(key);
   if (release !== undefined) {
     if (release.hosts.size === 0) return { kind: 'blocked', observation, failure: noHosts };
     return { kind: 'ready', observation, fleet, release };
   }
-  const failure = key === undefined ? undefined : memory.failedEvaluations.get(key);
+  const failure = memory.failedEvaluations.get(key);
   return failure === undefined
-    ? { kind: 'evaluating', observation, fleet }
+    ? { kind: 'evaluating', observation, fleet, setback }
     : { kind: 'blocked', observation, failure };
 }
 

@@ -1,9 +1,10 @@
+import { sameSystems } from '../../shared/domain/contact.ts';
 import type { Failure } from '../../shared/domain/errors.ts';
 import type { Mode } from '../../shared/domain/fleet.ts';
 import type { HostMemory, Memory } from '../../shared/domain/memory.ts';
 import type { ReleasedHost } from '../../shared/domain/observation.ts';
 import type { Said, State } from './judge-said.ts';
-import type { HostView, Patience } from './plan-input.ts';
+import { backOff, type HostView, type Patience } from './plan-input.ts';
 
 /** What stands between a host and its new system: remembered failures, drift, back-off. */
 export function obstacleTo(
@@ -43,10 +44,10 @@ export function obstacleTo(
     view.live === undefined &&
     setback === undefined &&
     // What a failed roll back has left is Varve's own doing.
-    !remembered.stuck &&
+    remembered.stuck === undefined &&
     confirmed?.toplevel === released.toplevel &&
     confirmed.mode === mode &&
-    (remembered.retriedAt ?? 0) < confirmed.at;
+    !mayReplace(view, remembered);
   if (drifted) {
     const what = state === 'differs' ? 'runs' : 'would boot';
     return {
@@ -70,15 +71,15 @@ export function obstacleTo(
   return undefined;
 }
 
+/** A person saw this very drift, and asked for it to be replaced. */
+function mayReplace({ contact }: HostView, { mayReplace: seen }: HostMemory): boolean {
+  return seen !== undefined && contact?.kind === 'reached' && sameSystems(seen, contact.report);
+}
+
 /** Failures that no waiting mends. What the host as it is refuses for is seen by probes, and tried again. */
 function needsSomeone(failure: Failure): boolean {
   return (
     failure.disposition === 'stalled' &&
-    !/^(HOST_|OWNED_BY|LOCK_HELD|TOKEN_REFUSED|PROGRAM_MISSING|INTERNAL)/.test(failure.code)
+    !/^(HOST_|OWNED_BY|UNMANAGED|LOCK_HELD|TOKEN_REFUSED|PROGRAM_MISSING|INTERNAL)/.test(failure.code)
   );
-}
-
-/** Doubles with every setback in a row, in milliseconds. */
-export function backOff(count: number, patience: Patience): number {
-  return Math.min(patience.backOffMs * 2 ** Math.min(count - 1, 20), patience.longestBackOffMs);
 }

@@ -7,6 +7,26 @@ export type Followed = Extract<Desired, { readonly kind: 'evaluating' | 'ready' 
 /** A verdict without the host that it is about. */
 export type Said = Omit<Verdict, 'host' | 'deployment'>;
 
+/** What is said of every host while the newest tree has no release yet. */
+export function awaitingRelease({ observation, setback }: Extract<Desired, { readonly kind: 'evaluating' }>) {
+  if (setback === undefined) {
+    return {
+      ...quiet,
+      kind: 'wait',
+      waitsFor: 'evaluation',
+      reason: `the tree of observation ${observation.n} is being evaluated`,
+    } as const;
+  }
+  return {
+    ...quiet,
+    kind: 'wait',
+    waitsFor: 'back-off',
+    until: setback.until,
+    code: setback.failure.code,
+    reason: `the evaluation of observation ${observation.n} is tried again: ${setback.failure.message}`,
+  } as const;
+}
+
 export const quiet = { waitsFor: undefined, until: undefined, toplevel: undefined, code: undefined } as const;
 
 /** How a host stands to what is wanted. */

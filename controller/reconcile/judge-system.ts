@@ -5,7 +5,7 @@ import type { HostMemory, Memory } from '../../shared/domain/memory.ts';
 import type { StorePath } from '../../shared/domain/names.ts';
 import type { Observation, ReleasedHost } from '../../shared/domain/observation.ts';
 import { obstacleTo } from './judge-obstacle.ts';
-import { quiet, type Followed, type Said, type State } from './judge-said.ts';
+import { awaitingRelease, quiet, type Followed, type Said, type State } from './judge-said.ts';
 import type { HostView, Patience } from './plan-input.ts';
 
 /** The system that is wanted against the one that runs: what a host of ours that answers needs next. */
@@ -17,14 +17,7 @@ export function judgeSystem(
   patience: Patience,
   now: number,
 ): Said {
-  if (desired.kind === 'evaluating') {
-    return {
-      ...quiet,
-      kind: 'wait',
-      waitsFor: 'evaluation',
-      reason: `the tree of observation ${desired.observation.n} is being evaluated`,
-    };
-  }
+  if (desired.kind === 'evaluating') return awaitingRelease(desired);
   const released = desired.release.hosts.get(view.host);
   if (released === undefined || view.contact?.kind !== 'reached') {
     return {
@@ -39,20 +32,15 @@ export function judgeSystem(
   const { report, askedAt } = view.contact;
   const mode = effectiveMode(view.spec.mode, released.toplevel, remembered);
   const state = compare(report, released.toplevel, mode, remembered);
-  if (view.live !== undefined && (state !== 'differs' || !stillWanted(view.live, view.spec, released))) {
-    if (
-      !(
-        state === 'persistent-differs' &&
-        view.live.action === 'finalise' &&
-        view.live.toplevel === released.toplevel
-      )
-    ) {
-      return {
-        ...aim,
-        kind: 'superseded',
-        reason: `observation ${desired.observation.n} wants something else than deployment ${view.live.id}`,
-      };
-    }
+  if (view.live !== undefined && !servesTo(state, view.live, view.spec, released)) {
+    return {
+      ...aim,
+      kind: 'superseded',
+      reason:
+        state === 'in-sync'
+          ? `it runs what is wanted without deployment ${view.live.id}`
+          : `observation ${desired.observation.n} wants something else than deployment ${view.live.id}`,
+    };
   }
   if (state === 'in-sync') {
     return { ...aim, kind: 'in-sync', reason: inSyncReason(remembered, desired.observation, mode) };
@@ -111,13 +99,20 @@ function compare(report: ProbeReport, toplevel: StorePath, mode: Mode, remembere
   }
 }
 
+/** Whether carrying the live deployment on brings its host from `state` to what is wanted. */
+function servesTo(state: State, live: Deployment, spec: HostSpec, released: ReleasedHost): boolean {
+  if (state === 'differs') return stillWanted(live, spec, released);
+  return state === 'persistent-differs' && live.action === 'finalise' && live.toplevel === released.toplevel;
+}
+
 /** A live delivery goes on under a newer observation that wants the very same thing in the same way. */
 function stillWanted(live: Deployment, spec: HostSpec, released: ReleasedHost): boolean {
   return (
     live.toplevel === released.toplevel &&
     live.mode === spec.mode &&
     sameConnection(live.next, spec.connection) &&
-    JSON.stringify(live.checks) === JSON.stringify(spec.checks)
+    JSON.stringify(live.checks) === JSON.stringify(spec.checks) &&
+    JSON.stringify(live.timeouts) === JSON.stringify(spec.timeouts)
   );
 }
 

@@ -25,6 +25,11 @@ export interface Patience {
   readonly lookAgainMs: number;
 }
 
+/** Doubles with every setback in a row, in milliseconds. */
+export function backOff(count: number, patience: Patience): number {
+  return Math.min(patience.backOffMs * 2 ** Math.min(count - 1, 20), patience.longestBackOffMs);
+}
+
 /** What is known of one host when it is judged. */
 export interface HostView {
   readonly host: HostName;

@@ -1,8 +1,11 @@
 import { isActive, isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
 import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
+import type { Memory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
+import { isDoubtful } from './doubt.ts';
 import { judgeManaged, judgeUnsettled } from './judge.ts';
+import { awaitingRelease } from './judge-said.ts';
 import type { HostView, Observed, Patience } from './plan-input.ts';
 
 export interface Plan {
@@ -60,6 +63,16 @@ function judge(
   };
   // An activation is never interrupted, whatever else has become of the host or of the repository meanwhile.
   if (live !== undefined && isActive(live)) {
+    // Only the host knows whether it ever began, and whether it may still begin: that is asked first.
+    if (live.phase === 'activating' && view.contact === undefined) {
+      return {
+        ...base,
+        kind: 'probe',
+        waitsFor: 'host',
+        toplevel: live.toplevel,
+        reason: `deployment ${live.id} may be under way; not probed yet since this controller leads`,
+      };
+    }
     return {
       ...base,
       kind: 'wait',
@@ -76,6 +89,14 @@ function judge(
       waitsFor: 'person',
       until: hold.until,
       reason: `held by ${hold.by}: ${hold.reason}`,
+    };
+  }
+  if (desired.kind === 'evaluating' && live !== undefined && isOvertaken(live, desired, observed.memory)) {
+    return {
+      ...base,
+      kind: 'superseded',
+      toplevel: live.toplevel,
+      reason: `observation ${desired.observation.n} is newer; its tree is being evaluated`,
     };
   }
   switch (desired.kind) {
@@ -96,7 +117,7 @@ function judge(
   if (spec === undefined) {
     // A release that is still evaluated says nothing of hosts that the repository does not list.
     if (desired.kind === 'evaluating' && desired.fleet.hosts.kind === 'discovered') {
-      return { ...base, kind: 'wait', waitsFor: 'evaluation', reason: 'its tree is being evaluated' };
+      return { ...base, ...awaitingRelease(desired) };
     }
     const unsettled = judgeUnsettled(view, observed.memory, patience, now);
     if (unsettled !== undefined) return unsettled;
@@ -112,4 +133,21 @@ function judge(
     };
   }
   return judgeManaged({ ...view, spec }, desired, observed.memory, patience, now);
+}
+
+/**
+ * An older observation's activation is in the queue, and has not begun: it would begin while the newer one is being
+ * evaluated. Without an intent nothing is queued, and the delivery may turn out to be what the newer one wants as well.
+ */
+function isOvertaken(
+  live: Deployment,
+  desired: Extract<Desired, { readonly kind: 'evaluating' }>,
+  memory: Memory,
+): boolean {
+  return (
+    live.phase === 'delivered' &&
+    live.observation < desired.observation.n &&
+    !isDoubtful(live, memory) &&
+    (memory.hosts.get(live.host)?.openIntents.has(live.id) ?? false)
+  );
 }

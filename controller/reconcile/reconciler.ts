@@ -1,9 +1,8 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
-import type { Desired } from '../../shared/domain/desired.ts';
+import type { Desired, EvaluationSetback } from '../../shared/domain/desired.ts';
 import type { MemoryKeeper } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
-import type { ReleaseKey } from '../../shared/domain/observation.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { DeploymentStore, Term } from '../../shared/platform/ports/deployment-store.ts';
@@ -12,10 +11,10 @@ import type { Ids } from '../../shared/platform/ports/ids.ts';
 import type { JobQueue } from '../../shared/platform/ports/job-queue.ts';
 import type { Ledger } from '../../shared/platform/ports/ledger.ts';
 import { apply, intentsOf, send, type ApplyDeps } from './apply.ts';
+import { createEvaluationTries } from './evaluation-tries.ts';
 import { desire, type ReadManifest } from './desire.ts';
 import { createJobTracker } from './job-tracker.ts';
 import { createOutages, observe, type Snapshot } from './observe.ts';
-import { backOff } from './judge-obstacle.ts';
 import { plan } from './plan.ts';
 import type { Patience } from './plan-input.ts';
 import { createAskedProbes } from './probe-target.ts';
@@ -82,7 +81,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
   const { memory } = keeper;
   const outages = createOutages();
   const asked = createAskedProbes();
-  const evaluationTries = new Map<ReleaseKey, { count: number; notBefore: number }>();
+  const evaluationTries = createEvaluationTries(deps.patience);
   let counter = 0;
   const jobs = createJobTracker({
     queue,
@@ -109,6 +108,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
     for (const fact of facts) {
       keeper.remember(fact);
       if (fact.kind === 'outcome') asked.outdate(fact.aim.host, fact.at);
+      if (fact.kind === 'retry' && fact.host === undefined) evaluationTries.hurry(fact.at);
     }
     deps.onFacts(facts);
   }
@@ -116,21 +116,25 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
   function observation(now: number): Fact[] {
     const sighting = deps.sighting();
     const newest = memory.observations.at(-1);
-    if (sighting === undefined || sighting.look.revision === newest?.revision) return [];
+    if (sighting === undefined) return [];
     const { look, read } = sighting;
+    const key =
+      read.manifest.kind === 'fleet' ? evaluationRequest(look.tree, read.manifest.fleet).key : undefined;
+    // After an upgrade the same revision may be read otherwise: as something else that is wanted, it is observed anew.
+    const readAsBefore = key === undefined || key === memory.newestKey;
+    if (look.revision === newest?.revision && readAsBefore) return [];
     for (const host of memory.hosts.keys()) asked.outdate(host, now);
     return [
       {
         kind: 'observation',
         at: now,
-        key:
-          read.manifest.kind === 'fleet' ? evaluationRequest(look.tree, read.manifest.fleet).key : undefined,
+        key,
         observation: {
           n: (newest?.n ?? 0) + 1,
           revision: look.revision,
           tree: look.tree,
           at: now,
-          forced: newest !== undefined && !look.descends,
+          forced: newest !== undefined && newest.revision !== look.revision && !look.descends,
           author: look.author,
           subject: look.subject,
         },
@@ -151,19 +155,19 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
     }
   }
 
-  /** Drops from the store what the ledger holds by now. */
+  /** Drops from the store what the ledger holds by now, and what is to be evaluated again. */
   async function tidy(
     settlement: Settlement,
     evaluations: Snapshot['evaluations'],
     now: number,
-  ): Promise<number | undefined> {
-    let again: number | undefined;
+  ): Promise<EvaluationSetback | undefined> {
+    let setback: EvaluationSetback | undefined;
     for (const { deployment, event } of settlement.revived) {
       await send({ store, faultPoint }, { term, now }, deployment, event);
     }
     for (const deployment of settlement.finished) await store.remove(term, deployment.id);
     for (const key of settlement.evaluated) {
-      evaluationTries.delete(key);
+      evaluationTries.forget(key);
       await store.removeEvaluation(key);
     }
     for (const { request, outcome } of evaluations) {
@@ -171,21 +175,12 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       if (outcome === undefined && request.key !== memory.newestKey)
         await store.removeEvaluation(request.key);
     }
-    for (const { key } of settlement.again) {
-      const tries = evaluationTries.get(key);
-      if (tries === undefined) {
-        evaluationTries.set(key, { count: 1, notBefore: now + backOff(1, deps.patience) });
-      } else if (tries.notBefore <= now) {
-        evaluationTries.set(key, {
-          count: tries.count + 1,
-          notBefore: now + backOff(tries.count + 1, deps.patience),
-        });
-        await store.removeEvaluation(key);
-      }
-      const due = evaluationTries.get(key)?.notBefore;
-      if (due !== undefined) again = Math.min(again ?? due, due);
+    for (const { key, failure } of settlement.again) {
+      const until = evaluationTries.failed(key, now);
+      if (until === undefined) await store.removeEvaluation(key);
+      else if (key === memory.newestKey) setback = { failure, until };
     }
-    return again;
+    return setback;
   }
 
   function refuseToLag(snapshot: Snapshot): void {
@@ -208,14 +203,14 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       const now = clock.now();
       const settlement = settle({ memory, ...snapshot, now });
       await append([...settlement.facts, ...observation(now)]);
-      const retryEvaluationAt = await tidy(settlement, snapshot.evaluations, now);
+      const setback = await tidy(settlement, snapshot.evaluations, now);
       const over = new Set([
         ...settlement.finished.map((deployment) => deployment.id),
         ...settlement.revived.map(({ deployment }) => deployment.id),
       ]);
       const deployments = snapshot.deployments.filter((deployment) => !over.has(deployment.id));
       const present: Snapshot = { ...snapshot, deployments };
-      const desired = desire(memory, deps.read());
+      const desired = desire(memory, deps.read(), setback);
       const observed = { incarnation: term.incarnation, memory, contacts: snapshot.contacts, deployments };
       const { verdicts, requeueAt } = plan(desired, observed, deps.patience, now);
       const due = dueProbes(verdicts, snapshot.contacts, deps.patience, now);
@@ -236,7 +231,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
         desired,
         verdicts,
         snapshot: present,
-        requeueAt: notAtOnce(earliest(requeueAt, due.requeueAt, retryEvaluationAt, retryJobAt), now),
+        requeueAt: notAtOnce(earliest(requeueAt, due.requeueAt, setback?.until, retryJobAt), now),
       };
     },
   };

@@ -3,8 +3,19 @@ import type { Fleet } from '../../shared/domain/fleet.ts';
 import type { HostName, Tree } from '../../shared/domain/names.ts';
 import type { EvaluationRequest, ReleaseKey } from '../../shared/domain/observation.ts';
 
+/** Asked for in every pass, and the same as long as nothing is pushed. */
+const made = new WeakMap<Fleet, EvaluationRequest>();
+
 /** What is asked of the evaluator for a tree; its key names the tree and every option that shapes the result. */
 export function evaluationRequest(tree: Tree, fleet: Fleet): EvaluationRequest {
+  const before = made.get(fleet);
+  if (before?.tree === tree) return before;
+  const request = newRequest(tree, fleet);
+  made.set(fleet, request);
+  return request;
+}
+
+function newRequest(tree: Tree, fleet: Fleet): EvaluationRequest {
   const hosts: ReadonlyMap<HostName, string> | 'all' =
     fleet.hosts.kind === 'discovered'
       ? 'all'

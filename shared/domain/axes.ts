@@ -58,7 +58,7 @@ function healthOf(
   if (verdict.kind === 'wait' && (verdict.waitsFor === 'activation' || verdict.waitsFor === 'recovery')) {
     return 'Progressing';
   }
-  if (remembered?.lastOutcome?.phase === 'stuck' || verdict.code === 'DRIFTED') return 'Degraded';
+  if (remembered?.stuck !== undefined || verdict.code === 'DRIFTED') return 'Degraded';
   if (contact?.kind !== 'reached') return 'Unknown';
   return contact.report.failedUnits.length > 0 ? 'Degraded' : 'Healthy';
 }

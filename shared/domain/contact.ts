@@ -27,14 +27,22 @@ export interface HostRecord {
   readonly end: RecordedEnd | undefined;
 }
 
-/** What one probe of a host says. */
-export interface ProbeReport {
+/** Which systems a host has where it matters: what runs, what the profile is, what would boot. */
+export interface Systems {
   readonly current: StorePath | undefined;
-  readonly booted: StorePath | undefined;
   readonly profile: StorePath | undefined;
+  readonly bootDefault: StorePath | undefined;
+}
+
+export function sameSystems(a: Systems, b: Systems): boolean {
+  return a.current === b.current && a.profile === b.profile && a.bootDefault === b.bootDefault;
+}
+
+/** What one probe of a host says. */
+export interface ProbeReport extends Systems {
+  readonly booted: StorePath | undefined;
   /** NixOS's own number in /nix/var/nix/profiles/system-N-link. */
   readonly profileGeneration: number | undefined;
-  readonly bootDefault: StorePath | undefined;
   readonly bootId: string;
   readonly failedUnits: readonly string[];
   /** Bytes free on the store's file system. */

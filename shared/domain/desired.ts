@@ -9,13 +9,24 @@ export type Desired =
   | { readonly kind: 'unknown'; readonly reason: string }
   /** It cannot be followed: hosts keep what they have. */
   | { readonly kind: 'blocked'; readonly observation: Observation; readonly failure: Failure }
-  | { readonly kind: 'evaluating'; readonly observation: Observation; readonly fleet: Fleet }
+  | {
+      readonly kind: 'evaluating';
+      readonly observation: Observation;
+      readonly fleet: Fleet;
+      /** The last attempt failed for a passing reason; the next one comes at `until`. */
+      readonly setback: EvaluationSetback | undefined;
+    }
   | {
       readonly kind: 'ready';
       readonly observation: Observation;
       readonly fleet: Fleet;
       readonly release: Release;
     };
+
+export interface EvaluationSetback {
+  readonly failure: Failure;
+  readonly until: number;
+}
 
 const known = new WeakMap<Desired, ReadonlyMap<HostName, HostSpec>>();
 

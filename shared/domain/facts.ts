@@ -1,4 +1,5 @@
 import type { Action, Delivery, Phase } from './deployment.ts';
+import type { Systems } from './contact.ts';
 import type { Failure } from './errors.ts';
 import type { Connection, Mode } from './fleet.ts';
 import type { DeploymentId, DrvPath, HostName, Revision, StorePath, Tree } from './names.ts';
@@ -96,7 +97,13 @@ export type Fact =
     })
   | (Base & { readonly kind: 'hold-lifted'; readonly host: HostName; readonly by: Actor })
   /** A person asked for remembered failures to be forgotten: of one host, or of the whole fleet. */
-  | (Base & { readonly kind: 'retry'; readonly host: HostName | undefined; readonly by: Actor });
+  | (Base & {
+      readonly kind: 'retry';
+      readonly host: HostName | undefined;
+      readonly by: Actor;
+      /** The drift that was shown when a retry of the host was asked for: this may be replaced, and no other. */
+      readonly drift: Systems | undefined;
+    });
 
 export type FactKind = Fact['kind'];
 export type FactOf<Kind extends FactKind> = Extract<Fact, { readonly kind: Kind }>;

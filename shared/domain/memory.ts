@@ -1,3 +1,4 @@
+import type { Systems } from './contact.ts';
 import type { Failure } from './errors.ts';
 import type { Fact, FactOf } from './facts.ts';
 import type { Connection, Mode } from './fleet.ts';
@@ -40,10 +41,13 @@ export interface HostMemory {
       }
     | undefined;
   readonly lastOutcome: FactOf<'outcome'> | undefined;
-  /** A roll back failed and nothing was confirmed since: what runs is Varve's own doing, not drift. */
-  readonly stuck: boolean;
-  /** When a person last asked for another try; drift seen before is then brought back. */
-  readonly retriedAt: number | undefined;
+  /**
+   * A roll back failed and nothing was confirmed since: how the host may be reached. What runs there is Varve's own
+   * doing, not drift.
+   */
+  readonly stuck: Connection | undefined;
+  /** Drift that a person has seen and asked to be replaced; until something is confirmed. */
+  readonly mayReplace: Systems | undefined;
   /** A dry activation of this toplevel succeeded. */
   readonly dryRun: StorePath | undefined;
   /** What the newest known release wants here. */
@@ -76,6 +80,7 @@ export interface Memory {
 }
 
 interface Draft extends Memory {
+  lastRelease: Release | undefined;
   owner: string | undefined;
   epoch: number;
   newestKey: ReleaseKey | undefined;
@@ -98,8 +103,8 @@ export const blankHost: HostMemory = {
   setback: undefined,
   hold: undefined,
   lastOutcome: undefined,
-  stuck: false,
-  retriedAt: undefined,
+  stuck: undefined,
+  mayReplace: undefined,
   dryRun: undefined,
   desired: undefined,
 };
@@ -114,6 +119,7 @@ export interface MemoryKeeper {
 /** An empty memory that learns fact by fact, oldest first. Its cost is that of the fact, not of the history. */
 export function createMemory(): MemoryKeeper {
   const draft: Draft = {
+    lastRelease: undefined,
     owner: undefined,
     epoch: 0,
     newestKey: undefined,
@@ -145,7 +151,10 @@ function learn(draft: Draft, fact: Fact): void {
       return;
     case 'release':
       // The first complete one is it, for ever.
-      if (!draft.releases.has(fact.release.key)) draft.releases.set(fact.release.key, fact.release);
+      if (!draft.releases.has(fact.release.key)) {
+        draft.releases.set(fact.release.key, sharing(draft.lastRelease, fact.release));
+        draft.lastRelease = draft.releases.get(fact.release.key);
+      }
       draft.failedEvaluations.delete(fact.release.key);
       desire(draft);
       return;
@@ -177,9 +186,24 @@ function learn(draft: Draft, fact: Fact): void {
       change(draft, fact.host, { hold: undefined });
       return;
     case 'retry':
-      forget(draft, fact.host, fact.at);
+      forget(draft, fact.host);
+      if (fact.host !== undefined) change(draft, fact.host, { mayReplace: fact.drift });
       return;
   }
+}
+
+/** All releases are kept, and most commits change few hosts: what is the same is in memory once. */
+function sharing(before: Release | undefined, release: Release): Release {
+  if (before === undefined) return release;
+  const hosts = new Map(
+    [...release.hosts].map(([host, released]) => {
+      const known = before.hosts.get(host);
+      if (known?.toplevel !== released.toplevel || known.drvPath !== released.drvPath)
+        return [host, released];
+      return [host, known];
+    }),
+  );
+  return { ...release, hosts };
 }
 
 function hostOf(draft: Draft, host: HostName): HostMemory {
@@ -245,10 +269,11 @@ function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
       change(draft, aim.host, {
         failed: undefined,
         setback: undefined,
-        stuck: aim.mode === 'dry-activate' && host.stuck,
         ...(aim.mode === 'dry-activate'
           ? { dryRun: aim.toplevel }
           : {
+              stuck: undefined,
+              mayReplace: undefined,
               confirmed: {
                 deployment: aim.deployment,
                 observation: aim.observation,
@@ -266,7 +291,7 @@ function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
     case 'rolled-back':
     case 'stuck':
     case 'unconfirmed':
-      if (fact.phase === 'stuck') change(draft, aim.host, { stuck: true });
+      if (fact.phase === 'stuck') change(draft, aim.host, { stuck: fact.connection });
       if (fact.failure !== undefined) learnFailure(draft, fact, fact.failure);
       return;
     default:
@@ -306,9 +331,9 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
   });
 }
 
-function forget(draft: Draft, only: HostName | undefined, at: number): void {
+function forget(draft: Draft, only: HostName | undefined): void {
   for (const host of only === undefined ? [...draft.hosts.keys()] : [only]) {
-    change(draft, host, { failed: undefined, setback: undefined, retriedAt: at });
+    change(draft, host, { failed: undefined, setback: undefined });
     const release = draft.newestKey === undefined ? undefined : draft.releases.get(draft.newestKey);
     const drv = release?.hosts.get(host)?.drvPath;
     const failure = drv === undefined ? undefined : draft.failedBuilds.get(drv);

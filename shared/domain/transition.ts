@@ -37,7 +37,8 @@ export const accepts: Readonly<Record<EventKind, readonly Phase[]>> = {
   // A job that was lost is delivered again: the next worker takes over a delivery that is under way.
   'deliver-started': ['pending', 'delivering'],
   delivered: ['delivering'],
-  'deliver-failed': ['pending', 'delivering', 'delivered'],
+  // Not from `delivered`: a worker that was paused, and whose delivery another one took over, must not undo it.
+  'deliver-failed': ['delivering'],
   'activate-started': ['delivered'],
   switched: ['activating'],
   'roll-back-started': ['activating', 'confirming'],

@@ -127,9 +127,9 @@ export function createOutside(deps: {
         case 'hold-lifted':
           return [{ kind: 'hold-lifted', at, host, by }];
         case 'retry':
-          return [{ kind: 'retry', at, host, by }];
+          return [{ kind: 'retry', at, host, by, drift: undefined }];
         default:
-          return [{ kind: 'retry', at, host: undefined, by }];
+          return [{ kind: 'retry', at, host: undefined, by, drift: undefined }];
       }
     },
     settle() {

@@ -107,6 +107,6 @@ export const everyKind: readonly Fact[] = [
   { kind: 'hold', at: 1_400, host: web1, by: 'ada', reason: 'line one\nline "two" ü \u0000', until: 9_000 },
   { kind: 'hold', at: 1_401, host: web1, by: 'ada', reason: '', until: undefined },
   { kind: 'hold-lifted', at: 1_402, host: web1, by: 'ada' },
-  { kind: 'retry', at: 1_500, host: undefined, by: 'ada' },
-  { kind: 'retry', at: 1_500, host: web1, by: 'ada' },
+  { kind: 'retry', at: 1_500, host: undefined, by: 'ada', drift: undefined },
+  { kind: 'retry', at: 1_500, host: web1, by: 'ada', drift: undefined },
 ];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { isAbandoned } from '../../../../controller/reconcile/abandon.ts';
+import { isAbandoned, mustNotStartYet } from '../../../../controller/reconcile/abandon.ts';
 import type { Phase } from '../../../../shared/domain/deployment.ts';
+import type { Desired } from '../../../../shared/domain/desired.ts';
 import type { Fact } from '../../../../shared/domain/facts.ts';
 import {
   aDeployment,
@@ -61,5 +62,33 @@ describe('an activation that may never have reached its host', () => {
   it('is given up under a hold, also when it is what is wanted', () => {
     const hold: Fact = { kind: 'hold', at: 0, host: host('web1'), by: 'ada', reason: 'x', until: undefined };
     expect(abandoned({ desired: wants('B'), facts: [hold] })).toBe(true);
+  });
+});
+
+describe('an activation of an earlier leadership', () => {
+  const deployment = aDeployment({ phase: 'activating', toplevel: toplevel('B') });
+  const newEpoch: Fact = { kind: 'epoch', at: 1, epoch: deployment.token.epoch + 1, leader: 'b' };
+  const record = {
+    deployment: deployment.id,
+    token: deployment.token,
+    toplevel: deployment.toplevel,
+    previous: toplevel('A'),
+    bootId: 'boot-1',
+    end: undefined,
+  };
+  const unknown: Desired = { kind: 'unknown', reason: 'it is being read' };
+
+  it('does not begin before it is known what is wanted, but is gone on with where it has begun', () => {
+    const memory = remembering(newEpoch);
+    const silent = reached('web1', running(toplevel('A')), 1);
+    expect(mustNotStartYet(deployment, { desired: unknown, memory, contact: silent })).toBe(true);
+    expect(mustNotStartYet(deployment, { desired: wants('B'), memory, contact: silent })).toBe(false);
+    const begun = reached('web1', running(toplevel('A'), { records: [record] }), 1);
+    expect(mustNotStartYet(deployment, { desired: unknown, memory, contact: begun })).toBe(false);
+  });
+
+  it('is not confused with one of the present leadership', () => {
+    const input = { desired: unknown, memory: remembering(), contact: undefined };
+    expect(mustNotStartYet(deployment, input)).toBe(false);
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { intentOf } from '../../../../controller/reconcile/aim.ts';
 import { plan } from '../../../../controller/reconcile/plan.ts';
 import type { Patience } from '../../../../controller/reconcile/plan-input.ts';
-import type { HostContact, ProbeReport } from '../../../../shared/domain/contact.ts';
+import type { HostContact, ProbeReport, Systems } from '../../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../../shared/domain/deployment.ts';
 import type { Desired } from '../../../../shared/domain/desired.ts';
 import type { Fact } from '../../../../shared/domain/facts.ts';
@@ -154,7 +155,7 @@ describe('plan', () => {
     });
     const backToB = [observed(3, 'C'), released('C', { web1: 'C' }), observed(4, 'B')];
     expect(judge({ facts: [...aThenB, failed, ...backToB] })).toMatchObject({ kind: 'deliver' });
-    const retry: Fact = { kind: 'retry', at: 1, host: host('web1'), by: 'ada' };
+    const retry: Fact = { kind: 'retry', at: 1, host: host('web1'), by: 'ada', drift: undefined };
     expect(judge({ facts: [...aThenB, failed, retry] })).toMatchObject({ kind: 'deliver' });
   });
 
@@ -211,13 +212,26 @@ describe('plan', () => {
     });
   });
 
-  it('reports drift and does not heal it, until someone asks for a retry', () => {
+  it('reports drift and does not heal it, until someone who has seen it asks for a retry', () => {
     const confirmedB = anOutcome(aDeployment({ toplevel: B }), { at: 3_000 });
     expect(judge({ facts: [...aThenB, confirmedB] })).toMatchObject({ kind: 'stalled', code: 'DRIFTED' });
     const profileOnly = aReport({ current: B, booted: B, profile: A, bootDefault: A });
     expect(judge({ facts: [...aThenB, confirmedB], report: profileOnly })).toMatchObject({ code: 'DRIFTED' });
-    const retry: Fact = { kind: 'retry', at: 4_000, host: host('web1'), by: 'ada' };
-    expect(judge({ facts: [...aThenB, confirmedB, retry] })).toMatchObject({ kind: 'deliver' });
+    const retryOf = (drift: Systems | undefined): Fact => ({
+      kind: 'retry',
+      at: 4_000,
+      host: host('web1'),
+      by: 'ada',
+      drift,
+    });
+    const seen = { current: A, profile: A, bootDefault: A };
+    expect(judge({ facts: [...aThenB, confirmedB, retryOf(seen)] })).toMatchObject({ kind: 'deliver' });
+    // What drifted later was not seen by who asked, and may be somebody's emergency repair.
+    const later = { facts: [...aThenB, confirmedB, retryOf(seen)], report: profileOnly };
+    expect(judge(later)).toMatchObject({ code: 'DRIFTED' });
+    expect(judge({ facts: [...aThenB, confirmedB, retryOf(undefined)] })).toMatchObject({ code: 'DRIFTED' });
+    const everyHost: Fact = { kind: 'retry', at: 4_000, host: undefined, by: 'ada', drift: undefined };
+    expect(judge({ facts: [...aThenB, confirmedB, everyHost] })).toMatchObject({ code: 'DRIFTED' });
   });
 
   it('never interrupts an activation, whatever is wanted by now', () => {
@@ -228,6 +242,68 @@ describe('plan', () => {
     });
     const hold: Fact = { kind: 'hold', at: 0, host: host('web1'), by: 'ada', reason: 'x', until: undefined };
     expect(judge({ live, facts: [...aThenB, hold] })).toMatchObject({ kind: 'wait' });
+  });
+
+  it('asks a host first whether an activation that another leadership began is under way', () => {
+    const live = [aDeployment({ phase: 'activating', toplevel: B })];
+    expect(judge({ live, contact: 'none' })).toMatchObject({ kind: 'probe', deployment: live[0]?.id });
+    // From `confirming` on it is known to be, and somebody has to confirm it in time.
+    expect(judge({ live: [aDeployment({ phase: 'confirming' })], contact: 'none' })).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'activation',
+    });
+  });
+
+  const evaluatingC: Desired = {
+    kind: 'evaluating',
+    observation: anObservation(3, 'C'),
+    fleet,
+    setback: undefined,
+  };
+
+  it('supersedes an activation that waits in the queue as soon as something newer is being evaluated', () => {
+    const queued = aDeployment({ phase: 'delivered', toplevel: B, observation: 2 });
+    const facts = [...aThenB, intentOf(queued, 9_000)];
+    expect(judge({ live: [queued], facts, desired: evaluatingC })).toMatchObject({
+      kind: 'superseded',
+      deployment: queued.id,
+    });
+    // Nothing of it is queued: the delivery may be what the newer one wants as well.
+    expect(judge({ live: [queued], desired: evaluatingC })).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'evaluation',
+    });
+    // Of an earlier leadership: the host may have begun it, and is asked.
+    const epoch: Fact = { kind: 'epoch', at: 1, epoch: queued.token.epoch + 1, leader: 'b' };
+    expect(judge({ live: [queued], facts: [...facts, epoch], desired: evaluatingC })).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'recovery',
+    });
+  });
+
+  it('says why an evaluation has yet to succeed, and when it is tried again', () => {
+    const failure = aFailure({ code: 'EVALUATION_LIMIT', message: 'an input could not be fetched' });
+    const desired: Desired = { ...evaluatingC, setback: { failure, until: 15_000 } };
+    expect(judge({ desired })).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'back-off',
+      until: 15_000,
+      code: 'EVALUATION_LIMIT',
+      reason: expect.stringContaining('an input could not be fetched'),
+    });
+    const discovered: Desired = {
+      ...desired,
+      fleet: { ...fleet, hosts: { kind: 'discovered', defaults: aSpec('web1') } },
+    };
+    expect(judge({ desired: discovered })).toMatchObject({ waitsFor: 'back-off', until: 15_000 });
+  });
+
+  it('goes on with a host that had no owner once it was adopted', () => {
+    const refused = anOutcome(aDeployment({ toplevel: B }), {
+      phase: 'failed',
+      failure: aFailure({ code: 'UNMANAGED', disposition: 'stalled' }),
+    });
+    expect(judge({ facts: [...aThenB, refused], now: 30_000 })).toMatchObject({ kind: 'deliver' });
   });
 
   it('supersedes a delivery of something else, and goes on with one of the same', () => {
