@@ -12,7 +12,7 @@ import type { Hints } from '../shared/platform/ports/hints.ts';
 import type { Lease } from '../shared/platform/ports/lease.ts';
 import type { Source } from '../shared/platform/ports/source.ts';
 import type { FleetBackend } from './http/backend.ts';
-import type { Controller } from './reconcile/leader.ts';
+import { nameOfHolder, type Controller } from './reconcile/leader.ts';
 import { notLeading } from './reconcile/reconciler.ts';
 import type { Reverter } from './source/revert.ts';
 import { judgedObservation, type Activity, type ViewContext } from './views/context.ts';
@@ -29,8 +29,6 @@ export interface BackendDeps {
   readonly closures: Closures;
   readonly hints: Hints;
   readonly activity: (deployment: string) => Activity | undefined;
-  /** What was appended since this controller leads: the acts of people are shown from it. */
-  readonly acts: () => readonly Fact[];
   readonly version: string;
   readonly name: string;
   /** As people are shown it: without credentials. */
@@ -65,7 +63,8 @@ export function createBackend(deps: BackendDeps): FleetBackend {
     const reign = controller.reign();
     if (reign !== undefined) return { kind: 'self', address: deps.name, epoch: reign.term.epoch };
     try {
-      otherLeader = await deps.lease.holder();
+      const holder = await deps.lease.holder();
+      otherLeader = holder === undefined ? undefined : nameOfHolder(holder);
     } catch {
       otherLeader = undefined;
     }
@@ -169,7 +168,7 @@ export function createBackend(deps: BackendDeps): FleetBackend {
     },
     plan: async () => planView(context()),
     why: async (host) => why(led(), host),
-    fleetHistory: async (limit) => fleetHistory(led(), deps.acts(), limit),
+    fleetHistory: async (limit) => fleetHistory(led(), limit),
     hostHistory: async (host, limit) => hostHistory(led(), host, limit),
     showDeployment: async (id) => showDeployment(led(), id),
     showRevision: async (revision) => showRevision(led(), revision),

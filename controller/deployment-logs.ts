@@ -30,11 +30,16 @@ export function createActivities(deps: {
   readonly log: DeploymentLog;
   readonly publish: (happening: FleetHappening) => void;
 }): Activities {
-  const followed = new Map<string, { latest: Activity; close: Promise<(() => Promise<void>) | undefined> }>();
+  interface Followed {
+    phase: Deployment['phase'];
+    latest: Activity;
+    close: Promise<(() => Promise<void>) | undefined>;
+  }
+  const followed = new Map<string, Followed>();
 
-  function start(deployment: Deployment): void {
-    const { id, host } = deployment;
-    const entry: { latest: Activity; close: Promise<(() => Promise<void>) | undefined> } = {
+  function start({ id, host, phase }: Deployment): void {
+    const entry: Followed = {
+      phase,
       latest: { progress: undefined, line: undefined },
       close: Promise.resolve(undefined),
     };
@@ -53,7 +58,7 @@ export function createActivities(deps: {
           kind: 'progress',
           deployment: id,
           host,
-          phase: deployment.phase,
+          phase: entry.phase,
           progress: entry.latest.progress,
           activity: entry.latest.line,
         });
@@ -75,7 +80,11 @@ export function createActivities(deps: {
         deployments.filter((each) => !isTerminal(each)).map((each) => [each.id as string, each]),
       );
       for (const id of [...followed.keys()]) if (!wanted.has(id)) void stop(id);
-      for (const [id, deployment] of wanted) if (!followed.has(id)) start(deployment);
+      for (const [id, deployment] of wanted) {
+        const known = followed.get(id);
+        if (known === undefined) start(deployment);
+        else known.phase = deployment.phase;
+      }
     },
     of: (deployment) => followed.get(deployment)?.latest,
     async close() {

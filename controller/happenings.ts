@@ -1,6 +1,7 @@
 import type { FleetHappening } from '../shared/contracts/api-events.ts';
 import { axesOf } from '../shared/domain/axes.ts';
 import type { Fact } from '../shared/domain/facts.ts';
+import { observationOf, type Memory } from '../shared/domain/memory.ts';
 import type { DeploymentId, HostName } from '../shared/domain/names.ts';
 import type { ControllerEvent, Reign } from './reconcile/leader.ts';
 import type { PassResult } from './reconcile/reconciler.ts';
@@ -52,7 +53,7 @@ export function createTeller(deps: {
         return;
       case 'facts':
         event.facts.forEach((fact) => {
-          const happening = ofFact(fact);
+          const happening = ofFact(fact, deps.reign()?.memory);
           if (happening !== undefined) publish(happening);
         });
         return;
@@ -76,11 +77,14 @@ function sourceHappening(state: SourceState): FleetHappening {
   }
 }
 
-function ofFact(fact: Fact): FleetHappening | undefined {
+function ofFact(fact: Fact, memory: Memory | undefined): FleetHappening | undefined {
   switch (fact.kind) {
     case 'observation': {
       const { n, revision, subject, author, forced } = fact.observation;
-      return { kind: 'observation', n, revision, subject, author, forced };
+      const seen = { kind: 'observation', n, revision, subject, author } as const;
+      return forced
+        ? { ...seen, reason: 'NonFastForward', from: memory && observationOf(memory, n - 1)?.revision }
+        : seen;
     }
     case 'release':
       return { kind: 'release', tree: fact.release.tree, state: 'complete', durationMs: fact.durationMs };

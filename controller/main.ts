@@ -20,6 +20,7 @@ import {
   configOrExit,
   createClosers,
   internalToken,
+  lastingId,
   redisAddress,
   serviceConfigInput,
   untilSignalled,
@@ -34,6 +35,7 @@ import { createEventHub } from './http/event-hub.ts';
 import { createHttpServer } from './http/server.ts';
 import { createGitLedger } from './ledger/git-ledger.ts';
 import { createController, type ControllerEvent } from './reconcile/leader.ts';
+import { notLeading } from './reconcile/reconciler.ts';
 import { createSource } from './source/create-source.ts';
 import { credentialHelper } from './source/git-program-remote.ts';
 import { sshEnvironment, type SshAccess } from './source/ssh-environment.ts';
@@ -53,6 +55,7 @@ async function main(): Promise<void> {
   const ids = createRandomIds();
   const git = createGitProgram({ run: createRun() });
   const token = await internalToken(config.internalToken, true);
+  redact.learn(token);
   const name =
     config.publicUrl ?? (config.listen.port === 0 ? `${hostname()}-${process.pid}` : ownUrl(config.listen));
 
@@ -92,7 +95,6 @@ async function main(): Promise<void> {
     );
     closers.add('ledger', () => ledger.close());
 
-    const acts: Fact[] = [];
     const events = createEventHub({ now: clock.now, life: ids.unique().slice(0, 8) });
     const activities = createActivities({ log, publish: events.publish });
     closers.add('activities', () => activities.close());
@@ -109,6 +111,7 @@ async function main(): Promise<void> {
       jitter: Math.random,
       settings: {
         name,
+        id: await lastingId(join(config.dataDir, 'controller-id')),
         leaseMs: config.leaseTtlMs,
         pollEveryMs: repository.pollIntervalMs,
         onRewrite: repository.onRewrite,
@@ -122,7 +125,6 @@ async function main(): Promise<void> {
       onEvent(event) {
         logEvent(event);
         tell(event);
-        if (event.kind === 'facts') acts.push(...event.facts.filter(isAct));
         if (event.kind === 'passed') activities.follow(event.result.snapshot.deployments);
       },
     });
@@ -137,7 +139,6 @@ async function main(): Promise<void> {
       closures: createRedisClosures(shared),
       hints,
       activity: activities.of,
-      acts: () => acts,
       version,
       name,
       repository: redact(repository.url),
@@ -145,7 +146,11 @@ async function main(): Promise<void> {
     });
     const http = await createHttpServer({
       backend,
-      logs: createLogReader(log, (id) => controller.reign()?.memory.outcomeOf.has(id) ?? false),
+      logs: createLogReader(log, (id) => {
+        const reign = controller.reign();
+        if (reign === undefined) throw notLeading(undefined);
+        return reign.memory.outcomeOf.has(id);
+      }),
       events,
       logger,
       now: clock.now,
@@ -175,15 +180,16 @@ async function main(): Promise<void> {
       case 'pass-failed':
         return logger.warn({ err: event.error }, 'pass failed');
       case 'facts':
-        return event.facts.forEach((fact) => logger.info(factFields(fact), 'recorded'));
+        return event.facts.forEach((fact) => {
+          if (fact.kind === 'observation' && fact.observation.forced) {
+            logger.warn({ reason: 'NonFastForward', ...factFields(fact) }, 'tracked ref rewritten');
+          }
+          logger.info(factFields(fact), 'recorded');
+        });
       case 'passed':
         return logger.debug({ durationMs: event.durationMs, hosts: event.result.verdicts.length }, 'passed');
     }
   }
-}
-
-function isAct(fact: Fact): boolean {
-  return ['hold', 'hold-lifted', 'retry', 'adopted', 'epoch'].includes(fact.kind);
 }
 
 function factFields(fact: Fact): object {

@@ -83,7 +83,7 @@ function bar(deployment: LiveDeployment, { paint, signs }: Terminal): string {
 export function happeningLine(happening: FleetHappening, { paint, signs }: Terminal): string | undefined {
   switch (happening.kind) {
     case 'observation':
-      return `${paint('cyan', shortRevision(happening.revision))} ${happening.subject} ${paint('dim', `(${happening.author}${happening.forced ? ', force push' : ''}, observation ${happening.n})`)}`;
+      return `${paint('cyan', shortRevision(happening.revision))} ${happening.subject} ${paint('dim', `(${happening.author}${happening.reason === 'NonFastForward' ? `, force push over ${shortRevision(happening.from ?? '')}` : ''}, observation ${happening.n})`)}`;
     case 'source':
       return happening.failure === undefined
         ? `the repository is ${happening.state}`

@@ -91,11 +91,25 @@ export async function streamRoutes(root: FastifyInstance, deps: StreamDeps): Pro
         }
       }
 
-      const unfollow = await deps.logs.follow(id, () => void pump());
+      // The end is no line of the log: it is in the ledger, which may have it later than the last line.
       stream.onClose(
-        () =>
-          void unfollow().catch((thrown: unknown) => deps.logger.warn({ err: thrown }, 'log not unfollowed')),
+        deps.events.subscribe(undefined, ({ happening }) => {
+          if (happening.kind === 'deployment' && happening.deployment === id) void pump();
+        }),
       );
+      try {
+        const unfollow = await deps.logs.follow(id, () => void pump());
+        stream.onClose(
+          () =>
+            void unfollow().catch((thrown: unknown) =>
+              deps.logger.warn({ err: thrown }, 'log not unfollowed'),
+            ),
+        );
+      } catch (thrown) {
+        deps.logger.warn({ err: thrown, deployment: id }, 'log stream broken');
+        stream.end();
+        return reply;
+      }
       await pump();
       return reply;
     },

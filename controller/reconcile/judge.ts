@@ -20,7 +20,8 @@ export function judgeManaged(
     ownership(view, desired.fleet, memory, remembered) ??
     underWay(view, memory, patience, now) ??
     judgeSystem(view, desired, memory, remembered, patience, now);
-  return { ...said, host: view.host, deployment: view.live?.id };
+  const wanted = desired.kind === 'ready' ? desired.release.hosts.get(view.host)?.toplevel : undefined;
+  return { ...said, host: view.host, deployment: view.live?.id, toplevel: said.toplevel ?? wanted };
 }
 
 /**

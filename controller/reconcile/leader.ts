@@ -37,6 +37,8 @@ export interface ControllerDeps {
 export interface ControllerSettings {
   /** How this controller is called: a name, and the address of its API, where others may be sent to. */
   readonly name: string;
+  /** Tells it from every other controller, also from one of the same name; the same after a restart. */
+  readonly id: string;
   readonly leaseMs: number;
   readonly pollEveryMs: number;
   readonly onRewrite: 'follow' | 'hold';
@@ -76,6 +78,7 @@ export interface Controller {
 export function createController(deps: ControllerDeps): Controller {
   const { clock, lease, settings } = deps;
   const commands = createCommands();
+  const holder = `${settings.name} ${settings.id}`;
   let aboveEpoch = 0;
   /** Hosts for which a leadership gave way to one above their token, and when. */
   const gaveWayTo = new Map<HostName, number>();
@@ -87,7 +90,7 @@ export function createController(deps: ControllerDeps): Controller {
     let heldUntil = 0;
     async function hold(): Promise<boolean> {
       const before = clock.now();
-      const held = await lease.hold(settings.name, settings.leaseMs);
+      const held = await lease.hold(holder, settings.leaseMs);
       if (held) heldUntil = before + settings.leaseMs;
       return held;
     }
@@ -124,6 +127,8 @@ export function createController(deps: ControllerDeps): Controller {
       end.abort();
       end.release();
       await Promise.allSettled(background);
+      // Whoever could not go on lets the next one try: it may reach the ledger that this one does not.
+      if (heldUntil > 0) await letGo();
     }
   }
 
@@ -137,6 +142,14 @@ export function createController(deps: ControllerDeps): Controller {
       } catch {
         // The store is out of reach: the lease runs out by itself, and passes check that.
       }
+    }
+  }
+
+  async function letGo(): Promise<void> {
+    try {
+      await lease.release(holder);
+    } catch {
+      // It runs out by itself.
     }
   }
 
@@ -237,11 +250,6 @@ export function createController(deps: ControllerDeps): Controller {
           await clock.sleep(Math.min(settings.leaseMs / 3, 250 * 2 ** Math.min(failures, 6)), signal);
         }
       }
-      try {
-        await lease.release(settings.name);
-      } catch {
-        // It runs out by itself.
-      }
     },
     reign: () =>
       reigning === undefined
@@ -255,6 +263,11 @@ export function createController(deps: ControllerDeps): Controller {
     look: () => reigning?.watcher.hint(),
     command: (facts) => commands.submit(facts),
   };
+}
+
+/** The name of a controller that holds the lease. */
+export function nameOfHolder(holder: string): string {
+  return holder.split(' ')[0] ?? holder;
 }
 
 /** Wakes the loop of passes; rung many times between two passes it counts once. */

@@ -1,6 +1,6 @@
 import { isActive, isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
 import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
-import type { Memory } from '../../shared/domain/memory.ts';
+import { holdAt, type Memory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import { isDoubtful } from './doubt.ts';
@@ -81,8 +81,8 @@ function judge(
       reason: `deployment ${live.id} is ${live.phase}`,
     };
   }
-  const hold = remembered?.hold;
-  if (hold !== undefined && (hold.until === undefined || hold.until > now)) {
+  const hold = holdAt(remembered, now);
+  if (hold !== undefined) {
     return {
       ...base,
       kind: 'held',

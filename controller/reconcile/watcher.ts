@@ -51,8 +51,9 @@ export function createWatcher(deps: WatcherDeps): Watcher {
   let hinted = false;
   let wake: () => void = () => {};
 
-  async function once(since: Revision | undefined): Promise<void> {
-    const look = await source.look(since);
+  async function once(since: Revision | undefined, signal: AbortSignal): Promise<void> {
+    const look = await source.look(since, signal);
+    if (signal.aborted) return;
     if (look.kind === 'failing') {
       fail(look.failure);
       // The remote is out of reach, but what it said before is in the mirror and still stands.
@@ -93,7 +94,7 @@ export function createWatcher(deps: WatcherDeps): Watcher {
       while (!signal.aborted) {
         hinted = false;
         try {
-          await once(since());
+          await once(since(), signal);
         } catch (thrown) {
           fail(thrown instanceof FleetError ? failureOf(thrown) : unexpected(thrown));
         }

@@ -4,11 +4,12 @@ import type { GitProgram } from '../../shared/platform/git-program.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import { createGitProgramRemote } from './git-program-remote.ts';
 import type { RemoteTimes } from './git-program-remote.ts';
-import { createIsomorphicRemote } from './isomorphic-remote.ts';
+import { createFallingBack } from './falling-back.ts';
+import { createIsomorphicRemote, isTooLarge } from './isomorphic-remote.ts';
 import { createMirror } from './mirror.ts';
 import { createMirrorSource } from './mirror-source.ts';
 import type { OpenSource } from './mirror-source.ts';
-import type { CredentialProvider } from './remote.ts';
+import type { CredentialProvider, Remote } from './remote.ts';
 import { createReverter } from './revert.ts';
 import type { Reverter } from './revert.ts';
 import { parseSourceUrl, parseTrackedRef } from './source-url.ts';
@@ -19,8 +20,8 @@ export interface SourceSettings {
   /** The branch to follow. */
   readonly ref: string;
   /**
-   * `auto`: isomorphic-git for http(s), the Git program for the rest. `git`: the program always, which large
-   * repositories, proxies and redirecting certificates need.
+   * `auto`: isomorphic-git for http(s) until the repository is too large for it, the Git program for the rest.
+   * `isomorphic` and `git`: that one always.
    */
   readonly adapter: 'auto' | 'isomorphic' | 'git';
   /** Where mirrors are kept. */
@@ -55,9 +56,20 @@ export function createSource(
     ...(settings.maxResponseBytes === undefined ? {} : { maxResponseBytes: settings.maxResponseBytes }),
   };
   const program = createGitProgramRemote(access);
-  const remote = url.kind === 'http' && settings.adapter !== 'git' ? createIsomorphicRemote(access) : program;
   return {
-    source: createMirrorSource({ mirror, remote, logger: deps.logger, url: url.url }),
+    source: createMirrorSource({ mirror, remote: remote(), logger: deps.logger, url: url.url }),
     reverter: createReverter({ ...access, remote: program }),
   };
+
+  function remote(): Remote {
+    if (url.kind !== 'http' || settings.adapter === 'git') return program;
+    const builtIn = createIsomorphicRemote(access);
+    if (settings.adapter === 'isomorphic') return builtIn;
+    return createFallingBack({
+      first: builtIn,
+      second: program,
+      isLimit: isTooLarge,
+      onFallBack: (err) => deps.logger.warn({ err, url: url.url }, 'falling back to the git program'),
+    });
+  }
 }

@@ -28,7 +28,11 @@ export interface GitProgramAccess {
 /** A command of the Git program that talks to the remote, with its credential. */
 export interface RemoteCall {
   /** `args` for both sides of the address. @throws FleetError SOURCE_*, never with a credential in it */
-  call(before: readonly string[], after: readonly string[], deadlineMs: number): Promise<RunResult>;
+  call(
+    before: readonly string[],
+    after: readonly string[],
+    limits: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<RunResult>;
   /** The error that a failed call stands for. */
   failure(result: RunResult): Promise<FleetError>;
 }
@@ -80,12 +84,12 @@ export function createRemoteCall(deps: GitProgramAccess & { readonly mirror: Mir
   }
 
   return {
-    async call(before, after, deadlineMs) {
+    async call(before, after, { deadlineMs, signal }) {
       const { settings, env } = await access();
       try {
         return await deps.mirror.run(
           [...settings.flatMap((setting) => ['-c', setting]), ...before, '--end-of-options', url, ...after],
-          { deadlineMs, env },
+          { deadlineMs, env, ...(signal === undefined ? {} : { signal }) },
         );
       } catch (thrown) {
         if (thrown instanceof FleetError && thrown.code === 'TIMED_OUT') {
@@ -124,15 +128,16 @@ export function createGitProgramRemote(
   }
 
   return {
-    async head() {
-      const listed = await remote.call(['ls-remote', '--heads'], [deps.ref], deps.times.listMs);
+    async head(signal) {
+      const limits = { deadlineMs: deps.times.listMs, signal };
+      const listed = await remote.call(['ls-remote', '--heads'], [deps.ref], limits);
       if (listed.code !== 0) throw await remote.failure(listed);
       const revision = headIn(listed.stdout.toString('utf8'), deps.ref);
       if (revision === undefined) throw refNotFound(url, deps.ref);
       return revision;
     },
 
-    async fetch(depth) {
+    async fetch(depth, signal) {
       const fetched = await remote.call(
         [
           'fetch',
@@ -145,7 +150,7 @@ export function createGitProgramRemote(
           ...(await depthArguments(depth)),
         ],
         [`+${deps.ref}:${seenRef}`],
-        deps.times.fetchMs,
+        { deadlineMs: deps.times.fetchMs, signal },
       );
       if (fetched.code === 0) return;
       if (/couldn't find remote ref/i.test(fetched.stderrTail)) throw refNotFound(url, deps.ref);

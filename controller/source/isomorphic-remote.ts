@@ -37,7 +37,11 @@ export function createIsomorphicRemote(
   const { url } = deps.url;
   const thread = createThread();
 
-  async function perform(act: IsomorphicTask['act'], deadlineMs: number): Promise<IsomorphicResult> {
+  async function perform(
+    act: IsomorphicTask['act'],
+    deadlineMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<IsomorphicResult> {
     const credential = await deps.credential();
     const task: IsomorphicTask = {
       url,
@@ -47,7 +51,7 @@ export function createIsomorphicRemote(
       maxResponseBytes: deps.maxResponseBytes ?? usualMaxResponseBytes,
       act,
     };
-    const result = await thread.perform(task, deadlineMs);
+    const result = await thread.perform(task, deadlineMs, signal);
     if (result.kind !== 'failed') return result;
     const redact = createRedactor(credential === undefined ? [] : [credential.password]);
     const why = redact(result.message)
@@ -66,27 +70,31 @@ export function createIsomorphicRemote(
   }
 
   return {
-    async head() {
-      const result = await perform({ kind: 'head' }, deps.times.listMs);
+    async head(signal) {
+      const result = await perform({ kind: 'head' }, deps.times.listMs, signal);
       if (result.kind !== 'head' || result.revision === undefined) throw refNotFound(url, deps.ref);
       return parseRevision(result.revision);
     },
-    async fetch(depth) {
+    async fetch(depth, signal) {
       const seen = await deps.mirror.run(['rev-parse', '--quiet', '--verify', seenRef]);
       const first = seen.code !== 0;
       const { gitDir } = deps.mirror;
       try {
-        await perform({ kind: 'fetch', gitDir, depth, first }, deps.times.fetchMs);
+        await perform({ kind: 'fetch', gitDir, depth, first }, deps.times.fetchMs, signal);
       } catch (thrown) {
         // A force push to below where the history at hand ends brings all that is older: its newest part will do.
-        const retry = thrown instanceof FleetError && thrown.details?.['limit'] === 'size';
-        if (!retry || first || depth.kind !== 'new') throw thrown;
+        if (!isTooLarge(thrown) || first || depth.kind !== 'new') throw thrown;
         const newest: FetchDepth = { kind: 'commits', count: newestCommits };
-        await perform({ kind: 'fetch', gitDir, depth: newest, first }, deps.times.fetchMs);
+        await perform({ kind: 'fetch', gitDir, depth: newest, first }, deps.times.fetchMs, signal);
       }
     },
     close: () => thread.end(),
   };
+}
+
+/** Whether the repository, or this fetch of it, is more than the built-in Git can hold. */
+export function isTooLarge(thrown: unknown): boolean {
+  return thrown instanceof FleetError && thrown.details?.['limit'] === 'size';
 }
 
 function tooLarge(url: string, why: string): FleetError {
@@ -94,7 +102,7 @@ function tooLarge(url: string, why: string): FleetError {
     code: 'SOURCE_UNREACHABLE',
     disposition: 'transient',
     message: `the repository ${url} is too large for the built-in Git: ${why}`,
-    hint: 'configure the Git program for it (source adapter `git`)',
+    hint: 'use the Git program for it: adapter `git`, or `auto`, which falls back to it',
     details: { limit: 'size' },
   });
 }
@@ -124,7 +132,11 @@ const startFromSource = `
 `;
 
 interface Thread {
-  perform(task: IsomorphicTask, deadlineMs: number): Promise<IsomorphicResult>;
+  perform(
+    task: IsomorphicTask,
+    deadlineMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<IsomorphicResult>;
   end(): Promise<void>;
 }
 
@@ -138,15 +150,12 @@ function createThread(): Thread {
     const started = startWorker();
     started.unref();
     started.on('message', (answer: IsomorphicAnswer) => {
-      const settle = waiting.get(answer.id);
-      waiting.delete(answer.id);
-      settle?.(answer.result);
+      waiting.get(answer.id)?.(answer.result);
     });
     const over = (why: 'too-large' | 'other', message: string): void => {
       if (worker !== started) return;
       worker = undefined;
-      for (const settle of waiting.values()) settle({ kind: 'failed', why, message });
-      waiting.clear();
+      for (const settle of [...waiting.values()]) settle({ kind: 'failed', why, message });
     };
     started.on('error', (error) => {
       const memory = 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
@@ -166,21 +175,26 @@ function createThread(): Thread {
   }
 
   return {
-    async perform(task, deadlineMs) {
+    async perform(task, deadlineMs, signal) {
       worker ??= start();
       const running = worker;
       const id = (count += 1);
       return await new Promise<IsomorphicResult>((resolve) => {
-        const deadline = setTimeout(() => {
-          waiting.delete(id);
-          // isomorphic-git cannot be told to stop: its thread goes with it.
+        // isomorphic-git cannot be told to stop: its thread goes with it.
+        const giveUp = (message: string): void => {
+          waiting.get(id)?.({ kind: 'failed', why: 'other', message });
           void end();
-          resolve({ kind: 'failed', why: 'other', message: `no answer within ${deadlineMs / 1_000} s` });
-        }, deadlineMs);
+        };
+        const deadline = setTimeout(() => giveUp(`no answer within ${deadlineMs / 1_000} s`), deadlineMs);
+        const cancel = (): void => giveUp('it was given up');
         waiting.set(id, (result) => {
+          waiting.delete(id);
           clearTimeout(deadline);
+          signal?.removeEventListener('abort', cancel);
           resolve(result);
         });
+        if (signal?.aborted === true) return cancel();
+        signal?.addEventListener('abort', cancel, { once: true });
         const request: IsomorphicRequest = { id, task };
         // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
         running.postMessage(request);

@@ -8,6 +8,7 @@ import type {
   IsomorphicResult,
   IsomorphicTask,
 } from './isomorphic-protocol.ts';
+import { seenRef } from './mirror.ts';
 import type { FetchDepth } from './remote.ts';
 
 /**
@@ -15,8 +16,6 @@ import type { FetchDepth } from './remote.ts';
  * one who started it.
  */
 
-/** The ref whose value is told to the server as what is here already. */
-const seenRef = 'refs/varve/seen';
 /** The first fetch: the whole history of a large repository would take minutes and more than a gigabyte. */
 const firstDepth = 50;
 const endless = 0x7fffffff;

@@ -41,15 +41,20 @@ export function createMirrorSource(deps: {
     opened = true;
   }
 
-  async function bring(): Promise<Revision> {
-    let listed = await remote.head();
+  /** Beside looks, but not while one of them makes the mirror. */
+  async function ensureOpen(): Promise<void> {
+    if (!opened) await mirror.exclusive(open);
+  }
+
+  async function bring(signal: AbortSignal | undefined): Promise<Revision> {
+    let listed = await remote.head(signal);
     if (await mirror.pinned(listed)) return listed;
     for (let attempt = 1; ; attempt += 1) {
-      await remote.fetch({ kind: 'new' });
+      await remote.fetch({ kind: 'new' }, signal);
       // Objects are named by their contents: a commit of this name, with all of its trees, is the one that was listed.
       if (await mirror.holds(listed)) break;
       if (attempt === mostTries) throw revisionMismatch(deps.url, listed);
-      listed = await remote.head();
+      listed = await remote.head(signal);
       if (await mirror.holds(listed)) break;
     }
     await mirror.pin(listed);
@@ -58,23 +63,34 @@ export function createMirrorSource(deps: {
     return listed;
   }
 
-  async function descends(revision: Revision, since: Revision | undefined): Promise<boolean> {
+  async function descends(
+    revision: Revision,
+    since: Revision | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
     if (since === undefined) return true;
     let answer = await mirror.descends(revision, since);
-    for (const depth of deeper) {
-      if (answer !== 'unknown') break;
-      await remote.fetch(depth);
-      answer = await mirror.descends(revision, since);
+    try {
+      for (const depth of deeper) {
+        if (answer !== 'unknown') break;
+        await remote.fetch(depth, signal);
+        answer = await mirror.descends(revision, since);
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof FleetError) || signal?.aborted === true) throw thrown;
+      // The revision is here. That its ancestors are not to be had must not keep the fleet from it.
+      deps.logger.warn({ err: thrown, revision, since }, 'ancestry of the revision not known');
     }
     return answer === 'yes';
   }
 
-  async function look(since: Revision | undefined): Promise<Look> {
+  async function look(since: Revision | undefined, signal: AbortSignal | undefined): Promise<Look> {
     await open();
-    const revision = await bring();
+    const revision = await bring(signal);
     const { tree, author, subject } = await mirror.commit(revision);
     last = { revision, tree };
-    return { kind: 'seen', revision, tree, descends: await descends(revision, since), author, subject };
+    const isDescendant = await descends(revision, since, signal);
+    return { kind: 'seen', revision, tree, descends: isDescendant, author, subject };
   }
 
   async function treeOf(revision: Revision): Promise<Tree> {
@@ -83,10 +99,10 @@ export function createMirrorSource(deps: {
   }
 
   return {
-    look: (since) =>
+    look: (since, signal) =>
       mirror.exclusive(async () => {
         try {
-          return await look(since);
+          return await look(since, signal);
         } catch (thrown) {
           // The mirror may be what is wrong: it is looked at anew before the next look.
           opened = false;
@@ -97,7 +113,7 @@ export function createMirrorSource(deps: {
       }),
 
     async manifest(revision) {
-      await open();
+      await ensureOpen();
       const tree = last?.revision === revision ? last.tree : await treeOf(revision);
       const known = manifests.get(tree);
       if (known !== undefined) return known;
@@ -109,7 +125,7 @@ export function createMirrorSource(deps: {
     },
 
     async pack(tree) {
-      await open();
+      await ensureOpen();
       if (!(await mirror.hasTree(tree))) throw notSeen(`tree ${tree}`);
       return packTree(mirror, tree);
     },

@@ -119,6 +119,8 @@ export function createMirror(deps: { readonly git: GitProgram; readonly gitDir: 
         author: oneLine(author ?? ''),
         subject: oneLine(subject ?? ''),
       };
+      // Where a shallow history ends, a commit looks as if it had no parents until more is fetched.
+      if (info.parents.length === 0 && (await shallowBoundary()).has(revision)) return info;
       const [oldest] = commits.keys();
       if (commits.size >= rememberedCommits && oldest !== undefined) commits.delete(oldest);
       commits.set(revision, info);

@@ -20,9 +20,9 @@ export type FetchDepth =
 /** The remote that a mirror follows. All methods throw FleetError only, without any credential in it. */
 export interface Remote {
   /** One listing: what the tracked ref is now. @throws FleetError SOURCE_UNREACHABLE, SOURCE_AUTH_FAILED, REF_NOT_FOUND */
-  head(): Promise<Revision>;
+  head(signal?: AbortSignal): Promise<Revision>;
   /** Brings the tracked ref into the mirror. @throws FleetError as `head` does */
-  fetch(depth: FetchDepth): Promise<void>;
+  fetch(depth: FetchDepth, signal?: AbortSignal): Promise<void>;
   /** Ends what the adapter keeps running. */
   close(): Promise<void>;
 }

@@ -151,7 +151,7 @@ export function createReverter(
         `--force-with-lease=${deps.ref}:${head}`,
       ],
       [`${commit}:${deps.ref}`],
-      deps.times.fetchMs,
+      { deadlineMs: deps.times.fetchMs },
     );
     if (pushed.code === 0) return 'pushed';
     const said = pushed.stdout.toString('utf8');

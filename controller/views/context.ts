@@ -1,6 +1,7 @@
 import type { ProgressView } from '../../shared/contracts/api-common.ts';
+import { isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
 import type { Memory } from '../../shared/domain/memory.ts';
-import type { DeploymentId } from '../../shared/domain/names.ts';
+import type { DeploymentId, HostName } from '../../shared/domain/names.ts';
 import type { Observation } from '../../shared/domain/observation.ts';
 import type { PassResult } from '../reconcile/reconciler.ts';
 import type { SourceState } from '../reconcile/watcher.ts';
@@ -18,6 +19,19 @@ export interface ViewContext {
 export interface Activity {
   readonly progress: ProgressView | undefined;
   readonly line: string | undefined;
+}
+
+const live = new WeakMap<PassResult, ReadonlyMap<HostName, Deployment>>();
+
+/** The deployments of a pass that have not ended, by host. Made once for each pass: views ask host by host. */
+export function liveDeployments(last: PassResult): ReadonlyMap<HostName, Deployment> {
+  const known = live.get(last);
+  if (known !== undefined) return known;
+  const byHost = new Map(
+    last.snapshot.deployments.filter((each) => !isTerminal(each)).map((each) => [each.host, each]),
+  );
+  live.set(last, byHost);
+  return byHost;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { activePhases, phases, type Deployment } from '../../shared/domain/deployment.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
-import type { Fact, FactOf } from '../../shared/domain/facts.ts';
-import type { Memory } from '../../shared/domain/memory.ts';
+import type { FactOf } from '../../shared/domain/facts.ts';
+import type { Act, Memory } from '../../shared/domain/memory.ts';
 import type { DeploymentId, HostName, Revision } from '../../shared/domain/names.ts';
 import type { Observation } from '../../shared/domain/observation.ts';
 import type {
@@ -129,7 +129,7 @@ function runningBefore(outcomes: readonly FactOf<'outcome'>[], n: number): strin
 }
 
 /** The fleet's observations and what people did, newest first. */
-export function fleetHistory(context: ViewContext, facts: readonly Fact[], limit: number): FleetHistory {
+export function fleetHistory(context: ViewContext, limit: number): FleetHistory {
   const { memory } = context;
   const outcomes = outcomesByHost(memory);
   return {
@@ -152,7 +152,7 @@ export function fleetHistory(context: ViewContext, facts: readonly Fact[], limit
           },
         };
       }),
-    acts: facts.flatMap(actOf).toReversed().slice(0, limit),
+    acts: memory.acts.slice(-limit).toReversed().map(actOf),
   };
 }
 
@@ -178,30 +178,30 @@ function generationsOfObservation(
   );
 }
 
-function actOf(fact: Fact): ActView[] {
+function actOf(fact: Act): ActView {
   switch (fact.kind) {
     case 'hold':
-      return [{ at: fact.at, by: fact.by, act: 'hold', host: fact.host, text: fact.reason }];
+      return { at: fact.at, by: fact.by, act: 'hold', host: fact.host, text: fact.reason };
     case 'hold-lifted':
-      return [{ at: fact.at, by: fact.by, act: 'hold-lifted', host: fact.host, text: 'released' }];
+      return { at: fact.at, by: fact.by, act: 'hold-lifted', host: fact.host, text: 'released' };
     case 'retry':
-      return [
-        { at: fact.at, by: fact.by, act: 'retry', host: fact.host, text: 'remembered failures forgotten' },
-      ];
+      return {
+        at: fact.at,
+        by: fact.by,
+        act: 'retry',
+        host: fact.host,
+        text: 'remembered failures forgotten',
+      };
     case 'adopted':
-      return [
-        {
-          at: fact.at,
-          by: fact.by,
-          act: 'adopt',
-          host: fact.host,
-          text: fact.takeover ? 'taken over' : 'adopted',
-        },
-      ];
+      return {
+        at: fact.at,
+        by: fact.by,
+        act: 'adopt',
+        host: fact.host,
+        text: fact.takeover ? 'taken over' : 'adopted',
+      };
     case 'epoch':
-      return [{ at: fact.at, by: fact.leader, act: 'leader', text: `leads, epoch ${fact.epoch}` }];
-    default:
-      return [];
+      return { at: fact.at, by: fact.leader, act: 'leader', text: `leads, epoch ${fact.epoch}` };
   }
 }
 

@@ -1,13 +1,13 @@
 import { axesOf } from '../../shared/domain/axes.ts';
 import type { HostContact } from '../../shared/domain/contact.ts';
-import { isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
+import type { Deployment } from '../../shared/domain/deployment.ts';
 import { hostsOf } from '../../shared/domain/desired.ts';
 import type { Failure } from '../../shared/domain/errors.ts';
-import type { HostMemory } from '../../shared/domain/memory.ts';
+import { holdAt, observationOf, type HostMemory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type { HostStatus, LiveDeployment, PlanView, ReleaseView } from '../../shared/contracts/api.ts';
-import { judgedObservation, type ViewContext } from './context.ts';
+import { judgedObservation, liveDeployments, type ViewContext } from './context.ts';
 
 /** One line a host, in the order of the plan. */
 export function hostStatuses(context: ViewContext): HostStatus[] {
@@ -23,6 +23,7 @@ export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
     spec?.connection ??
     remembered?.confirmed?.connection;
   const confirmed = remembered?.confirmed;
+  const hold = holdAt(remembered, context.at);
   return {
     host,
     labels: spec?.labels ?? {},
@@ -33,12 +34,7 @@ export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
     waitsFor: verdict.waitsFor,
     until: verdict.until,
     failure: failureBehind(context, verdict),
-    hold: remembered?.hold && {
-      by: remembered.hold.by,
-      reason: remembered.hold.reason,
-      since: remembered.hold.at,
-      until: remembered.hold.until,
-    },
+    hold: hold && { by: hold.by, reason: hold.reason, since: hold.at, until: hold.until },
     ...(contact?.kind === 'reached'
       ? {
           current: contact.report.current,
@@ -69,9 +65,7 @@ function about(
   return {
     contact: context.last?.snapshot.contacts.get(host),
     remembered: context.memory.hosts.get(host),
-    live: context.last?.snapshot.deployments.find(
-      (deployment) => deployment.host === host && !isTerminal(deployment),
-    ),
+    live: context.last === undefined ? undefined : liveDeployments(context.last).get(host),
   };
 }
 
@@ -83,6 +77,7 @@ export function failureBehind(context: ViewContext, verdict: Verdict): Failure |
   if (verdict.code === undefined) return undefined;
   const candidates = [
     desired?.kind === 'blocked' ? desired.failure : undefined,
+    desired?.kind === 'evaluating' ? desired.setback?.failure : undefined,
     remembered?.failed?.failure,
     remembered?.setback?.failure,
     remembered?.lastOutcome?.failure,
@@ -109,7 +104,7 @@ function liveDeployment(context: ViewContext, live: Deployment): LiveDeployment 
 }
 
 function revisionOf(context: ViewContext, n: number | undefined): string | undefined {
-  return context.memory.observations.find((observation) => observation.n === n)?.revision;
+  return n === undefined ? undefined : observationOf(context.memory, n)?.revision;
 }
 
 /** How far the evaluation of an observation's tree is. */

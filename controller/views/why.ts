@@ -1,5 +1,6 @@
 import { axesOf } from '../../shared/domain/axes.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
+import { holdAt } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Why, WhyLink } from '../../shared/contracts/api.ts';
 import type { ViewContext } from './context.ts';
@@ -14,8 +15,9 @@ export function why(context: ViewContext, host: HostName): Why {
   const chain: WhyLink[] = [
     { statement: verdict.reason, until: verdict.until, deployment: verdict.deployment },
   ];
-  if (remembered?.hold !== undefined) {
-    const { by, reason, at, until } = remembered.hold;
+  const hold = holdAt(remembered, context.at);
+  if (hold !== undefined) {
+    const { by, reason, at, until } = hold;
     chain.push({ statement: `${by} holds it: ${reason}`, at, until });
   }
   if (contact?.kind === 'unreachable') {

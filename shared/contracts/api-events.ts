@@ -10,7 +10,9 @@ export const FleetHappening = z.discriminatedUnion('kind', [
     revision: Text,
     subject: Text,
     author: Text,
-    forced: z.boolean(),
+    /** Set when the ref was rewritten (a force push): this revision does not descend from the one before, `from`. */
+    reason: z.literal('NonFastForward').optional(),
+    from: Text.optional(),
   }),
   z.object({
     kind: z.literal('source'),

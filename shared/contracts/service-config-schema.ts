@@ -97,7 +97,7 @@ export const WrittenServiceConfig = z.strictObject({
   api: z
     .strictObject({
       tokens: z.array(ApiToken).default([]),
-      loopbackWithoutToken: z.boolean().default(true),
+      loopbackWithoutToken: z.boolean().optional(),
     })
     .prefault({}),
   webhooks: z

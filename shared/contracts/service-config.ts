@@ -101,6 +101,10 @@ export function parseControllerConfig(input: ServiceConfigInput): ParsedConfig<C
   if (repository.url === undefined) {
     complain(['repository'], 'url: which repository is to be watched? (or VARVE_REPOSITORY_URL)');
   }
+  const publicNames = [
+    ...written.hostNames,
+    ...(written.publicUrl === undefined ? [] : [new URL(written.publicUrl).hostname]),
+  ];
   const config: ControllerConfig = {
     ...commonConfig(written, secrets),
     repository: {
@@ -111,17 +115,15 @@ export function parseControllerConfig(input: ServiceConfigInput): ParsedConfig<C
     },
     listen: written.listen,
     publicUrl: written.publicUrl,
-    hostNames: [
-      ...written.hostNames,
-      ...(written.publicUrl === undefined ? [] : [new URL(written.publicUrl).hostname]),
-    ],
+    hostNames: publicNames,
     api: {
       tokens: written.api.tokens.map((token, i) => ({
         name: token.name,
         right: token.right,
         sha256: token.sha256 ?? tokenDigest(secrets.read(['api', 'tokens', i], token)),
       })),
-      loopbackWithoutToken: written.api.loopbackWithoutToken,
+      // A public name means that a proxy on this machine may speak for others, and not every proxy says so.
+      loopbackWithoutToken: written.api.loopbackWithoutToken ?? publicNames.every(isLoopback),
     },
     webhooks: Object.entries(written.webhooks).map(([id, webhook]) => ({
       id,
@@ -137,10 +139,14 @@ export function parseControllerConfig(input: ServiceConfigInput): ParsedConfig<C
     leaseTtlMs: written.lease.ttlSeconds * 1_000,
     secrets: secrets.all,
   };
-  if (!isLoopback(config.listen.address) && config.api.tokens.length === 0) {
-    read.warnings.push(
-      'the API listens beyond this machine but there are no API tokens: only this machine can use it',
-    );
+  if (config.api.tokens.length === 0) {
+    if (!config.api.loopbackWithoutToken) {
+      read.warnings.push('the API wants a token of everybody, and there are none: give `api.tokens`');
+    } else if (!isLoopback(config.listen.address)) {
+      read.warnings.push(
+        'the API listens beyond this machine but there are no API tokens: only this machine can use it',
+      );
+    }
   }
   read.settle();
   return { config, warnings: read.warnings };
@@ -267,5 +273,5 @@ function tokenDigest(text: string): string {
 }
 
 function isLoopback(address: string): boolean {
-  return address === 'localhost' || address === '::1' || address.startsWith('127.');
+  return address === 'localhost' || address === '::1' || address === '[::1]' || address.startsWith('127.');
 }

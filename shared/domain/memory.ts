@@ -77,7 +77,14 @@ export interface Memory {
   readonly hosts: ReadonlyMap<HostName, HostMemory>;
   readonly outcomes: readonly FactOf<'outcome'>[];
   readonly outcomeOf: ReadonlyMap<DeploymentId, FactOf<'outcome'>>;
+  /** What people and controllers did, oldest first; the last thousand. */
+  readonly acts: readonly Act[];
 }
+
+/** Facts that somebody is behind. */
+export type Act = FactOf<'hold' | 'hold-lifted' | 'retry' | 'adopted' | 'epoch'>;
+
+const rememberedActs = 1_000;
 
 interface Draft extends Memory {
   lastRelease: Release | undefined;
@@ -92,6 +99,7 @@ interface Draft extends Memory {
   readonly hosts: Map<HostName, HostMemory>;
   readonly outcomes: FactOf<'outcome'>[];
   readonly outcomeOf: Map<DeploymentId, FactOf<'outcome'>>;
+  readonly acts: Act[];
 }
 
 export const blankHost: HostMemory = {
@@ -131,11 +139,16 @@ export function createMemory(): MemoryKeeper {
     hosts: new Map(),
     outcomes: [],
     outcomeOf: new Map(),
+    acts: [],
   };
   return { memory: draft, remember: (fact) => learn(draft, fact) };
 }
 
 function learn(draft: Draft, fact: Fact): void {
+  if (isAct(fact)) {
+    draft.acts.push(fact);
+    if (draft.acts.length > rememberedActs) draft.acts.shift();
+  }
   switch (fact.kind) {
     case 'genesis':
       draft.owner ??= fact.owner;
@@ -212,6 +225,22 @@ function hostOf(draft: Draft, host: HostName): HostMemory {
 
 function change(draft: Draft, host: HostName, part: Partial<HostMemory>): void {
   draft.hosts.set(host, { ...hostOf(draft, host), ...part });
+}
+
+function isAct(fact: Fact): fact is Act {
+  return ['hold', 'hold-lifted', 'retry', 'adopted', 'epoch'].includes(fact.kind);
+}
+
+/** The observation of that number. They are numbered from 1 without gaps, in all but damaged ledgers. */
+export function observationOf({ observations }: Memory, n: number): Observation | undefined {
+  const expected = observations[n - 1];
+  return expected?.n === n ? expected : observations.find((observation) => observation.n === n);
+}
+
+/** The hold that a host is under at a time, if any. */
+export function holdAt(remembered: HostMemory | undefined, now: number): HostMemory['hold'] {
+  const hold = remembered?.hold;
+  return hold === undefined || (hold.until !== undefined && hold.until <= now) ? undefined : hold;
 }
 
 /** A failure is remembered until another toplevel is desired: B (fails), C, B tries B again. */

@@ -88,11 +88,21 @@ export async function internalToken(token: InternalToken, make: boolean): Promis
       });
     }
   }
+  return makeRandomFile(token.path);
+}
+
+/** A random text that a data folder keeps: the same after every restart, another one in another folder. */
+export async function lastingId(path: string): Promise<string> {
+  const known = await readFile(path, 'utf8').catch(() => '');
+  return known.trim() === '' ? makeRandomFile(path) : known.trim();
+}
+
+async function makeRandomFile(path: string): Promise<string> {
   const made = randomBytes(32).toString('hex');
-  await mkdir(dirname(token.path), { recursive: true, mode: 0o700 });
-  // Complete before it has its name: a worker that looks meanwhile sees none or all of it.
-  await writeFile(`${token.path}.new`, `${made}\n`, { mode: 0o600 });
-  await rename(`${token.path}.new`, token.path);
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  // Complete before it has its name: who looks meanwhile sees none or all of it.
+  await writeFile(`${path}.new`, `${made}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
   return made;
 }
 

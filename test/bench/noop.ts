@@ -85,6 +85,7 @@ export async function benchNoop(runs: number): Promise<Measured> {
       jitter: () => 0.5,
       settings: {
         name: 'bench',
+        id: 'bench',
         leaseMs: 10_000,
         pollEveryMs: 3_600_000,
         onRewrite: 'follow',

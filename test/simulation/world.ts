@@ -169,7 +169,7 @@ export function createWorld(spec: WorldSpec): World {
         source: repository.connect(process),
         faultPoint,
         jitter: root.fork(`${name}.${process.life}`).next,
-        settings: { name, leaseMs: 15_000, pollEveryMs: 20_000, onRewrite: 'follow', patience },
+        settings: { name, id: name, leaseMs: 15_000, pollEveryMs: 20_000, onRewrite: 'follow', patience },
         onEvent(event) {
           if (event.kind === 'leading') note(`${name} leads epoch ${event.epoch}`);
           if (event.kind === 'not-leading') note(`${name} does not lead: ${event.reason}`);

@@ -24,8 +24,11 @@ export type Manifest =
 
 /** The watched repository. */
 export interface Source {
-  /** One listing of remote heads, then a fetch if the ref moved. Never throws for the remote's faults. */
-  look(since: Revision | undefined): Promise<Look>;
+  /**
+   * One listing of remote heads, then a fetch if the ref moved. Never throws for the remote's faults. `signal` ends it
+   * soon, as a failing look.
+   */
+  look(since: Revision | undefined, signal?: AbortSignal): Promise<Look>;
   /** Reads `varve.yaml` at a revision that was seen; the same revision always gives the same answer. */
   manifest(revision: Revision): Promise<Manifest>;
   /**

@@ -106,6 +106,14 @@ describe('the log of a deployment', () => {
     await eventually(() => reader.seen.length === 2, { what: 'two lines', deadlineMs: 5_000 });
     controller.logs.write('d000001', 'done');
     controller.logs.end('d000001');
+    controller.events.publish({
+      kind: 'deployment',
+      deployment: 'd000001',
+      host: 'web1',
+      phase: 'succeeded',
+      revision: 'f'.repeat(40),
+      reason: 'as wanted',
+    });
     await eventually(() => reader.ended, { what: 'the end', deadlineMs: 5_000 });
     expect(reader.seen.map((event) => event.name)).toEqual(['line', 'line', 'line', 'end']);
     expect(reader.seen.slice(0, 3).map((event) => LogLine.parse(JSON.parse(event.data)).line)).toEqual([

@@ -3,12 +3,12 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSource } from '../../../controller/source/create-source.ts';
+import { createSource, type SourceSettings } from '../../../controller/source/create-source.ts';
 import type { OpenSource } from '../../../controller/source/mirror-source.ts';
 import { parseRevision } from '../../../shared/domain/names.ts';
 import { createRun } from '../../../shared/platform/exec.ts';
 import { createGitProgram } from '../../../shared/platform/git-program.ts';
-import { silentLogger } from '../../../shared/platform/logger.ts';
+import { silentLogger, type Logger } from '../../../shared/platform/logger.ts';
 import { createConfigRepository } from '../../support/config-repository.ts';
 import type { ConfigRepository } from '../../support/config-repository.ts';
 import { createGitHttpServer } from '../../support/git-http-server.ts';
@@ -35,16 +35,20 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function open(maxResponseBytes: number): OpenSource {
+function open(
+  maxResponseBytes: number,
+  adapter: SourceSettings['adapter'] = 'isomorphic',
+  logger: Logger = silentLogger,
+): OpenSource {
   const { source } = createSource(
     {
       url: server.url('fleet.git'),
       ref: 'main',
-      adapter: 'isomorphic',
+      adapter,
       dataFolder: join(folder, 'data'),
       maxResponseBytes,
     },
-    { git, logger: silentLogger, credential: async () => undefined },
+    { git, logger, credential: async () => undefined },
   );
   opened.push(source);
   return source;
@@ -58,6 +62,17 @@ describe('the limits of isomorphic-git', () => {
       failure: { code: 'SOURCE_UNREACHABLE', hint: expect.stringContaining('adapter `git`') },
     });
     expect(await open(1_000_000).look(undefined)).toMatchObject({ kind: 'seen' });
+  });
+
+  it('give way to the Git program where the adapter was not chosen, and stay given up', async () => {
+    await repository.commit({ files: { ...flake, blob: { bytes: randomBytes(300_000) } } });
+    const warned: string[] = [];
+    const logger: Logger = { ...silentLogger, warn: (_fields, message) => void warned.push(message) };
+    const source = open(100_000, 'auto', logger);
+    expect(await source.look(undefined)).toMatchObject({ kind: 'seen' });
+    const next = await repository.commit({ files: { blob: { bytes: randomBytes(300_000) } } });
+    expect(await source.look(undefined)).toMatchObject({ kind: 'seen', revision: next });
+    expect(warned).toEqual(['falling back to the git program']);
   });
 
   it('let it take only the newest commits of a history that is too large', async () => {
@@ -75,7 +90,8 @@ describe('the limits of isomorphic-git', () => {
     expect(await source.look(undefined)).toMatchObject({ revision: newest });
     // Back to below where the history at hand ends: all that is older would be more than is taken.
     await repository.point('main', older);
-    expect(await source.look(undefined)).toMatchObject({ kind: 'seen', revision: older });
+    // How the two are related is beyond that limit as well, and is no reason not to follow.
+    expect(await source.look(newest)).toMatchObject({ kind: 'seen', revision: older, descends: false });
   });
 
   it('do not let packs pile up in the mirror, and everything that was seen stays readable', async () => {

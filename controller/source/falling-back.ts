@@ -1,0 +1,32 @@
+import type { Remote } from './remote.ts';
+
+/**
+ * A remote that is asked through `first` until that meets a limit of its own (`isLimit`); from then on, and for what
+ * just failed, through `second`.
+ */
+export function createFallingBack(deps: {
+  readonly first: Remote;
+  readonly second: Remote;
+  readonly isLimit: (thrown: unknown) => boolean;
+  readonly onFallBack: (thrown: unknown) => void;
+}): Remote {
+  let used = deps.first;
+  async function ask<Value>(act: (remote: Remote) => Promise<Value>): Promise<Value> {
+    try {
+      return await act(used);
+    } catch (thrown) {
+      if (used === deps.second || !deps.isLimit(thrown)) throw thrown;
+      used = deps.second;
+      deps.onFallBack(thrown);
+      return await act(used);
+    }
+  }
+  return {
+    head: (signal) => ask((remote) => remote.head(signal)),
+    fetch: (depth, signal) => ask((remote) => remote.fetch(depth, signal)),
+    async close() {
+      await deps.first.close();
+      await deps.second.close();
+    },
+  };
+}

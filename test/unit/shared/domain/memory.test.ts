@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import type { Fact } from '../../../../shared/domain/facts.ts';
+import { holdAt, observationOf } from '../../../../shared/domain/memory.ts';
+import { parseDeploymentId } from '../../../../shared/domain/names.ts';
+import {
+  aDeployment,
+  adopted,
+  aFailure,
+  anOutcome,
+  connection,
+  host,
+  observed,
+  released,
+  releaseKey,
+  remembering,
+  toplevel,
+} from '../../../support/builders.ts';
+
+const web1 = host('web1');
+
+describe('what the ledger says, remembered', () => {
+  it('has in memory once what one release shares with the one before', () => {
+    const { releases } = remembering(
+      observed(1, 'A'),
+      released('A', { web1: 'A', web2: 'A' }),
+      observed(2, 'B'),
+      released('B', { web1: 'A', web2: 'B' }),
+    );
+    const [before, after] = ['A', 'B'].map((letter) => releases.get(releaseKey(letter))?.hosts);
+    expect(after?.get(web1)).toBe(before?.get(web1));
+    expect(after?.get(host('web2'))?.toplevel).toBe(toplevel('B', 'web2'));
+  });
+
+  it('knows how a host that is stuck may be reached, until something is confirmed there', () => {
+    const elsewhere = { ...connection, port: 2222 };
+    const stuck = aDeployment({ id: parseDeploymentId('d00stuck'), toplevel: toplevel('B'), next: elsewhere });
+    const next = aDeployment({ id: parseDeploymentId('d00next1'), toplevel: toplevel('C') });
+    const facts = [
+      adopted('web1', toplevel('A')),
+      anOutcome(stuck, { phase: 'stuck', failure: aFailure(), evidence: true }),
+      anOutcome(next, { phase: 'superseded' }),
+    ];
+    expect(remembering(...facts).hosts.get(web1)?.stuck).toEqual(elsewhere);
+    const confirmed = anOutcome({ ...next, id: parseDeploymentId('d00good1') });
+    expect(remembering(...facts, confirmed).hosts.get(web1)?.stuck).toBeUndefined();
+  });
+
+  it('keeps what people did, the last thousand of it', () => {
+    const holds = Array.from({ length: 1_100 }, (_, i): Fact => ({
+      kind: 'hold',
+      at: i,
+      host: web1,
+      by: 'ada',
+      reason: `${i}`,
+      until: undefined,
+    }));
+    const { acts } = remembering(observed(1, 'A'), ...holds);
+    expect(acts).toHaveLength(1_000);
+    expect(acts.at(-1)).toMatchObject({ kind: 'hold', reason: '1099' });
+  });
+
+  it('says whether a hold still holds', () => {
+    const hold: Fact = { kind: 'hold', at: 0, host: web1, by: 'ada', reason: 'x', until: 1_000 };
+    const remembered = remembering(hold).hosts.get(web1);
+    expect(holdAt(remembered, 999)?.by).toBe('ada');
+    expect(holdAt(remembered, 1_000)).toBeUndefined();
+    expect(holdAt(undefined, 0)).toBeUndefined();
+  });
+
+  it('finds an observation by its number', () => {
+    const memory = remembering(observed(1, 'A'), observed(2, 'B'));
+    expect(observationOf(memory, 2)?.n).toBe(2);
+    expect(observationOf(memory, 3)).toBeUndefined();
+  });
+});
