@@ -12,7 +12,7 @@ import type { Hints } from '../shared/platform/ports/hints.ts';
 import type { Lease } from '../shared/platform/ports/lease.ts';
 import type { Source } from '../shared/platform/ports/source.ts';
 import type { FleetBackend } from './http/backend.ts';
-import { nameOfHolder, type Controller } from './reconcile/leader.ts';
+import type { Controller } from './reconcile/leader.ts';
 import { notLeading } from './reconcile/reconciler.ts';
 import type { Reverter } from './source/revert.ts';
 import { judgedObservation, type Activity, type ViewContext } from './views/context.ts';
@@ -63,8 +63,7 @@ export function createBackend(deps: BackendDeps): FleetBackend {
     const reign = controller.reign();
     if (reign !== undefined) return { kind: 'self', address: deps.name, epoch: reign.term.epoch };
     try {
-      const holder = await deps.lease.holder();
-      otherLeader = holder === undefined ? undefined : nameOfHolder(holder);
+      otherLeader = (await deps.lease.holder())?.name;
     } catch {
       otherLeader = undefined;
     }

@@ -101,7 +101,7 @@ async function main(): Promise<void> {
       git: createGitProgram({ run }),
       fetchTree: createFetchTree({
         addresses: controllerAddresses({
-          leader: () => createRedisLease(shared).holder(),
+          leader: async () => (await createRedisLease(shared).holder())?.name,
           configured: config.controllerUrl,
         }),
         token,

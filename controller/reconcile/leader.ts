@@ -78,7 +78,7 @@ export interface Controller {
 export function createController(deps: ControllerDeps): Controller {
   const { clock, lease, settings } = deps;
   const commands = createCommands();
-  const holder = `${settings.name} ${settings.id}`;
+  const holder = { name: settings.name, id: settings.id };
   let aboveEpoch = 0;
   /** Hosts for which a leadership gave way to one above their token, and when. */
   const gaveWayTo = new Map<HostName, number>();
@@ -263,11 +263,6 @@ export function createController(deps: ControllerDeps): Controller {
     look: () => reigning?.watcher.hint(),
     command: (facts) => commands.submit(facts),
   };
-}
-
-/** The name of a controller that holds the lease. */
-export function nameOfHolder(holder: string): string {
-  return holder.split(' ')[0] ?? holder;
 }
 
 /** Wakes the loop of passes; rung many times between two passes it counts once. */

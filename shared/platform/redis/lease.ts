@@ -1,4 +1,4 @@
-import type { Lease } from '../ports/lease.ts';
+import type { Holder, Lease } from '../ports/lease.ts';
 import type { RedisConnections } from './client.ts';
 import { talking } from './errors.ts';
 import { keysOf } from './keys.ts';
@@ -24,13 +24,24 @@ export function createRedisLease(deps: { readonly redis: RedisConnections; reado
   const key = keysOf(deps.fleet)('lease');
   return {
     async hold(holder, ttlMs) {
-      return (await runScript(redis, holdScript, [key], [holder, Math.ceil(ttlMs)])) === 1;
+      return (await runScript(redis, holdScript, [key], [encode(holder), Math.ceil(ttlMs)])) === 1;
     },
     async holder() {
-      return (await talking(() => redis.get(key))) ?? undefined;
+      const text = await talking(() => redis.get(key));
+      return text === null ? undefined : decode(text);
     },
     async release(holder) {
-      await runScript(redis, releaseScript, [key], [holder]);
+      await runScript(redis, releaseScript, [key], [encode(holder)]);
     },
   };
+}
+
+/** Ids have no blanks. */
+function encode({ name, id }: Holder): string {
+  return `${id} ${name}`;
+}
+
+function decode(text: string): Holder {
+  const blank = text.indexOf(' ');
+  return { id: text.slice(0, blank), name: text.slice(blank + 1) };
 }

@@ -33,7 +33,11 @@ describe('what the ledger says, remembered', () => {
 
   it('knows how a host that is stuck may be reached, until something is confirmed there', () => {
     const elsewhere = { ...connection, port: 2222 };
-    const stuck = aDeployment({ id: parseDeploymentId('d00stuck'), toplevel: toplevel('B'), next: elsewhere });
+    const stuck = aDeployment({
+      id: parseDeploymentId('d00stuck'),
+      toplevel: toplevel('B'),
+      next: elsewhere,
+    });
     const next = aDeployment({ id: parseDeploymentId('d00next1'), toplevel: toplevel('C') });
     const facts = [
       adopted('web1', toplevel('A')),
