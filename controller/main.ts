@@ -2,7 +2,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ownUrl, parseControllerConfig, type RemoteAccess } from '../shared/contracts/service-config.ts';
-import type { Fact } from '../shared/domain/facts.ts';
 import { createRun } from '../shared/platform/exec.ts';
 import { faultPointFromEnvironment } from '../shared/platform/fault-points.ts';
 import { createGitProgram } from '../shared/platform/git-program.ts';
@@ -31,13 +30,14 @@ import { createBackend } from './backend.ts';
 import { createCredentialProvider } from './credentials.ts';
 import { createActivities, createLogReader } from './deployment-logs.ts';
 import { createTeller } from './happenings.ts';
+import { accessWith, type GitAccess } from './git-access.ts';
 import { createEventHub } from './http/event-hub.ts';
 import { createHttpServer } from './http/server.ts';
 import { createGitLedger } from './ledger/git-ledger.ts';
-import { createController, type ControllerEvent } from './reconcile/leader.ts';
+import { createEventLog } from './log-events.ts';
+import { createController } from './reconcile/leader.ts';
 import { notLeading } from './reconcile/reconciler.ts';
 import { createSource } from './source/create-source.ts';
-import { credentialHelper } from './source/git-program-remote.ts';
 import { sshEnvironment, type SshAccess } from './source/ssh-environment.ts';
 
 /** The controller: watches the repository, decides, and answers. This file only wires. */
@@ -90,11 +90,12 @@ async function main(): Promise<void> {
         dir: join(config.dataDir, 'ledger.git'),
         ...(ledgerRemote === undefined
           ? {}
-          : { remote: { url: ledgerRemote.url, env: ledgerAccess(ledgerRemote, { redact, logger }) } }),
+          : { remote: { url: ledgerRemote.url, access: ledgerAccess(ledgerRemote, { redact, logger }) } }),
       },
     );
     closers.add('ledger', () => ledger.close());
 
+    const logEvent = createEventLog(logger);
     const events = createEventHub({ now: clock.now, life: ids.unique().slice(0, 8) });
     const activities = createActivities({ log, publish: events.publish });
     closers.add('activities', () => activities.close());
@@ -170,51 +171,6 @@ async function main(): Promise<void> {
   } finally {
     await closers.close();
   }
-
-  function logEvent(event: ControllerEvent): void {
-    switch (event.kind) {
-      case 'leading':
-        return logger.info({ epoch: event.epoch }, 'leading');
-      case 'not-leading':
-        return logger.warn({ reason: event.reason }, 'not leading any more');
-      case 'pass-failed':
-        return logger.warn({ err: event.error }, 'pass failed');
-      case 'facts':
-        return event.facts.forEach((fact) => {
-          if (fact.kind === 'observation' && fact.observation.forced) {
-            logger.warn({ reason: 'NonFastForward', ...factFields(fact) }, 'tracked ref rewritten');
-          }
-          logger.info(factFields(fact), 'recorded');
-        });
-      case 'passed':
-        return logger.debug({ durationMs: event.durationMs, hosts: event.result.verdicts.length }, 'passed');
-    }
-  }
-}
-
-function factFields(fact: Fact): object {
-  switch (fact.kind) {
-    case 'intent':
-    case 'outcome':
-      return {
-        fact: fact.kind,
-        host: fact.aim.host,
-        deployment: fact.aim.deployment,
-        observation: fact.aim.observation,
-        ...(fact.kind === 'outcome' ? { phase: fact.phase, failure: fact.failure } : {}),
-      };
-    case 'observation':
-      return { fact: fact.kind, observation: fact.observation.n, revision: fact.observation.revision };
-    case 'release':
-      return {
-        fact: fact.kind,
-        tree: fact.release.tree,
-        hosts: fact.release.hosts.size,
-        durationMs: fact.durationMs,
-      };
-    default:
-      return { fact: fact.kind, ...('host' in fact ? { host: fact.host } : {}) };
-  }
 }
 
 function sshAccess({ ssh }: RemoteAccess): SshAccess {
@@ -224,24 +180,16 @@ function sshAccess({ ssh }: RemoteAccess): SshAccess {
   };
 }
 
-/** What Git needs to get into the ledger's remote. The credential is in the environment of the one command only. */
+/** How the ledger's remote is reached. */
 function ledgerAccess(
   remote: RemoteAccess,
   deps: Parameters<typeof createCredentialProvider>[1],
-): () => Promise<Record<string, string>> {
-  const ssh = sshEnvironment(sshAccess(remote));
+): () => Promise<GitAccess> {
+  const overSsh = { settings: [], env: sshEnvironment(sshAccess(remote)) };
   const credential = createCredentialProvider(remote, deps);
   return async () => {
     const known = await credential();
-    if (known === undefined) return ssh;
-    return {
-      ...ssh,
-      GIT_CONFIG_COUNT: '1',
-      GIT_CONFIG_KEY_0: `credential.${new URL(remote.url).origin}.helper`,
-      GIT_CONFIG_VALUE_0: credentialHelper,
-      VARVE_GIT_USERNAME: known.username,
-      VARVE_GIT_PASSWORD: known.password,
-    };
+    return known === undefined ? overSsh : accessWith(remote.url, known);
   };
 }
 

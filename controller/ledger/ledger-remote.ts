@@ -1,12 +1,13 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { GitProgram } from '../../shared/platform/git-program.ts';
 import type { RunResult } from '../../shared/platform/exec.ts';
+import { openAccess, type GitAccess } from '../git-access.ts';
 
 /** Where the ledger is pushed to. */
 export interface LedgerRemote {
   readonly url: string;
-  /** What Git needs to get in: `GIT_SSH_COMMAND`, `GIT_CONFIG_COUNT` …; never part of the URL. Asked for at each call. */
-  readonly env?: () => Promise<Readonly<Record<string, string>>>;
+  /** What Git needs to get in, never part of the URL. Asked for at each call. */
+  readonly access?: () => Promise<GitAccess>;
   /** For one fetch or push, in milliseconds; a minute unless told. */
   readonly deadlineMs?: number;
 }
@@ -33,11 +34,11 @@ export function createRemoteLedger(
 ): RemoteLedger {
   const { git, dir } = deps;
   async function call(args: readonly string[]): Promise<RunResult> {
-    const env = await remote.env?.();
-    return git.run(args, {
+    const { settings, env } = (await remote.access?.()) ?? openAccess;
+    return git.run([...settings.flatMap((setting) => ['-c', setting]), ...args], {
       cwd: dir,
       deadlineMs: remote.deadlineMs ?? 60_000,
-      ...(env === undefined ? {} : { env }),
+      env,
     });
   }
 

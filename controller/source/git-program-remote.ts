@@ -5,6 +5,7 @@ import type { RunResult } from '../../shared/platform/exec.ts';
 import type { Redactor } from '../../shared/platform/redact.ts';
 import { createRedactor } from '../../shared/platform/redact.ts';
 import type { Mirror } from './mirror.ts';
+import { accessWith } from '../git-access.ts';
 import { seenRef } from './mirror.ts';
 import type { CredentialProvider, FetchDepth, Remote } from './remote.ts';
 import { authFailed, refNotFound, revisionMismatch, unreachable } from './source-failures.ts';
@@ -37,13 +38,6 @@ export interface RemoteCall {
   failure(result: RunResult): Promise<FleetError>;
 }
 
-/**
- * The credential helper is a constant; the credential itself travels in the environment of the one command and is
- * given only to the origin that is configured.
- */
-export const credentialHelper =
-  '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$VARVE_GIT_USERNAME" "$VARVE_GIT_PASSWORD"; }; f';
-
 export function createRemoteCall(deps: GitProgramAccess & { readonly mirror: Mirror }): RemoteCall {
   const { url } = deps.url;
   const allowed = { http: ['http', 'https'], ssh: ['ssh'], file: ['file'] }[deps.url.kind];
@@ -52,7 +46,7 @@ export function createRemoteCall(deps: GitProgramAccess & { readonly mirror: Mir
 
   async function access(): Promise<{
     readonly settings: readonly string[];
-    readonly env: Record<string, string>;
+    readonly env: Readonly<Record<string, string>>;
     readonly redact: Redactor;
   }> {
     const settings = [
@@ -73,14 +67,8 @@ export function createRemoteCall(deps: GitProgramAccess & { readonly mirror: Mir
     }
     const credential = await deps.credential();
     if (credential === undefined) return { settings, env: {}, redact: createRedactor([]) };
-    return {
-      settings: [...settings, `credential.${new URL(url).origin}.helper=${credentialHelper}`],
-      env: {
-        VARVE_GIT_USERNAME: credential.username.replaceAll(/[\r\n\0]/g, ''),
-        VARVE_GIT_PASSWORD: credential.password.replaceAll(/[\r\n\0]/g, ''),
-      },
-      redact: createRedactor([credential.password]),
-    };
+    const { settings: own, env } = accessWith(url, credential);
+    return { settings: [...settings, ...own], env, redact: createRedactor([credential.password]) };
   }
 
   return {

@@ -108,7 +108,7 @@ export function parseControllerConfig(input: ServiceConfigInput): ParsedConfig<C
   const config: ControllerConfig = {
     ...commonConfig(written, secrets),
     repository: {
-      ...remoteAccess(['repository'], { ...repository, url: repository.url ?? '' }, secrets),
+      ...remoteAccess(['repository'], { ...repository, url: repository.url ?? '' }, secrets, complain),
       ref: repository.ref.replace(/^refs\/heads\//, ''),
       pollIntervalMs: repository.pollIntervalSeconds * 1_000,
       onRewrite: repository.onRewrite,
@@ -134,7 +134,7 @@ export function parseControllerConfig(input: ServiceConfigInput): ParsedConfig<C
     ledgerRemote:
       written.ledger.remote === undefined
         ? undefined
-        : remoteAccess(['ledger', 'remote'], written.ledger.remote, secrets),
+        : remoteAccess(['ledger', 'remote'], written.ledger.remote, secrets, complain),
     probeIntervalMs: written.probe.intervalSeconds * 1_000,
     leaseTtlMs: written.lease.ttlSeconds * 1_000,
     secrets: secrets.all,
@@ -250,8 +250,15 @@ function remoteAccess(
     readonly ssh?: WrittenServiceConfig['repository']['ssh'];
   },
   secrets: Secrets,
+  complain: ReadServiceConfig['complain'],
 ): RemoteAccess {
   const { credentials, ssh } = remote;
+  if (credentials !== undefined && !/^(https?:|$)/.test(remote.url)) {
+    complain(
+      [...path, 'credentials'],
+      'credentials: a user name and a token are for http(s) addresses; for SSH give `ssh.identity`',
+    );
+  }
   return {
     url: remote.url,
     credentials:

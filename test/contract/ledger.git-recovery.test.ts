@@ -1,17 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { accessWith } from '../../controller/git-access.ts';
 import { createGitLedger, type GitLedger, ledgerRef } from '../../controller/ledger/git-ledger.ts';
 import { createRun } from '../../shared/platform/exec.ts';
 import { createGitProgram } from '../../shared/platform/git-program.ts';
 import { silentLogger } from '../../shared/platform/logger.ts';
 import { createSystemClock } from '../../shared/platform/system-clock.ts';
+import { createGitHttpServer } from '../support/git-http-server.ts';
 import { aGenesis, anIntent, anObservation, anOutcome, everyKind, web2 } from '../support/ledger-facts.ts';
 
 const git = createGitProgram({ run: createRun() });
@@ -150,6 +152,41 @@ describe('the folder of one controller', () => {
     await git.ok(['update-ref', ledgerRef, other], { cwd: dir });
     expect(await ledger.append([anObservation(2)])).toEqual({ kind: 'conflict' });
     await expect(ledger.load()).rejects.toMatchObject({ code: 'LEDGER_BROKEN' });
+  });
+});
+
+describe('a remote over HTTP', () => {
+  it('is given the credential as it is now, and nothing of it is left in the folder', async () => {
+    const server = await createGitHttpServer(folder);
+    try {
+      await git.ok(['init', '--quiet', '--bare', join(folder, 'shared.git')]);
+      const url = server.url('shared.git');
+      server.expected = 'varve:second-t0ken';
+      let password = 'first-t0ken';
+      const ledger = createGitLedger(
+        { git, clock: createSystemClock(), log: silentLogger },
+        {
+          dir: join(folder, 'over-http.git'),
+          remote: { url, access: async () => accessWith(url, { username: 'varve', password }) },
+        },
+      );
+      try {
+        await expect(ledger.load()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+        password = 'second-t0ken';
+        await ledger.load();
+        expect(await ledger.append([{ kind: 'genesis', at: 1, owner: 'us' }])).toMatchObject({
+          kind: 'appended',
+        });
+      } finally {
+        await ledger.close();
+      }
+      expect(await git.ok(['rev-parse', ledgerRef], { cwd: join(folder, 'shared.git') })).toMatch(
+        /^[0-9a-f]{40}$/,
+      );
+      expect(await readFile(join(folder, 'over-http.git', 'config'), 'utf8')).not.toContain('t0ken');
+    } finally {
+      await server.stop();
+    }
   });
 });
 

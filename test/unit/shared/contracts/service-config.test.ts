@@ -39,7 +39,7 @@ function complaints(text: string | undefined, env: Readonly<Record<string, strin
   return [];
 }
 
-const least = 'repository:\n  url: ssh://git@forge.example/fleet.git\n';
+const least = 'repository:\n  url: https://forge.example/fleet.git\n';
 
 describe('the configuration of the controller', () => {
   test('is complete from as little as the repository', () => {
@@ -47,7 +47,7 @@ describe('the configuration of the controller', () => {
     expect(warnings).toEqual([]);
     expect(config).toMatchObject({
       repository: {
-        url: 'ssh://git@forge.example/fleet.git',
+        url: 'https://forge.example/fleet.git',
         ref: 'main',
         pollIntervalMs: 60_000,
         onRewrite: 'follow',
@@ -89,7 +89,7 @@ webhooks:
       {
         id: 'default',
         secrets: ['hook-secret'],
-        repositories: ['https://forge.example/fleet', 'ssh://git@forge.example/fleet.git'],
+        repositories: ['https://forge.example/fleet', 'https://forge.example/fleet.git'],
         ref: 'main',
       },
     ]);
@@ -99,7 +99,7 @@ webhooks:
   test('from the environment stands above the file', () => {
     const { config } = parseControllerConfig(
       input(`${least}  pollIntervalSeconds: 30\nredis: {url: "redis://elsewhere:6379"}\n`, {
-        VARVE_REPOSITORY_URL: '/srv/git/fleet.git',
+        VARVE_REPOSITORY_URL: 'https://git.example/fleet.git',
         VARVE_POLL_INTERVAL_SECONDS: '0.5',
         VARVE_REDIS_SOCKET: '/run/redis.sock',
         VARVE_REPOSITORY_TOKEN: 'from-env',
@@ -109,7 +109,7 @@ webhooks:
         VARVE_HOST_NAMES: 'a.example, b.example',
       }),
     );
-    expect(config.repository).toMatchObject({ url: '/srv/git/fleet.git', pollIntervalMs: 500 });
+    expect(config.repository).toMatchObject({ url: 'https://git.example/fleet.git', pollIntervalMs: 500 });
     expect(config.repository.credentials?.password).toBe('from-env');
     expect(config.redis).toEqual({ kind: 'socket', path: '/run/redis.sock', password: undefined });
     expect(config.webhooks).toMatchObject([{ id: 'default', secrets: ['hook'] }]);
@@ -158,6 +158,11 @@ webhooks:
       'a variable that is not set',
       `${least}  credentials: {env: NOT_SET}\n`,
       [expect.stringMatching(/the variable NOT_SET is not set/)],
+    ],
+    [
+      'a token for an address that takes none',
+      'repository:\n  url: git@forge.example:fleet.git\n  credentials: {file: /run/token}\n',
+      [expect.stringMatching(/are for http\(s\) addresses/)],
     ],
     [
       'both file and variable',
