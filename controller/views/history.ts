@@ -140,17 +140,19 @@ export function fleetHistory(context: ViewContext, limit: number): FleetHistory 
         const generations = generationsOfObservation(context, observation, outcomes);
         const count = (...results: readonly string[]) =>
           generations.filter(({ result }) => results.includes(result)).length;
-        return {
-          observation,
-          release: releaseView(context, observation.n),
-          hosts: {
-            total: generations.length,
-            unchanged: count('unchanged'),
-            succeeded: count('succeeded', 'awaiting-reboot'),
-            failed: count('failed', 'rolled-back', 'unconfirmed', 'stuck'),
-            underWay: count('pending', 'delivering', 'delivered', ...activePhases),
-          },
+        const hosts = {
+          total: generations.length,
+          unchanged: count('unchanged'),
+          succeeded: count('succeeded', 'awaiting-reboot'),
+          failed: count('failed', 'rolled-back', 'unconfirmed', 'stuck'),
+          underWay: count('pending', 'delivering', 'delivered', ...activePhases),
         };
+        const ends = generations.filter(({ durationMs }) => durationMs !== undefined).map(({ at }) => at);
+        const durationMs =
+          hosts.underWay > 0 || ends.length === 0
+            ? undefined
+            : Math.max(Math.max(...ends) - observation.at, 0);
+        return { observation, release: releaseView(context, observation.n), hosts, durationMs };
       }),
     acts: memory.acts.slice(-limit).toReversed().map(actOf),
   };

@@ -116,7 +116,9 @@ export function releaseView(context: ViewContext, n: number | undefined): Releas
       ? { state: 'failed', failure: desired.failure }
       : { state: 'none' };
   }
-  if (context.memory.releases.has(key)) return { state: 'complete' };
+  if (context.memory.releases.has(key)) {
+    return { state: 'complete', durationMs: context.memory.evaluationMs.get(key) };
+  }
   const failure = context.memory.failedEvaluations.get(key);
   return failure === undefined ? { state: 'evaluating' } : { state: 'failed', failure };
 }

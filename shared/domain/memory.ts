@@ -72,6 +72,8 @@ export interface Memory {
   /** Observation number → release key. */
   readonly keys: ReadonlyMap<number, ReleaseKey>;
   readonly releases: ReadonlyMap<ReleaseKey, Release>;
+  /** How long each release took to evaluate, in milliseconds. */
+  readonly evaluationMs: ReadonlyMap<ReleaseKey, number>;
   readonly failedEvaluations: ReadonlyMap<ReleaseKey, Failure>;
   readonly failedBuilds: ReadonlyMap<DrvPath, Failure>;
   readonly hosts: ReadonlyMap<HostName, HostMemory>;
@@ -94,6 +96,7 @@ interface Draft extends Memory {
   readonly observations: Observation[];
   readonly keys: Map<number, ReleaseKey>;
   readonly releases: Map<ReleaseKey, Release>;
+  readonly evaluationMs: Map<ReleaseKey, number>;
   readonly failedEvaluations: Map<ReleaseKey, Failure>;
   readonly failedBuilds: Map<DrvPath, Failure>;
   readonly hosts: Map<HostName, HostMemory>;
@@ -134,6 +137,7 @@ export function createMemory(): MemoryKeeper {
     observations: [],
     keys: new Map(),
     releases: new Map(),
+    evaluationMs: new Map(),
     failedEvaluations: new Map(),
     failedBuilds: new Map(),
     hosts: new Map(),
@@ -167,6 +171,7 @@ function learn(draft: Draft, fact: Fact): void {
       if (!draft.releases.has(fact.release.key)) {
         draft.releases.set(fact.release.key, sharing(draft.lastRelease, fact.release));
         draft.lastRelease = draft.releases.get(fact.release.key);
+        draft.evaluationMs.set(fact.release.key, fact.durationMs);
       }
       draft.failedEvaluations.delete(fact.release.key);
       desire(draft);

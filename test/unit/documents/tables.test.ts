@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { exitCodeMeanings } from '../../../cli/exit-codes.ts';
+import { routeRights } from '../../../controller/http/authorization.ts';
 import { createProgram } from '../../../cli/program.ts';
 import { createTerminal } from '../../../cli/terminal.ts';
 import { environmentVariables } from '../../../shared/contracts/service-config-environment.ts';
+import { phases } from '../../../shared/domain/deployment.ts';
 import { errorCodes } from '../../../shared/domain/errors.ts';
+import { verdictKinds } from '../../../shared/domain/verdict.ts';
 import { readDocument, section, tableRows } from './read-documents.ts';
 
 const readme = readDocument('README.md');
@@ -39,6 +42,23 @@ test('the README lists the commands that there are, with their arguments', () =>
     return name === undefined ? [] : [name];
   });
   expect([...listed].sort()).toEqual(leaves(program).sort());
+});
+
+test('every route of the API is documented with the right that it takes', () => {
+  const rows = tableRows(readDocument('docs/api.md').text).map(([route, right]) => [
+    route?.replaceAll('`', ''),
+    right,
+  ]);
+  const documented = Object.entries(routeRights).filter(([, right]) => right !== 'internal');
+  expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(documented));
+});
+
+test('every verdict and every phase is explained', () => {
+  const states = readDocument('docs/states.md');
+  const words = (heading: string): readonly string[] =>
+    tableRows(section(states, heading)).flatMap(([word]) => word?.replaceAll('`', '').split(', ') ?? []);
+  expect(words('## Verdicts: what the next pass does')).toEqual(verdictKinds);
+  expect([...words('## Phases: how far is a deployment?')].sort()).toEqual([...phases].sort());
 });
 
 function leaves(program: Command): string[] {
