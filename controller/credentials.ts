@@ -6,7 +6,7 @@ import type { CredentialProvider } from './source/remote.ts';
 
 /**
  * The credential of a remote as it is now: its file is read anew at each call, so that a token which was replaced is
- * taken up without a restart. While the file cannot be read (it may just be being replaced), what was read last stands.
+ * taken up without a restart. While the file cannot be read (it may be about to be replaced), the last value is kept.
  */
 export function createCredentialProvider(
   { credentials }: Pick<RemoteAccess, 'credentials'>,

@@ -141,8 +141,8 @@ export function decodeFact(line: string, where: string): Fact {
 function isFromNewer(json: unknown, error: z.ZodError): boolean {
   if (typeof json !== 'object' || json === null || !('kind' in json)) return false;
   if (typeof json.kind === 'string' && !knownKinds.has(json.kind)) return true;
-  // A phase or an error code that is not known here is as good a sign as a field. To call damage "newer" by mistake
-  // costs an upgrade; to call "newer" damage costs whatever was written since the copy that is put back.
+  // Unknown phases and error codes mean a newer version too. To mistake damage for "newer" costs an upgrade; to mistake
+  // "newer" for damage costs whatever was written since the copy that is put back.
   return error.issues.every(({ code }) => code === 'unrecognized_keys' || code === 'invalid_value');
 }
 

@@ -22,7 +22,7 @@ export interface GitLedgerOptions {
   readonly dir: string;
   /** Without it, one controller is all there can be. */
   readonly remote?: LedgerRemote;
-  /** How long to wait for a controller that is ending; five seconds unless told. */
+  /** How long to wait for a controller that is ending; defaults to five seconds. */
   readonly lockWaitMs?: number;
 }
 

@@ -8,7 +8,7 @@ export interface LedgerRemote {
   readonly url: string;
   /** What Git needs to get in, never part of the URL. Asked for at each call. */
   readonly access?: () => Promise<GitAccess>;
-  /** For one fetch or push, in milliseconds; a minute unless told. */
+  /** For one fetch or push, in milliseconds; defaults to a minute. */
   readonly deadlineMs?: number;
 }
 

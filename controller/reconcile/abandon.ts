@@ -7,7 +7,7 @@ import { compareTokens } from '../../shared/domain/token.ts';
 /**
  * Whether an activation that may never have reached its host is better given up than tried again: something else is
  * wanted there by now, and the host has shown no record of it. Its worker may have died before the first byte, and
- * the host may come back days later: it is then to go straight to what is wanted, not by way of this. Pure.
+ * the host may come back days later: it should then go straight to the desired system. Pure.
  */
 export function isAbandoned(
   deployment: Deployment,
@@ -35,8 +35,8 @@ function hasRecord(deployment: Deployment, contact: HostContact | undefined): bo
 }
 
 /**
- * An earlier leadership's activation that its host has no record of would begin now, and what is wanted is not known
- * yet: it may be something newer. One that has begun is gone on with at once, since somebody has to confirm it. Pure.
+ * An activation of an earlier leadership that its host has no record of would begin only now, while it is not known
+ * yet what is wanted: perhaps something newer. One that has begun is resumed at once, because it needs confirming. Pure.
  */
 export function mustNotStartYet(
   deployment: Deployment,
@@ -55,7 +55,7 @@ export function mustNotStartYet(
 }
 
 /** The host has seen this token or a higher one, and has no record: it never started, and cannot start any more. */
-export function canNotStart(deployment: Deployment, contact: HostContact | undefined): boolean {
+export function cannotStart(deployment: Deployment, contact: HostContact | undefined): boolean {
   if (contact?.kind !== 'reached' || hasRecord(deployment, contact)) return false;
   const highest = contact.report.highestToken;
   return highest !== undefined && compareTokens(highest, deployment.token) >= 0;

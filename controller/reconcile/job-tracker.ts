@@ -18,8 +18,8 @@ interface Tracked {
 export interface JobTracker {
   /**
    * Makes sure that a job for this is in the queue: enqueues one if the last is not among `pending`. A job that keeps
-   * vanishing is enqueued at growing intervals. Returns when to look again: a job may vanish with its worker, and
-   * nobody rings a bell for that.
+   * vanishing is enqueued at growing intervals. Returns when to look again: a job can
+   * disappear with its worker, without any notification.
    */
   ensure(wanted: Wanted, pending: ReadonlySet<string>, now: number): Promise<number>;
   /** The last job for this has not ended yet. */

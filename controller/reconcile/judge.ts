@@ -123,7 +123,7 @@ function ownership(
   };
 }
 
-/** Something goes on at the host that the store does not know: left by a store that was lost, or by a person. */
+/** An operation on the host that the store does not know of: left from before the store was lost, or a person's. */
 function underWay(view: HostView, memory: Memory, patience: Patience, now: number): Said | undefined {
   if (view.contact?.kind !== 'reached') return undefined;
   const { report, askedAt } = view.contact;

@@ -17,7 +17,7 @@ import type { Patience } from './plan-input.ts';
 import { createReconciler, LeadershipLost, notLeading, type PassResult } from './reconciler.ts';
 import { createWatcher, type SourceState, type Watcher } from './watcher.ts';
 
-/** How often one host may end a leadership by a token above it. Once is honest; again and again is not. */
+/** At most this often may one host force a new leadership, by a token above the present one's. */
 const believedEveryMs = 3_600_000;
 
 export interface ControllerDeps {
@@ -62,7 +62,7 @@ export interface Reign {
 }
 
 export interface Controller {
-  /** Stands by, leads when it can, until `signal` aborts. Rejects only for what no waiting mends. */
+  /** Stands by, leads when it can, until `signal` aborts. Rejects only for errors that retrying cannot fix. */
   run(signal: AbortSignal): Promise<void>;
   reign(): Reign | undefined;
   /** A hint that the tracked ref may have moved. */

@@ -238,8 +238,8 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
 }
 
 /**
- * What is due now has just been done, and its effect rings the bell: the next pass is for what may have been lost
- * on the way. Without this a probe that takes its time would be waited for by passing over and over.
+ * Work that is due now was just started, and its result triggers the next pass; this one only covers notifications
+ * that were lost. Without it, a slow probe would be waited for by one pass after the other.
  */
 function notAtOnce(due: number | undefined, now: number): number | undefined {
   return due === undefined || due > now ? due : now + 1_000;

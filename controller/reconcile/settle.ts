@@ -8,7 +8,7 @@ import type { ReleaseKey } from '../../shared/domain/observation.ts';
 import { compareTokens, type Token } from '../../shared/domain/token.ts';
 import { judgeEnd, type LeaderEvent } from '../../shared/domain/transition.ts';
 import type { EvaluationState } from '../../shared/platform/ports/deployment-store.ts';
-import { canNotStart } from './abandon.ts';
+import { cannotStart } from './abandon.ts';
 import { outcomeOf } from './aim.ts';
 import { isDoubtful } from './doubt.ts';
 
@@ -39,7 +39,7 @@ export interface SettleInput {
   readonly now: number;
 }
 
-/** Pure. Called before every plan, so that nothing that ended is planned upon as if it had not. */
+/** Pure. Runs before every plan, so that nothing is planned for deployments that have ended. */
 export function settle(input: SettleInput): Settlement {
   const { memory, deployments, now } = input;
   const facts: Fact[] = [];
@@ -58,7 +58,7 @@ export function settle(input: SettleInput): Settlement {
       revived.push({ deployment, event: endAgain(deployment, known) });
     } else if (
       deployment.phase === 'activating' &&
-      canNotStart(deployment, input.contacts.get(deployment.host))
+      cannotStart(deployment, input.contacts.get(deployment.host))
     ) {
       revived.push({ deployment, event: { kind: 'lost', end: neverStarted } });
     }
@@ -162,7 +162,7 @@ function adoptions({ memory, contacts, now }: SettleInput): readonly Fact[] {
     const remembered = memory.hosts.get(host);
     if (contact.report.owner !== memory.owner) continue;
     const asked = remembered?.adoptAsked;
-    // Asked for a host that was ours before: carried out as well, or the leave to take it over would stand for ever.
+    // Asked for a host that was ours before: carried out as well, or the permission to take it over would never end.
     if (remembered?.adopted !== undefined && (asked === undefined || contact.askedAt < asked.at)) continue;
     facts.push({
       kind: 'adopted',

@@ -2,7 +2,7 @@ import type { HostContact } from '../../shared/domain/contact.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import { compareTokens, type Token } from '../../shared/domain/token.ts';
 
-/** No Varve has led so often. A host that says so is damaged or lies, and epochs must never run out for the others. */
+/** No real Varve reaches this many epochs: a host that says so is broken or lying, and must not use them up. */
 const furthestEpochs = 1_000_000;
 
 /** A host that has seen a token above this leadership's own. */
@@ -12,9 +12,9 @@ export interface HostAhead {
 }
 
 /**
- * The host whose token the next leadership has to be above, if any. Pure. A host is believed in this now and then only:
- * whoever is ahead again of a leadership that was raised above it would end every leadership. What is not believed is
- * that host's own matter: it refuses what it is sent.
+ * The host whose token the next leadership has to be above, if any. Pure. A host is believed in this at most once an hour:
+ * otherwise one host could end every leadership. What is not believed concerns that host alone: it refuses what it is
+ * sent.
  *
  * @param own the last token that this leadership gave out
  * @param believed hosts are asked about only when they are ahead

@@ -13,7 +13,7 @@ export interface OpenSource extends Source {
   close(): Promise<void>;
 }
 
-/** A branch may move between listing and fetch; one that does so again and again is not believed. */
+/** A branch may move between listing and fetch; if it keeps doing so, the look gives up. */
 const mostTries = 4;
 /** Steps in which a history that ends too early is deepened. */
 const deeper = [{ kind: 'commits', count: 1_000 }, { kind: 'everything' }] as const;

@@ -141,7 +141,7 @@ export function parseControllerConfig(input: ServiceConfigInput): ParsedConfig<C
   };
   if (config.api.tokens.length === 0) {
     if (!config.api.loopbackWithoutToken) {
-      read.warnings.push('the API wants a token of everybody, and there are none: give `api.tokens`');
+      read.warnings.push('the API requires a token, and there are none: set `api.tokens`');
     } else if (!isLoopback(config.listen.address)) {
       read.warnings.push(
         'the API listens beyond this machine but there are no API tokens: only this machine can use it',

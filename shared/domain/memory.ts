@@ -167,7 +167,7 @@ function learn(draft: Draft, fact: Fact): void {
       desire(draft);
       return;
     case 'release':
-      // The first complete one is it, for ever.
+      // The first complete release of a key is final.
       if (!draft.releases.has(fact.release.key)) {
         draft.releases.set(fact.release.key, sharing(draft.lastRelease, fact.release));
         draft.lastRelease = draft.releases.get(fact.release.key);

@@ -20,7 +20,7 @@ export interface ReleasedHost {
   readonly toplevel: StorePath;
 }
 
-/** The complete result of evaluating one tree with one set of options. The first complete one is it, for ever. */
+/** The complete result of evaluating one tree with one set of options. The first complete result is final. */
 export interface Release {
   readonly key: ReleaseKey;
   readonly tree: Tree;

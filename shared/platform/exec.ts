@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly deadlineMs: number;
   /** Called with every line of output as it comes, without its line end. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
-  /** How much of standard output is kept; 64 MiB unless told. What comes after that is read and dropped. */
+  /** How much of standard output is kept; defaults to 64 MiB. What comes after that is read and dropped. */
   readonly maxOutputBytes?: number;
 }
 
@@ -67,7 +67,7 @@ export function baseEnvironment(
 }
 
 export interface RunTuning {
-  /** Between asking a group to end and killing it; five seconds unless told. */
+  /** Between asking a group to end and killing it; defaults to five seconds. */
   readonly graceMs?: number;
 }
 

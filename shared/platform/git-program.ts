@@ -5,7 +5,7 @@ export interface GitOptions {
   readonly cwd?: string;
   readonly input?: Uint8Array | string;
   readonly signal?: AbortSignal;
-  /** Two minutes unless told. */
+  /** Defaults to two minutes. */
   readonly deadlineMs?: number;
   /** In addition to what every call gets. */
   readonly env?: Readonly<Record<string, string>>;

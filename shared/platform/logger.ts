@@ -18,7 +18,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export interface LoggerOptions {
   readonly level: LogLevel;
   readonly redact: Redactor;
-  /** Takes whole lines. Standard output unless told. */
+  /** Takes whole lines. Defaults to standard output. */
   readonly write?: (line: string) => void;
   /** Fields of every line: which program this is. */
   readonly base?: object;

@@ -3,7 +3,7 @@ import type { Deployment } from '../../domain/deployment.ts';
 import type { DeploymentId, HostName } from '../../domain/names.ts';
 import type { EvaluationOutcome, EvaluationRequest, ReleaseKey } from '../../domain/observation.ts';
 
-/** Which life of the store this is: a new one with each leadership, and whenever the store was lost or restarted. */
+/** Identifies the store's current life: a new one begins with each leadership, and when the store is lost or restarted. */
 export interface Term {
   readonly epoch: number;
   readonly incarnation: string;
@@ -13,7 +13,7 @@ export type Written =
   | { readonly kind: 'written' }
   /** Someone else wrote first: read again. */
   | { readonly kind: 'conflict' }
-  /** The store lives another life than the one that was read: probe before anything is started. */
+  /** The store's life has changed since the read: probe before starting anything. */
   | { readonly kind: 'other-term' }
   | { readonly kind: 'gone' };
 

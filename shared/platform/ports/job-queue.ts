@@ -54,8 +54,8 @@ export interface JobQueue {
 
 export interface JobContext {
   /**
-   * Aborts when the process shuts down, or the queue finds that this run has been given to another worker. That of an
-   * activation need not for the latter: it is finished without the queue.
+   * Aborts when the process shuts down, or when the queue has given this run to another worker. An activation is not
+   * aborted for the latter: it finishes without the queue.
    */
   readonly signal: AbortSignal;
 }

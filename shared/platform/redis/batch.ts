@@ -26,7 +26,7 @@ export function createBatch<Item>(deps: BatchDeps<Item>): Batch<Item> {
   const { commands } = deps.redis;
   let waiting: Item[] = [];
   let dropped = 0;
-  /** How many of the first ones were sent once and may have arrived: they are sent once more, and then given up. */
+  /** Leading items that were sent without an answer, and may have arrived: they are sent once more, then dropped. */
   let unanswered = 0;
   let timer: NodeJS.Timeout | undefined;
   let sending: Promise<void> = Promise.resolve();

@@ -12,7 +12,7 @@ export interface EmbeddedRedisDeps {
   /** Where its data and its socket live; made if it is not there. One Redis at a time per folder. */
   readonly folder: string;
   readonly logger: Logger;
-  /** Where the server's program is looked for. The process's own PATH unless told. */
+  /** Where the server's program is looked for. Defaults to the process's own PATH. */
   readonly path?: string;
   /** Start it again, with back-off, whenever it dies unasked. */
   readonly keepAlive?: boolean;

@@ -1,8 +1,8 @@
 import { script } from './script.ts';
 
 /*
- * Which life of the store it is, is kept in the hash `term`: epoch, incarnation, and the run of the Redis server in
- * which it began. A server that was restarted has another run id, so the life ends with the server, even if its data
+ * The hash `term` identifies the store's current life: epoch, incarnation, and the run id of the Redis server in which
+ * it began. A server that was restarted has another run id, so the life ends with the server, even if its data
  * survived. The comparison is made inside each script: no write can slip in between (INFO costs 5 µs there).
  */
 const preamble = `
