@@ -63,16 +63,16 @@ export function paintedHealth(health: Health, { paint }: View): string {
   }
 }
 
-/** What is happening on a host, or why nothing is, in one line. */
-export function whatHappens(host: HostStatus, now: number): string {
+/** What is happening on a host (its deployment's phase first), or why nothing is: parts of one line. */
+export function whatHappens(host: HostStatus, now: number): readonly string[] {
   const { deployment } = host;
   if (deployment !== undefined) {
     const parts = [deployment.phase, progressText(deployment.progress), deployment.activity];
-    return parts.filter((part) => part !== undefined && part !== '').join(' · ');
+    return parts.flatMap((part) => (part === undefined || part === '' ? [] : [part]));
   }
   const reason = host.failure?.message.split('\n')[0] ?? host.reason;
-  const waits = host.waitsFor === undefined ? '' : ` · waits for ${host.waitsFor}`;
-  return `${reason}${waits}${host.until === undefined ? '' : ` (${until(host.until, now)})`}`;
+  const when = host.until === undefined ? '' : ` (${until(host.until, now)})`;
+  return host.waitsFor === undefined ? [`${reason}${when}`] : [reason, `waits for ${host.waitsFor}${when}`];
 }
 
 export function progressText(progress: ProgressView | undefined): string | undefined {

@@ -195,6 +195,9 @@ export function createBackend(deps: BackendDeps): FleetBackend {
       if (cause === 'command') throw notLeading(otherLeader);
       await deps.hints.tell();
     },
+    async probe() {
+      return controller.probe();
+    },
     async retry(host, actor) {
       if (host !== undefined) known(host);
       const message =

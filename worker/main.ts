@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { workerRootsFolder } from '../shared/contracts/places.ts';
 import { parseWorkerConfig } from '../shared/contracts/service-config.ts';
 import { createRun } from '../shared/platform/exec.ts';
 import { faultPointFromEnvironment } from '../shared/platform/fault-points.ts';
@@ -96,7 +97,7 @@ async function main(): Promise<void> {
     });
     const nixStore = createNixStore({ nix });
     // Workers of several fleets may share a machine's store: each keeps roots of its own.
-    const roots = createRoots({ folder: join('/nix/var/nix/gcroots/varve-worker', digest(config.dataDir)) });
+    const roots = createRoots({ folder: join(workerRootsFolder, digest(config.dataDir)) });
     const trees = createTreeStore({
       git: createGitProgram({ run }),
       fetchTree: createFetchTree({

@@ -59,7 +59,7 @@ export function renderStatus(
           host.lastContactAt === undefined ? 'never' : ago(host.lastContactAt, now),
         ]
       : []),
-    whatHappens(host, now),
+    whatHappens(host, now).join(` ${terminal.signs.dot} `),
   ]);
   return [
     ...headLines(status, terminal, now),

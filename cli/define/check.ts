@@ -12,7 +12,7 @@ export function defineCheckCommands(program: Command, deps: ProgramDeps): void {
       .addHelpText('after', examples('varve doctor')),
     async (context) => {
       const { createRunLocal } = await import('../up/run-local.ts');
-      return (await import('../commands/doctor.ts')).runDoctor(context, { run: createRunLocal(deps.signal) });
+      return (await import('../doctor/doctor.ts')).runDoctor(context, { run: createRunLocal(deps.signal) });
     },
   );
   const validate = program

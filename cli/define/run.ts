@@ -8,13 +8,16 @@ export function defineRunCommands(program: Command, deps: ProgramDeps): void {
     .command('up')
     .description('run all of Varve here, with live progress; without a repository, the example fleet')
     .option('--repo <url>', 'the config repository: https, ssh, or a path')
-    .option('--ref <branch>', 'the branch that is followed', 'main')
-    .option('--data <folder>', 'where everything is kept')
-    .option('--listen <address:port>', 'where the API listens', '127.0.0.1:7420')
+    .option('--ref <branch>', 'the branch that is followed (default: main)')
+    .option('--data <folder>', 'where everything is kept (default: /var/lib/varve for root)')
+    .option('--listen <address:port>', 'where the API listens (default: 127.0.0.1:7420)')
     .option('--identity <file>', 'an SSH identity for the hosts (may be given more than once)', collect, [])
     .option('--known-hosts <file>', 'known host keys, for hosts without keys in varve.yaml')
-    .option('--redis <url>', 'use this Redis; otherwise a private one is started')
-    .option('--config <file>', 'the configuration of the service; options here stand above it')
+    .option('--redis <url>', 'use this Redis (default: a private one)')
+    .option(
+      '--config <file>',
+      'the configuration of the service (default: $VARVE_CONFIG); options here stand above it',
+    )
     .addHelpText(
       'after',
       examples(

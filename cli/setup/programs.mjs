@@ -56,6 +56,14 @@ export const programs = {
     nixpkgs: 'util-linux',
     brew: 'flock',
   },
+  prlimit: {
+    any: ['prlimit'],
+    why: 'limits the memory of evaluations',
+    debian: 'util-linux',
+    fedora: 'util-linux-core',
+    arch: 'util-linux',
+    nixpkgs: 'util-linux',
+  },
   zstd: {
     any: ['zstd'],
     why: 'compresses what is pushed',
@@ -131,24 +139,43 @@ function has(args, option) {
   return args.some((arg) => arg === option || arg.startsWith(`${option}=`));
 }
 
-/** Does it boot test hosts, which takes root? `start` on a repository of one's own does not. */
-export function bootsHosts(command, args) {
-  return command !== 'start' || !['--repo', '--config', '--help', '-h'].some((option) => has(args, option));
+/**
+ * Does it boot test hosts, which takes root? `start` on a repository of one's own does not. `said`: the environment,
+ * which can name the repository as well.
+ */
+export function bootsHosts(command, args, said = {}) {
+  const own = ['--repo', '--config', '--help', '-h'].some((option) => has(args, option));
+  return command !== 'start' || !(own || said.VARVE_REPOSITORY_URL || said.VARVE_CONFIG);
 }
 
-/** The names of the programs that a command needs. */
-export function neededFor(command, args) {
+/**
+ * The names of the programs that a command needs. `machine`: its platform, the environment, and the text of the
+ * service's configuration file, if one is named. That text is not parsed (the packages for it are not there yet): where
+ * it misleads, `varve up` says what is missing.
+ */
+export function neededFor(command, args, machine = {}) {
+  const { platform = 'linux', said = {}, config = '' } = machine;
+  const run = platform === 'linux' ? [...toRun, 'prlimit'] : toRun;
   switch (command) {
     case 'start': {
-      if (bootsHosts(command, args)) return [...toRun, ...toBootHosts];
-      return has(args, '--redis') ? toRun.filter((name) => name !== 'redis') : toRun;
+      const theirs =
+        has(args, '--redis') || said.VARVE_REDIS_URL || said.VARVE_REDIS_SOCKET || /^redis:/m.test(config);
+      const needed = theirs ? run.filter((name) => name !== 'redis') : run;
+      return bootsHosts(command, args, said) ? [...needed, ...toBootHosts] : needed;
     }
     case 'demo':
     case 'bench':
-      return [...toRun, ...toBootHosts];
+      return [...run, ...toBootHosts];
     default:
-      return [...toRun, ...toBootHosts, ...toTest];
+      return [...run, ...toBootHosts, ...toTest];
   }
+}
+
+/** The file that `--config` names, or the environment. */
+export function configFile(args, said) {
+  const at = args.indexOf('--config');
+  const joined = args.find((arg) => arg.startsWith('--config='));
+  return joined?.slice('--config='.length) ?? (at === -1 ? said.VARVE_CONFIG : args[at + 1]);
 }
 
 /** Of these programs, the ones of which no name is there. */

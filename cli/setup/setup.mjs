@@ -5,12 +5,14 @@
 // Brings the machine and the checkout to where the command can run, and runs it. Whatever set-up has to say goes to
 // standard error; standard output belongs to the command.
 
+import { existsSync, readFileSync } from 'node:fs';
+
 import { asRoot, isRoot } from './apt.mjs';
 import { buildPrograms } from './build.mjs';
 import { commands } from './commands.mjs';
 import { installNodePackages } from './node-packages.mjs';
 import { inTheForeground } from './processes.mjs';
-import { bootsHosts, neededFor } from './programs.mjs';
+import { bootsHosts, configFile, neededFor } from './programs.mjs';
 import { say } from './say.mjs';
 import { ensurePrograms } from './system-programs.mjs';
 
@@ -33,11 +35,18 @@ async function main() {
     say.problem(`Node ${process.versions.node} is too old: Varve needs ${oldestNode.join('.')} or newer`);
     return 78;
   }
-  if (!(await ensurePrograms(neededFor(name, args)))) return 78;
+  if (!(await ensurePrograms(neededFor(name, args, machine(args))))) return 78;
   if (!(await installNodePackages())) return 1;
   if (!(await buildPrograms())) return 1;
-  if (bootsHosts(name, args) && !isRoot) return again(name, args);
+  if (bootsHosts(name, args, process.env) && !isRoot) return again(name, args);
   return command(args);
+}
+
+function machine(args) {
+  const file = configFile(args, process.env);
+  // One that cannot be read is complained about by who needs it.
+  const config = file !== undefined && existsSync(file) ? readFileSync(file, 'utf8') : '';
+  return { platform: process.platform, said: process.env, config };
 }
 
 /** Test hosts are containers, which only root can boot. Everything is there by now, so that root changes no file. */

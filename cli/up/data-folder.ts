@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
@@ -30,29 +29,6 @@ export async function prepareDataFolder(path: string): Promise<string> {
     });
   }
   return folder;
-}
-
-/** The file of the token that controller and workers share; made at the first start. */
-export async function ensureInternalToken(folder: string): Promise<string> {
-  const file = join(folder, 'internal-token');
-  try {
-    const handle = await open(file, 'wx', 0o600);
-    await handle.writeFile(`${randomBytes(32).toString('base64url')}\n`);
-    await handle.sync();
-    await handle.close();
-  } catch (thrown) {
-    const there = thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST';
-    if (!there) throw thrown;
-    if ((await readFile(file, 'utf8')).trim() === '') {
-      throw new FleetError({
-        code: 'CONFIG_INVALID',
-        disposition: 'stalled',
-        message: `${file} is empty`,
-        hint: 'remove it: a new one is made at the next start',
-      });
-    }
-  }
-  return file;
 }
 
 export interface ListenPlace {

@@ -42,30 +42,25 @@ export function fleetLines(status: Status, terminal: Terminal, now: number, rows
 
 function hostCells(host: HostStatus, terminal: Terminal, now: number): readonly string[] {
   const { deployment } = host;
-  const { paint } = terminal;
+  const { paint, signs } = terminal;
+  const parts = whatHappens(host, now);
+  const between = ` ${signs.dot} `;
   if (deployment === undefined) {
     const state =
       host.health === 'Unreachable' || host.health === 'Held' || host.health === 'Degraded'
         ? paintedHealth(host.health, terminal)
         : paintedSync(host.sync, terminal);
-    return [
-      signOf(host, terminal),
-      paint('bold', host.host),
-      state,
-      '',
-      paint('dim', whatHappens(host, now)),
-    ];
+    return [signOf(host, terminal), paint('bold', host.host), state, '', paint('dim', parts.join(between))];
   }
-  const happening = whatHappens(host, now)
-    .split(` ${terminal.signs.dot} `)
-    .slice(1)
-    .join(` ${terminal.signs.dot} `);
+  const colour = deployment.phase === 'rolling-back' ? 'red' : 'cyan';
+  // The phase has a column of its own.
+  const [phase, ...happening] = parts;
   return [
-    paint(deployment.phase === 'rolling-back' ? 'red' : 'cyan', terminal.signs.moving),
+    paint(colour, signs.moving),
     paint('bold', host.host),
-    paint(deployment.phase === 'rolling-back' ? 'red' : 'cyan', deployment.phase),
+    paint(colour, phase ?? ''),
     bar(deployment, terminal),
-    `${paint('dim', duration(Math.max(0, now - deployment.createdAt)))}  ${happening}`,
+    `${paint('dim', duration(Math.max(0, now - deployment.createdAt)))}  ${happening.join(between)}`,
   ];
 }
 

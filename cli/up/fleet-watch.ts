@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { FleetEvent, type FleetHappening } from '../../shared/contracts/api-events.ts';
 import { Status } from '../../shared/contracts/api.ts';
+import { FleetError } from '../../shared/domain/errors.ts';
 import type { ApiClient } from '../api-client.ts';
 import { readEvents } from '../event-reader.ts';
 import { harmlessDeep } from '../terminal.ts';
@@ -10,6 +11,8 @@ export interface FleetWatchDeps {
   readonly signal: AbortSignal;
   onStatus(status: Status): void;
   onHappening(happening: FleetHappening, at: number): void;
+  /** Told once when the API refuses us: nothing can be shown then. */
+  onRefused(why: FleetError): void;
 }
 
 /** At most this often is the status read, and at least every few seconds. */
@@ -22,6 +25,7 @@ const longestMs = 3_000;
  */
 export async function watchFleet(deps: FleetWatchDeps): Promise<void> {
   let wake: () => void = () => {};
+  let refused = false;
   await Promise.all([followEvents(deps, () => wake()), readStatus()]);
 
   async function readStatus(): Promise<void> {
@@ -31,8 +35,12 @@ export async function watchFleet(deps: FleetWatchDeps): Promise<void> {
       });
       try {
         deps.onStatus(await deps.api.get('/status', Status));
-      } catch {
+      } catch (thrown) {
         // Away for a moment: what was shown last stays.
+        if (!refused && thrown instanceof FleetError && thrown.code === 'UNAUTHORIZED') {
+          refused = true;
+          deps.onRefused(thrown);
+        }
       }
       await quiet(shortestMs, deps.signal);
       await Promise.race([woken, quiet(longestMs, deps.signal)]);

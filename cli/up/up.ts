@@ -1,35 +1,19 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Status } from '../../shared/contracts/api.ts';
 import { ownUrl } from '../../shared/contracts/service-config.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
-import { baseEnvironment } from '../../shared/platform/exec.ts';
 import { createApiClient } from '../api-client.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { type Terminal, harmless } from '../terminal.ts';
-import { clockTime, duration } from '../words.ts';
-import { ensureInternalToken, type ListenPlace, mustBeFree, prepareDataFolder } from './data-folder.ts';
+import { duration } from '../words.ts';
+import { mustBeFree, prepareDataFolder } from './data-folder.ts';
 import type { ExampleDeps, RunningExample } from './example.ts';
-import { fleetLines } from './fleet-lines.ts';
 import { watchFleet } from './fleet-watch.ts';
-import { createLiveBlock } from './live-block.ts';
+import { type Screen, createScreen } from './screen.ts';
 import { createServiceLog } from './service-log.ts';
+import type { UpSettings } from './settings.ts';
 import { createStory } from './story.ts';
 import { type Supervised, supervise } from './supervisor.ts';
-
-export interface UpOptions {
-  /** Without it (and without a configuration file) the example fleet is run. */
-  readonly repo: string | undefined;
-  readonly ref: string;
-  readonly data: string;
-  readonly listen: ListenPlace;
-  readonly identities: readonly string[];
-  readonly knownHosts: string | undefined;
-  /** Theirs; without it an embedded one. */
-  readonly redis: string | undefined;
-  /** The service's configuration file; what is said on the command line stands above it. */
-  readonly config: string | undefined;
-}
 
 /** A Redis of our own. */
 export interface OwnRedis {
@@ -54,16 +38,16 @@ const readyDeadlineMs = 60_000;
 const stopDeadlineMs = 30_000;
 
 /** `varve up`: Redis, controller and worker on this machine, kept alive; live progress until it is told to stop. */
-export async function runUp(options: UpOptions, deps: UpDeps): Promise<ExitCode> {
+export async function runUp(settings: UpSettings, deps: UpDeps): Promise<ExitCode> {
   const { terminal } = deps;
-  await mustBeFree(options.listen);
+  await mustBeFree(settings.listen);
   const closers: (() => Promise<void>)[] = [];
   const screen = createScreen(deps);
   try {
-    const example = isExample(options)
+    const example = settings.example
       ? await deps.startExample({
-          folder: resolve(options.data),
-          url: ownUrl(options.listen),
+          folder: settings.folder,
+          url: ownUrl(settings.listen),
           env: deps.env,
           terminal,
           signal: deps.signal,
@@ -71,8 +55,13 @@ export async function runUp(options: UpOptions, deps: UpDeps): Promise<ExitCode>
         })
       : undefined;
     if (example !== undefined) closers.push(() => example.close());
-    const folder = await prepareDataFolder(options.data);
-    const env = await serviceEnvironment(options, deps, folder, example, closers, screen);
+    const folder = await prepareDataFolder(settings.folder);
+    const env: Record<string, string> = { ...settings.env, ...exampleEnvironment(example) };
+    if (settings.ownRedis) {
+      const redis = await deps.startRedis(join(folder, 'redis'), (text) => screen.note(text, 'warn'));
+      closers.push(() => redis.close());
+      env['VARVE_REDIS_SOCKET'] = redis.socket;
+    }
     const services = (['controller', 'worker'] as const).map((name) => {
       const log = createServiceLog({
         file: join(folder, 'log', `${name}.log`),
@@ -93,38 +82,41 @@ export async function runUp(options: UpOptions, deps: UpDeps): Promise<ExitCode>
       });
       return service;
     });
-    await attend(options, deps, folder, example, services, screen);
+    await attend(settings, deps, example, services, screen);
     return exitCodes.ok;
   } finally {
     screen.close();
-    if (closers.length > 0) terminal.aside(terminal.paint('dim', stoppingText(options)));
+    if (closers.length > 0) terminal.aside(terminal.paint('dim', stoppingText(settings)));
     // In reverse: the worker first, Redis after those who use it, the hosts last.
     for (const close of closers.toReversed()) await close();
   }
 }
 
-/** Without a repository of the user's own, and without a configuration that names one. */
-export function isExample(options: Pick<UpOptions, 'repo' | 'config'>): boolean {
-  return options.repo === undefined && options.config === undefined;
+function exampleEnvironment(example: RunningExample | undefined): Readonly<Record<string, string>> {
+  if (example === undefined) return {};
+  return {
+    VARVE_REPOSITORY_URL: example.repository,
+    VARVE_REPOSITORY_REF: example.ref,
+    ...example.env,
+  };
 }
 
-function stoppingText(options: UpOptions): string {
-  return isExample(options)
-    ? `stopping: the hosts go, the repository stays in ${resolve(options.data)} until the next start`
+function stoppingText({ example, folder }: UpSettings): string {
+  return example
+    ? `stopping: the hosts go, the repository stays in ${folder} until the next start`
     : 'stopping: hosts keep what they run';
 }
 
 /** Runs until the user stops it or a service cannot go on. */
 async function attend(
-  options: UpOptions,
+  { folder, listen }: UpSettings,
   deps: UpDeps,
-  folder: string,
   example: RunningExample | undefined,
   services: readonly Supervised[],
   screen: Screen,
 ): Promise<void> {
   const { terminal } = deps;
-  const url = ownUrl(options.listen);
+  const url = ownUrl(listen);
   const token = deps.env['VARVE_TOKEN'];
   const api = createApiClient({ url, token, actor: undefined, deadlineMs: 5_000 });
   const stopped = new Promise<void>((resolve) => {
@@ -172,6 +164,8 @@ async function attend(
       const line = story.tell(happening, at);
       if (line !== undefined) screen.happened(line, at);
     },
+    onRefused: ({ message, hint = '' }) =>
+      screen.note(`nothing can be shown: ${message}${hint === '' ? '' : `; ${hint}`}`, 'warn'),
   });
   try {
     await Promise.race([stopped, broken]);
@@ -180,46 +174,6 @@ async function attend(
     // What only watches must not hold up the end, whatever its connection does.
     await Promise.race([watching, pause(2_000)]);
   }
-}
-
-/** Everything that controller and worker are told, above what is in a configuration file. */
-async function serviceEnvironment(
-  options: UpOptions,
-  deps: UpDeps,
-  folder: string,
-  example: RunningExample | undefined,
-  closers: (() => Promise<void>)[],
-  screen: Screen,
-): Promise<Readonly<Record<string, string>>> {
-  const env: Record<string, string> = baseEnvironment(deps.env);
-  for (const [name, value] of Object.entries(deps.env)) {
-    if (name.startsWith('VARVE_') && value !== undefined) env[name] = value;
-  }
-  const set = (name: string, value: string | undefined): void => {
-    if (value !== undefined && value !== '') env[name] = value;
-  };
-  set('VARVE_CONFIG', options.config);
-  set('VARVE_REPOSITORY_URL', example?.repository ?? options.repo);
-  if (options.repo !== undefined || example !== undefined)
-    set('VARVE_REPOSITORY_REF', example?.ref ?? options.ref);
-  set('VARVE_DATA_DIR', folder);
-  set('VARVE_LISTEN_ADDRESS', options.listen.address);
-  set('VARVE_LISTEN_PORT', String(options.listen.port));
-  set('VARVE_CONTROLLER_URL', ownUrl(options.listen));
-  set('VARVE_INTERNAL_TOKEN_FILE', await ensureInternalToken(folder));
-  set('VARVE_IDENTITIES', options.identities.join(','));
-  set('VARVE_KNOWN_HOSTS', options.knownHosts);
-  for (const [name, value] of Object.entries(example?.env ?? {})) set(name, value);
-  if (options.redis === undefined) {
-    const redis = await deps.startRedis(join(folder, 'redis'), (text) => screen.note(text, 'warn'));
-    closers.push(() => redis.close());
-    set('VARVE_REDIS_SOCKET', redis.socket);
-    delete env['VARVE_REDIS_URL'];
-  } else {
-    set('VARVE_REDIS_URL', options.redis);
-    delete env['VARVE_REDIS_SOCKET'];
-  }
-  return env;
 }
 
 async function isReady(url: string, signal: AbortSignal): Promise<boolean> {
@@ -234,55 +188,6 @@ async function isReady(url: string, signal: AbortSignal): Promise<boolean> {
     await pause(100);
   }
   return false;
-}
-
-/** What the person at the terminal sees: lines that scroll, and on a terminal a live block below them. */
-interface Screen {
-  say(line: string): void;
-  note(text: string, grade: 'warn' | 'error' | 'plain'): void;
-  happened(line: string, at: number): void;
-  status(status: Status): void;
-  close(): void;
-}
-
-function createScreen(deps: UpDeps): Screen {
-  const { terminal } = deps;
-  const block = terminal.interactive ? createLiveBlock(terminal) : undefined;
-  const write = (line: string): void => {
-    if (block === undefined) terminal.line(line);
-    else block.above(line);
-  };
-  const stamped = (line: string, at: number): void => {
-    const time = terminal.interactive ? clockTime(at).slice(11) : new Date(at).toISOString();
-    write(`${terminal.paint('dim', time)}  ${line}`);
-  };
-  let last: Status | undefined;
-  const paint = (): void => {
-    if (last !== undefined) block?.show(['', ...fleetLines(last, terminal, deps.now(), terminal.rows - 1)]);
-  };
-  // Times pass on the screen even where nothing happens.
-  const ticking = block === undefined ? undefined : setInterval(paint, 1_000);
-  return {
-    say: write,
-    note(text, grade) {
-      const painted =
-        grade === 'error'
-          ? terminal.paint('red', text)
-          : grade === 'warn'
-            ? terminal.paint('yellow', text)
-            : text;
-      stamped(painted, deps.now());
-    },
-    happened: stamped,
-    status(status) {
-      last = status;
-      paint();
-    },
-    close() {
-      clearInterval(ticking);
-      block?.close();
-    },
-  };
 }
 
 /** The socket of an embedded Redis, from its address `unix:/path`. */

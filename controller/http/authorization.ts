@@ -29,6 +29,7 @@ export const routeRights: Readonly<Record<string, Right>> = {
   'GET /api/v1/deployments/:id/log': 'read',
   'GET /api/v1/revisions/:revision': 'read',
   'POST /api/v1/sync': 'operate',
+  'POST /api/v1/probe': 'operate',
   'POST /api/v1/retry': 'operate',
   'POST /api/v1/hosts/:host/hold': 'operate',
   'POST /api/v1/hosts/:host/release': 'operate',

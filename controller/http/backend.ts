@@ -55,6 +55,8 @@ export interface FleetBackend {
 
   /** Asks for one look; many at once cost one or two looks. Resolves at once. */
   sync(hint: SyncHint): Promise<void>;
+  /** Asks for a probe of every host; returns since when probes count as the answer. Resolves at once. */
+  probe(): Promise<number>;
   retry(host: HostName | undefined, actor: Actor): Promise<CommandDone>;
   adopt(host: HostName, request: AdoptRequest, actor: Actor): Promise<CommandDone>;
   hold(host: HostName, request: HoldRequest, actor: Actor): Promise<CommandDone>;

@@ -5,6 +5,7 @@ import {
   AdoptRequest,
   CommandDone,
   HoldRequest,
+  ProbesAsked,
   RetryRequest,
   RevertDone,
   RevertRequest,
@@ -41,6 +42,11 @@ export async function commandRoutes(
       await backend.sync({ cause: 'command', actor: request.actor });
       return { accepted: true as const, at: deps.now() };
     },
+  );
+  app.post(
+    `${apiPrefix}/probe`,
+    { schema: { summary: 'Probe every host now', response: answers(ProbesAsked) } },
+    async () => ({ accepted: true as const, at: await backend.probe() }),
   );
   app.post(
     `${apiPrefix}/retry`,

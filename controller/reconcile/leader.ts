@@ -67,6 +67,8 @@ export interface Controller {
   reign(): Reign | undefined;
   /** A hint that the tracked ref may have moved. */
   look(): void;
+  /** Probes every host anew; returns since when a probe counts as such. @throws FleetError NOT_LEADER */
+  probe(): number;
   /** Appends a person's facts with the next pass; resolves when they are durable. @throws FleetError NOT_LEADER */
   command(facts: readonly Fact[]): Promise<void>;
 }
@@ -80,9 +82,12 @@ export function createController(deps: ControllerDeps): Controller {
   const commands = createCommands();
   const holder = { name: settings.name, id: settings.id };
   let aboveEpoch = 0;
+  let freshSince = -Infinity;
   /** Hosts for which a leadership gave way to one above their token, and when. */
   const gaveWayTo = new Map<HostName, number>();
-  let reigning: { term: Term; memory: Memory; watcher: Watcher; last: PassResult | undefined } | undefined;
+  let reigning:
+    | { term: Term; memory: Memory; watcher: Watcher; ring: () => void; last: PassResult | undefined }
+    | undefined;
 
   async function lead(signal: AbortSignal): Promise<void> {
     const end = linkedAbort(signal);
@@ -111,7 +116,7 @@ export function createController(deps: ControllerDeps): Controller {
       commands.open(bell.ring);
       const close = await deps.store.onChange(bell.ring);
       try {
-        reigning = { term, memory: keeper.memory, watcher, last: undefined };
+        reigning = { term, memory: keeper.memory, watcher, ring: bell.ring, last: undefined };
         deps.onEvent({ kind: 'leading', epoch: term.epoch });
         background.push(
           watcher.watch(() => keeper.memory.observations.at(-1)?.revision, bell.ring, whileLeading),
@@ -195,6 +200,7 @@ export function createController(deps: ControllerDeps): Controller {
         read: watcher.read,
         commands,
         believesAhead: (host) => clock.now() - (gaveWayTo.get(host) ?? -Infinity) > believedEveryMs,
+        freshSince: () => freshSince,
         onFacts: (facts) => deps.onEvent({ kind: 'facts', facts }),
       },
       term,
@@ -261,6 +267,12 @@ export function createController(deps: ControllerDeps): Controller {
             last: reigning.last,
           },
     look: () => reigning?.watcher.hint(),
+    probe() {
+      if (reigning === undefined) throw notLeading(undefined);
+      freshSince = clock.now();
+      reigning.ring();
+      return freshSince;
+    },
     command: (facts) => commands.submit(facts),
   };
 }

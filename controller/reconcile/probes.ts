@@ -11,18 +11,22 @@ export interface DueProbes {
 
 /**
  * Which hosts are to be probed now: those whose verdict needs it, and every other one in its turn. Pure. A host with
- * an activation under way is left alone, so is an orphaned one.
+ * an activation under way is left alone, so is an orphaned one. `freshSince`: what was asked before then will not do.
  */
 export function dueProbes(
   verdicts: readonly Verdict[],
   contacts: ReadonlyMap<HostName, HostContact>,
   patience: Patience,
   now: number,
+  freshSince = -Infinity,
 ): DueProbes {
   const hosts: HostName[] = [];
   let requeueAt: number | undefined;
   for (const verdict of verdicts) {
-    const due = dueAt(verdict, contacts.get(verdict.host), patience, now);
+    const contact = contacts.get(verdict.host);
+    const stale = contact !== undefined && contact.askedAt < freshSince;
+    const usual = dueAt(verdict, contact, patience, now);
+    const due = stale && usual !== undefined ? now : usual;
     if (due === undefined) continue;
     if (due <= now) hosts.push(verdict.host);
     else requeueAt = Math.min(requeueAt ?? due, due);

@@ -39,6 +39,8 @@ export interface ReconcilerDeps {
   readonly commands: CommandBox;
   /** Whether a host that is ahead of this leadership is a reason for a new one. */
   readonly believesAhead: (host: HostName) => boolean;
+  /** People want to see no host as it was before this time. */
+  readonly freshSince: () => number;
   /** Told after every append: what became durable. */
   readonly onFacts: (facts: readonly Fact[]) => void;
 }
@@ -213,7 +215,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       const desired = desire(memory, deps.read(), setback);
       const observed = { incarnation: term.incarnation, memory, contacts: snapshot.contacts, deployments };
       const { verdicts, requeueAt } = plan(desired, observed, deps.patience, now);
-      const due = dueProbes(verdicts, snapshot.contacts, deps.patience, now);
+      const due = dueProbes(verdicts, snapshot.contacts, deps.patience, now, deps.freshSince());
       const input = {
         term,
         desired,

@@ -41,11 +41,15 @@ export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
           profileGeneration: contact.report.profileGeneration,
           rebootNeeded: contact.report.rebootNeeded,
           failedUnits: contact.report.failedUnits,
+          locked: contact.report.locked,
+          freeBytes: contact.report.freeBytes,
+          nixVersion: contact.report.nixVersion,
           lastContactAt: contact.at,
         }
       : contact === undefined
         ? {}
         : { unreachableSince: contact.since }),
+    probeAskedAt: contact?.askedAt,
     desired: verdict.toplevel ?? remembered?.desired,
     revision: revisionOf(context, confirmed?.observation),
     observation: confirmed?.observation,

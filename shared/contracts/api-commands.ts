@@ -5,6 +5,10 @@ import { Text, Time } from './api-common.ts';
 export const SyncAsked = z.object({ accepted: z.literal(true), at: Time });
 export type SyncAsked = z.infer<typeof SyncAsked>;
 
+/** Probe every host now. A host whose `probeAskedAt` is not before `at` has answered this. `POST /api/v1/probe` */
+export const ProbesAsked = z.object({ accepted: z.literal(true), at: Time });
+export type ProbesAsked = z.infer<typeof ProbesAsked>;
+
 /** Forget remembered failures, of one host or of the whole fleet. `POST /api/v1/retry` */
 export const RetryRequest = z.strictObject({ host: z.string().optional() });
 export type RetryRequest = z.infer<typeof RetryRequest>;

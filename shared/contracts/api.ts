@@ -83,6 +83,14 @@ export const HostStatus = z.object({
   profileGeneration: z.number().int().optional(),
   rebootNeeded: z.boolean().optional(),
   failedUnits: listOf(Text).optional(),
+  /** Someone holds the guard's or switch-to-configuration's lock there. */
+  locked: z.boolean().optional(),
+  /** Free on the file system of its store. */
+  freeBytes: z.number().nonnegative().optional(),
+  /** What its `nix-store --version` says; empty where it has none. */
+  nixVersion: Text.optional(),
+  /** When the last probe that ended was asked for, whether it reached the host or not. */
+  probeAskedAt: Time.optional(),
   lastContactAt: Time.optional(),
   unreachableSince: Time.optional(),
   deployment: LiveDeployment.optional(),

@@ -96,8 +96,12 @@ export function overlayEnvironment(
     const plain = Object.hasOwn(environmentVariables, name) ? environmentVariables[name] : undefined;
     const secret = Object.hasOwn(secretVariables, name) ? secretVariables[name] : undefined;
     if (plain !== undefined) {
+      // Two ways to Redis exclude each other: the environment's one wins over the file's.
+      const key = plain.path.join('.');
+      const rival = key === 'redis.url' ? 'socket' : key === 'redis.socket' ? 'url' : undefined;
+      if (rival !== undefined && !from.has(`redis.${rival}`)) put(data, ['redis', rival], undefined);
       put(data, plain.path, valueOf(plain.kind, text));
-      from.set(plain.path.join('.'), name);
+      from.set(key, name);
     } else if (secret !== undefined) {
       put(data, secret.path, secret.value);
       from.set(secret.path.join('.'), name);
@@ -130,8 +134,6 @@ function put(data: Record<string, unknown>, path: readonly string[], value: unkn
     // `file` and `env` of one secret exclude each other: the environment's one wins.
     if (key === 'file') delete data['env'];
     if (key === 'env') delete data['file'];
-    // So do the two ways to Redis.
-    if (key === 'socket') delete data['url'];
     return;
   }
   const inner = data[key];

@@ -22,6 +22,8 @@ export type Complain = (path: readonly PropertyKey[], message: string) => void;
 
 export interface ReadServiceConfig {
   readonly written: WrittenServiceConfig;
+  /** Is it said by file or environment, or only a default? */
+  says(key: keyof WrittenServiceConfig): boolean;
   readonly warnings: string[];
   /** Collects what is wrong beyond the shape. */
   readonly complain: Complain;
@@ -89,6 +91,7 @@ export function readServiceConfig(input: ServiceConfigInput): ReadServiceConfig 
   });
   return {
     written: parsed.data,
+    says: (key) => overlay.data[key] !== undefined && overlay.data[key] !== null,
     warnings,
     complain,
     settle() {

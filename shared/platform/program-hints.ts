@@ -10,6 +10,7 @@ const packages: Readonly<Record<string, readonly [debian: string, nixpkgs: strin
   'redis-server': ['redis-server', 'redis'],
   'valkey-server': ['valkey-server', 'valkey'],
   zstd: ['zstd', 'zstd'],
+  prlimit: ['util-linux', 'util-linux'],
   flock: ['util-linux', 'util-linux'],
   setpriv: ['util-linux', 'util-linux'],
 };

@@ -72,8 +72,9 @@ export async function internalToken(token: InternalToken, make: boolean): Promis
   const deadline = Date.now() + (make ? 0 : tokenWaitMs);
   for (;;) {
     try {
-      return (await readFile(token.path, 'utf8')).trim();
+      return notEmpty(token.path, (await readFile(token.path, 'utf8')).trim());
     } catch (cause) {
+      if (cause instanceof FleetError) throw cause;
       if (make) break;
       if (Date.now() < deadline) {
         await pause(100);
@@ -107,6 +108,16 @@ async function makeRandomFile(path: string): Promise<string> {
 }
 
 const tokenWaitMs = 30_000;
+
+function notEmpty(path: string, token: string): string {
+  if (token !== '') return token;
+  throw new FleetError({
+    code: 'CONFIG_INVALID',
+    disposition: 'stalled',
+    message: `the internal token ${path} is empty`,
+    hint: 'remove the file: the controller makes a new one at its next start',
+  });
+}
 
 /** Closers, called in the reverse order of their registration, each with its errors logged. */
 export interface Closers {

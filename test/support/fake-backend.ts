@@ -12,6 +12,8 @@ export interface FakeBackend extends FleetBackend {
   state: Status;
   lead: Leadership;
   ready: boolean;
+  /** Whether a worker works: hosts are probed when they are asked for. */
+  answersProbes: boolean;
   /** Thrown by the next call of anything. */
   breakNext: Error | undefined;
 }
@@ -102,6 +104,7 @@ export function createFakeBackend(): FakeBackend {
     state: aStatus(),
     lead: { kind: 'leading' },
     ready: true,
+    answersProbes: true,
     breakNext: undefined,
     leadership: () => backend.lead,
     async readiness() {
@@ -265,6 +268,15 @@ export function createFakeBackend(): FakeBackend {
     async sync(hint) {
       maybeBreak();
       asked.push(`sync ${hint.cause} by ${hint.actor}`);
+    },
+    async probe() {
+      maybeBreak();
+      const now = Date.now();
+      const hosts = backend.answersProbes
+        ? backend.state.hosts.map((host) => ({ ...host, probeAskedAt: now }))
+        : backend.state.hosts;
+      backend.state = { ...backend.state, hosts };
+      return now;
     },
     async retry(host, actor) {
       if (host !== undefined) known(host);

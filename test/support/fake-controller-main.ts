@@ -1,3 +1,5 @@
+import { readServiceConfig } from '../../shared/contracts/service-config-text.ts';
+import { serviceConfigInput } from '../../shared/platform/service.ts';
 import { createFakeController, revisions, aHost, aStatus } from './fake-backend.ts';
 
 /**
@@ -5,10 +7,8 @@ import { createFakeController, revisions, aHost, aStatus } from './fake-backend.
  * `VARVE_FAKE_STORY` a deployment goes by, again and again.
  */
 const { server, backend, events, logs } = await createFakeController();
-const url = await server.listen({
-  address: process.env['VARVE_LISTEN_ADDRESS'] ?? '127.0.0.1',
-  port: Number(process.env['VARVE_LISTEN_PORT'] ?? '7420'),
-});
+const { listen } = readServiceConfig(serviceConfigInput([], process.env)).written;
+const url = await server.listen(listen);
 process.stdout.write(`${JSON.stringify({ level: 'info', msg: 'listening', url })}\n`);
 process.stdout.write(`${JSON.stringify({ level: 'warn', msg: 'only pretending', host: 'web1' })}\n`);
 

@@ -17,7 +17,7 @@ export interface NixOptions {
   readonly input?: Uint8Array | string;
   readonly onEvent?: (event: NixEvent) => void;
   readonly environment?: Readonly<Record<string, string>>;
-  /** Nix gives up with "out of memory" instead of taking more address space than this. */
+  /** Nix gives up with "out of memory" instead of taking more address space than this; on Linux. */
   readonly addressSpaceBytes?: number;
 }
 
@@ -48,7 +48,11 @@ const ownConfig: Readonly<Record<string, string>> = {
 };
 
 /** @throws FleetError CONFIG_INVALID when a setting cannot be written into NIX_CONFIG */
-export function createNix(deps: { readonly run: Run; readonly settings: NixSettings }): Nix {
+export function createNix(deps: {
+  readonly run: Run;
+  readonly settings: NixSettings;
+  readonly platform?: NodeJS.Platform;
+}): Nix {
   const { settings } = deps;
   const base = {
     ...baseEnvironment(),
@@ -73,7 +77,8 @@ export function createNix(deps: { readonly run: Run; readonly settings: NixSetti
         options.onEvent?.(event);
       });
       const limited =
-        options.addressSpaceBytes === undefined
+        // Other systems have no `prlimit`, and macOS keeps no limit of the address space.
+        options.addressSpaceBytes === undefined || (deps.platform ?? process.platform) !== 'linux'
           ? []
           : ['prlimit', `--as=${Math.floor(options.addressSpaceBytes)}`];
       const argv = [...limited, program, '--log-format', 'internal-json', ...args];

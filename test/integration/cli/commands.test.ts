@@ -141,6 +141,52 @@ describe('for programs', () => {
   });
 });
 
+describe('doctor', () => {
+  test('has the hosts probed, and says what is wrong with them, with exit code 1', async () => {
+    controller.backend.state = aStatus({
+      hosts: [
+        aHost('web1', { freeBytes: 500_000_000, nixVersion: 'nix-store (Nix) 2.18.1' }),
+        aHost('db1', {
+          sync: 'OutOfSync',
+          health: 'Unreachable',
+          verdict: 'unreachable',
+          failure: {
+            code: 'HOST_AUTH_FAILED',
+            disposition: 'stalled',
+            message: 'it accepts none of the keys',
+            hint: 'add the public key for the deploy user',
+          },
+        }),
+      ],
+    });
+    const before = Date.now();
+    const { code, stdout } = await varve(['doctor'], { url });
+    expect(code).toBe(1);
+    expect(controller.backend.state.hosts[0]?.probeAskedAt).toBeGreaterThanOrEqual(before);
+    expect(stdout).toMatch(
+      /✗ web1 +only 477 MiB \(500000000 bytes\) are free[\s\S]+→ on the host: nix-collect/,
+    );
+    expect(stdout).toMatch(/✗ db1 +HOST_AUTH_FAILED it accepts none[\s\S]+→ add the public key/);
+    expect(stdout).toMatch(/\d+ things? to put right\n$/);
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  test('judges by what is known where the caller may only read', async () => {
+    await controller.server.close();
+    controller = await createFakeController({ loopbackWithoutToken: false });
+    url = await controller.server.listen({ address: '127.0.0.1', port: 0 });
+    const { stdout } = await varve(['doctor'], { url, env: { VARVE_TOKEN: testTokens.reader } });
+    expect(stdout).toMatch(/○ probes +hosts cannot be asked anew, what follows is what was last known/);
+    expect(stdout).toMatch(/✓ web1 +reached/);
+  });
+
+  test('says that no controller answers, and goes on with this machine', async () => {
+    const { code, stdout } = await varve(['doctor'], { url: 'http://127.0.0.1:9' });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/✓ node [\s\S]+✗ http:\/\/127\.0\.0\.1:9 +no controller answers[\s\S]+varve up/);
+  });
+});
+
 describe('what is asked for', () => {
   test.each([
     [['sync'], 'sync command by local:tess'],

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,14 +25,19 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** What most tests give on the command line. */
+function usual(): object {
+  return { repo: '/srv/git/fleet.git', data: folder, listen: { address: '127.0.0.1', port } };
+}
+
 interface Up {
   readonly child: ChildProcess;
   readonly ended: Promise<number | null>;
   output(): string;
 }
 
-function up(env: Readonly<Record<string, string>> = {}): Up {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, String(port), folder], {
+function up(env: Readonly<Record<string, string>> = {}, options: object = usual()): Up {
+  const child = spawn(process.execPath, ['--import', 'tsx', main, JSON.stringify(options)], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], TZ: 'UTC', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -96,17 +101,56 @@ describe('varve up', () => {
     );
     expect(worker?.env).toMatchObject({
       VARVE_REPOSITORY_URL: '/srv/git/fleet.git',
-      VARVE_REPOSITORY_REF: 'main',
       VARVE_DATA_DIR: folder,
-      VARVE_CONTROLLER_URL: `http://127.0.0.1:${port}`,
+      VARVE_LISTEN_PORT: String(port),
       VARVE_REDIS_SOCKET: join(folder, 'redis', 'redis.sock'),
-      VARVE_INTERNAL_TOKEN_FILE: join(folder, 'internal-token'),
       VARVE_LOG_LEVEL: 'debug',
     });
     expect(worker?.env).not.toHaveProperty('SECRET_OF_OTHERS');
-    const token = join(folder, 'internal-token');
-    expect((await stat(token)).mode & 0o777).toBe(0o600);
-    expect((await readFile(token, 'utf8')).trim()).toMatch(/^[\w-]{43}$/);
+    expect(started.output()).toContain('a private Redis is started');
+    // What nobody gave is the programs' own default.
+    for (const name of ['VARVE_REPOSITORY_REF', 'VARVE_CONTROLLER_URL', 'VARVE_REDIS_URL'])
+      expect(worker?.env).not.toHaveProperty(name);
+  });
+
+  test('goes by a configuration file where no option says otherwise', async () => {
+    const config = join(folder, 'service.yaml');
+    await writeFile(
+      config,
+      JSON.stringify({
+        repository: { url: '/srv/git/other.git', ref: 'production' },
+        dataDir: folder,
+        listen: { address: '127.0.0.1', port },
+        redis: { url: 'redis://redis.example:6379' },
+        worker: { controllerUrl: 'https://varve.example' },
+      }),
+    );
+    const started = up({}, { config });
+    await isUp(started);
+    expect(started.output()).toContain(`http://127.0.0.1:${port}; its data and logs are in ${folder}`);
+    expect(started.output()).not.toContain('a private Redis is started');
+    const [worker] = await eventually(
+      async () => {
+        const starts = await workerStarts();
+        return starts.length > 0 && starts;
+      },
+      { what: 'the worker', deadlineMs: 30_000 },
+    );
+    expect(Object.keys(worker?.env ?? {}).filter((name) => name.startsWith('VARVE_'))).toEqual([
+      'VARVE_CONFIG',
+      'VARVE_DATA_DIR',
+    ]);
+  });
+
+  test('refuses a wrong configuration file before it starts anything', async () => {
+    const config = join(folder, 'service.yaml');
+    await writeFile(config, 'repositry: {}\n');
+    const started = up({}, { config, data: folder, listen: { address: '127.0.0.1', port } });
+    expect(await started.ended).not.toBe(0);
+    expect(started.output()).toMatch(
+      /service\.yaml:1:1: repositry: unknown key; did you mean `repository`\?/,
+    );
+    expect(await workerStarts()).toEqual([]);
   });
 
   test('stops everything when it is told to, and ends well', async () => {

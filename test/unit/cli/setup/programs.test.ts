@@ -5,16 +5,25 @@ import * as untyped from '../../../../cli/setup/programs.mjs';
 
 interface Programs {
   readonly programs: Readonly<Record<string, { readonly any: readonly string[]; readonly why: string }>>;
-  bootsHosts(command: string, args: readonly string[]): boolean;
-  neededFor(command: string, args: readonly string[]): readonly string[];
+  bootsHosts(command: string, args: readonly string[], said?: object): boolean;
+  neededFor(command: string, args: readonly string[], machine?: object): readonly string[];
+  configFile(args: readonly string[], said: object): string | undefined;
   missingOf(names: readonly string[], isThere: (name: string) => boolean): readonly string[];
   packagesFor(missing: readonly string[], distribution: string): readonly string[] | undefined;
   distributionOf(platform: string, osRelease: string): string;
   waysToGet(missing: readonly string[], distribution: string): readonly string[];
 }
 
-const { programs, bootsHosts, neededFor, missingOf, packagesFor, distributionOf, waysToGet }: Programs =
-  untyped;
+const {
+  programs,
+  bootsHosts,
+  neededFor,
+  configFile,
+  missingOf,
+  packagesFor,
+  distributionOf,
+  waysToGet,
+}: Programs = untyped;
 
 describe('what a command needs', () => {
   it('is nothing that boots test hosts, for a repository of one’s own', () => {
@@ -27,6 +36,29 @@ describe('what a command needs', () => {
 
   it('is no Redis where one is given', () => {
     expect(neededFor('start', ['--repo', 'x', '--redis=redis://host'])).not.toContain('redis');
+    const said = { VARVE_REDIS_SOCKET: '/run/redis.sock' };
+    expect(neededFor('start', ['--repo', 'x'], { said })).not.toContain('redis');
+    const config = 'repository:\n  url: x\nredis:\n  url: redis://host\n';
+    expect(neededFor('start', ['--config', 'x'], { config })).not.toContain('redis');
+    expect(neededFor('start', ['--config', 'x'], { config: 'fleet: x' })).toContain('redis');
+  });
+
+  it('is no test host where the environment names a repository', () => {
+    expect(bootsHosts('start', [], { VARVE_REPOSITORY_URL: 'x' })).toBe(false);
+    expect(bootsHosts('start', [], { VARVE_CONFIG: 'x' })).toBe(false);
+    expect(bootsHosts('demo', [], { VARVE_CONFIG: 'x' })).toBe(true);
+  });
+
+  it('is what limits memory on Linux, and nowhere else', () => {
+    expect(neededFor('start', ['--repo', 'x'], { platform: 'linux' })).toContain('prlimit');
+    expect(neededFor('start', ['--repo', 'x'], { platform: 'darwin' })).not.toContain('prlimit');
+  });
+
+  it('can depend on a configuration file, however it is named', () => {
+    expect(configFile(['--config', 'a.yaml'], {})).toBe('a.yaml');
+    expect(configFile(['--config=a.yaml'], { VARVE_CONFIG: 'b.yaml' })).toBe('a.yaml');
+    expect(configFile(['--repo', 'x'], { VARVE_CONFIG: 'b.yaml' })).toBe('b.yaml');
+    expect(configFile([], {})).toBeUndefined();
   });
 
   it('is all that boots test hosts, for the example fleet, the demonstration and the tests', () => {

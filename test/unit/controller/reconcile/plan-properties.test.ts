@@ -217,6 +217,24 @@ describe('plan, whatever the fleet is like', () => {
     );
   });
 
+  it('probes every host at once that was last asked before people wanted to see it, but for activations', () => {
+    fc.assert(
+      fc.property(fleetState, (states) => {
+        const { desired, observed: seen } = situation(states);
+        const { verdicts: all } = plan(desired, seen, patience, now);
+        const present = new Map([...seen.contacts].filter(([, { incarnation: of }]) => of === incarnation));
+        const due = dueProbes(all, present, patience, now, now + 1);
+        const left = all.filter(({ host }) => !due.hosts.includes(host));
+        for (const { kind, waitsFor } of left) {
+          expect(kind === 'orphaned' || waitsFor === 'activation').toBe(true);
+        }
+        // What was asked since then is an answer: it is not asked again for that.
+        const before = dueProbes(all, present, patience, now);
+        expect(dueProbes(all, present, patience, now, 0)).toEqual(before);
+      }),
+    );
+  });
+
   it('says of every host that does not act when it is looked at again, or what it waits for', () => {
     fc.assert(
       fc.property(fleetState, (states) => {

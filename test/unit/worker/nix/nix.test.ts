@@ -5,7 +5,7 @@ import { nixList, nixString } from '../../../../worker/nix/nix-text.ts';
 import { createNix } from '../../../../worker/nix/nix.ts';
 import { createPlanReader } from '../../../../worker/nix/store.ts';
 
-function nixWith(config: Readonly<Record<string, string>>) {
+function nixWith(config: Readonly<Record<string, string>>, platform: NodeJS.Platform = 'linux') {
   const calls: { argv: readonly string[]; options: RunOptions }[] = [];
   const run: Run = async (argv, options) => {
     calls.push({ argv, options });
@@ -19,7 +19,10 @@ function nixWith(config: Readonly<Record<string, string>>) {
       durationMs: 0,
     };
   };
-  return { calls, nix: createNix({ run, settings: { config, home: '/private', environment: {} } }) };
+  return {
+    calls,
+    nix: createNix({ run, settings: { config, home: '/private', environment: {} }, platform }),
+  };
 }
 
 describe('the environment of Nix', () => {
@@ -53,6 +56,12 @@ describe('the environment of Nix', () => {
     const { calls, nix } = nixWith({});
     await nix.run(['nix', 'eval'], { signal: undefined, deadlineMs: 1, addressSpaceBytes: 5_000.5 });
     expect(calls[0]?.argv).toEqual(['prlimit', '--as=5000', 'nix', '--log-format', 'internal-json', 'eval']);
+  });
+
+  test('has no such program in front where the platform has none', async () => {
+    const { calls, nix } = nixWith({}, 'darwin');
+    await nix.run(['nix', 'eval'], { signal: undefined, deadlineMs: 1, addressSpaceBytes: 5_000 });
+    expect(calls[0]?.argv[0]).toBe('nix');
   });
 });
 
