@@ -83,7 +83,9 @@ function effectiveMode(mode: Mode, toplevel: StorePath, remembered: HostMemory):
 }
 
 function compare(report: ProbeReport, toplevel: StorePath, mode: Mode, remembered: HostMemory): State {
-  const persistent = report.profile === toplevel && report.bootDefault === toplevel;
+  // Not every boot loader can be read (unified kernel images, containers): then the profile has to do.
+  const { bootDefault = toplevel } = report;
+  const persistent = report.profile === toplevel && bootDefault === toplevel;
   switch (mode) {
     case 'switch':
       if (report.current !== toplevel) return 'differs';

@@ -88,7 +88,9 @@ export function failureOfFields(fields: JournalLine['fields'], witnessed: boolea
     case 'LOCK_HELD':
       return failure(
         'transient',
-        'somebody else was switching the host’s configuration; nothing was touched',
+        fields['kind'] === 'failed'
+          ? 'somebody else was switching the host’s configuration; nothing was touched'
+          : 'somebody else held the lock of switch-to-configuration for too long',
       );
     case 'ACTIVATION_REFUSED':
       return fields['reboot'] === '1' || exit === '100'

@@ -129,7 +129,7 @@ read_state
 
 # --- what is ----------------------------------------------------------------------------------------------------------
 
-# What boots next: a plain pointer, or the `init=` of the default entry of systemd-boot, GRUB or extlinux.
+# What boots next: a plain pointer, or the `init=` of the default entry of systemd-boot, GRUB or extlinux. Empty: unknown.
 find_boot_default() {
   boot_default=''
   if [ -r /boot/default ]; then
@@ -137,10 +137,15 @@ find_boot_default() {
     return
   fi
   entry=''
-  if [ -r /boot/loader/loader.conf ]; then
-    entry=$(sed -n 's/^default[[:space:]]*//p' /boot/loader/loader.conf)
-    entry=/boot/loader/entries/${entry%.conf}.conf
-  elif [ -r /boot/grub/grub.cfg ]; then
+  for esp in /boot /efi /boot/efi; do
+    [ -r "$esp/loader/loader.conf" ] || continue
+    name=$(sed -n 's/^default[[:space:]]*//p' "$esp/loader/loader.conf")
+    # The entries may be on a partition of their own.
+    for folder in "$esp" /boot; do
+      [ -r "$folder/loader/entries/${name%.conf}.conf" ] && entry=$folder/loader/entries/${name%.conf}.conf && break 2
+    done
+  done
+  if [ -n "$entry" ]; then :; elif [ -r /boot/grub/grub.cfg ]; then
     entry=/boot/grub/grub.cfg
   elif [ -r /boot/extlinux/extlinux.conf ]; then
     entry=/boot/extlinux/extlinux.conf

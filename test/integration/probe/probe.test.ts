@@ -178,3 +178,56 @@ describe('a probe', () => {
     }
   });
 });
+
+describe('what would boot', () => {
+  const entry = (system: string): string => `options init=${system}/init loglevel=4`;
+  const layouts: readonly (readonly [
+    what: string,
+    files: (system: string) => Readonly<Record<string, string>>,
+  ])[] = [
+    [
+      'systemd-boot at /boot',
+      (system) => ({
+        '/boot/loader/loader.conf': 'timeout 5\ndefault nixos-generation-7.conf\n',
+        '/boot/loader/entries/nixos-generation-7.conf': entry(system),
+        '/boot/loader/entries/nixos-generation-6.conf': entry('/nix/store/another'),
+      }),
+    ],
+    [
+      'systemd-boot at /efi',
+      (system) => ({
+        '/efi/loader/loader.conf': 'default nixos-generation-7.conf\n',
+        '/efi/loader/entries/nixos-generation-7.conf': entry(system),
+      }),
+    ],
+    [
+      'systemd-boot at /boot/efi with its entries at /boot',
+      (system) => ({
+        '/boot/efi/loader/loader.conf': 'default nixos-generation-7\n',
+        '/boot/loader/entries/nixos-generation-7.conf': entry(system),
+      }),
+    ],
+    [
+      'GRUB',
+      (system) => ({
+        '/boot/grub/grub.cfg': `  linux /kernel ${entry(system)}\n  linux /kernel init=/nix/store/another/init\n`,
+      }),
+    ],
+    ['extlinux', (system) => ({ '/boot/extlinux/extlinux.conf': `  APPEND ${entry(system)}\n` })],
+  ];
+
+  const clean = 'rm -rf /efi /boot/loader /boot/efi /boot/grub /boot/extlinux';
+  it.each(layouts)('is read from %s', async (_what, files) => {
+    await shell(host, 'mv /boot/default /boot/set-aside');
+    try {
+      for (const [path, text] of Object.entries(files(systems.one))) {
+        await shell(host, `mkdir -p $(dirname ${path}) && printf '%s' '${text}' > ${path}`);
+      }
+      expect((await report()).bootDefault).toBe(systems.one);
+      await shell(host, clean);
+      expect((await report()).bootDefault).toBeUndefined();
+    } finally {
+      await shell(host, `${clean}; mv /boot/set-aside /boot/default`);
+    }
+  });
+});

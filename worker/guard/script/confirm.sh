@@ -26,13 +26,19 @@ reject() {
   follow
 }
 
-# Restart counters of the services, `name=count` lines.
+# Restart counters of the services, `name=count` lines. A blank line comes between two of them, and none after the last.
 count_restarts() {
-  systemctl show --property=Id --property=NRestarts '*.service' | while IFS='=' read -r key value; do
+  {
+    systemctl show --property=Id --property=NRestarts '*.service'
+    echo
+  } | while IFS='=' read -r key value; do
     case $key in
       NRestarts) restarts=$value ;;
       Id) name=$value ;;
-      '') [ "${restarts:-0}" = 0 ] || printf '%s=%s\n' "$name" "$restarts" ;;
+      '')
+        [ "${restarts:-0}" = 0 ] || printf '%s=%s\n' "$name" "$restarts"
+        restarts=0
+        ;;
     esac
   done
 }
@@ -102,8 +108,8 @@ END
 
 run_command() {
   # Looked up in the system that runs now: that is the one that is checked.
-  PATH=/run/current-system/sw/bin:$PATH timeout -k 5 "$seconds" "$@" < /dev/null > "$live/$id.output" 2>&1
+  PATH=/run/current-system/sw/bin:$PATH timeout -k 5 "$seconds" "$@" < /dev/null > "$live/$id.output.$$" 2>&1
   status=$?
-  [ $status = 0 ] || unhealthy "the command $1 ended with status $status: $(tail -c 500 "$live/$id.output" | tr -c '[:print:]' ' ')"
+  [ $status = 0 ] || unhealthy "the command $1 ended with status $status: $(tail -c 500 "$live/$id.output.$$" | tr -c '[:print:]' ' ')"
 }
 

@@ -55,11 +55,14 @@ finish() { # kind=... key=value...
 
 # Exclusive: the first one wins, for ever.
 decide() { # confirmed | rolling-back key=value...
-  printf '%s\n' "$*" > "$record/decision.$$"
-  ln "$record/decision.$$" "$record/decision" 2> /dev/null
+  # On a full disk there is no decision, rather than an empty one.
+  printf '%s\n' "$*" > "$record/decision.$$" && sync "$record/decision.$$" &&
+    ln "$record/decision.$$" "$record/decision" 2> /dev/null
 }
 decided() { # into $decision and $why
   decision='' why=''
-  [ -e "$record/decision" ] && read -r decision why < "$record/decision"
+  [ -e "$record/decision" ] || return 0
+  read -r decision why < "$record/decision"
+  [ -n "$decision" ] || decision=rolling-back why='code=UNCONFIRMED evidence=0'
 }
 

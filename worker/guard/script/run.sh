@@ -30,6 +30,11 @@ switch_live() {
   case $status in
     0) ;;
     4)
+      # It stands above the 2 of an activation script that failed, in whose place it is given.
+      if grep -Eq "^Failed to run activate script|^Activation script snippet '.*' failed" "$record/log"; then
+        roll_back 'code=ACTIVATION_FAILED evidence=1 exit=4'
+        return
+      fi
       if find_broken; then
         roll_back "code=UNITS_FAILED evidence=1 exit=4 units=$broken"
         return
@@ -62,7 +67,11 @@ switch_live() {
 dry_activate() {
   bounded "$toplevel/bin/switch-to-configuration" dry-activate
   status=$?
-  if [ $status = 0 ]; then finish kind=succeeded; else finish "kind=failed code=ACTIVATION_REFUSED exit=$status"; fi
+  case $status in
+    0) finish kind=succeeded ;;
+    11) finish kind=failed code=LOCK_HELD exit=11 ;;
+    *) finish "kind=failed code=ACTIVATION_REFUSED exit=$status" ;;
+  esac
 }
 
 run() {

@@ -22,8 +22,10 @@ follow() { # prints the record, and every line that is added to it, until it end
     done < "$record/journal"
     shown=$n
     if [ -n "$print_log" ] && [ -r "$record/log" ]; then
-      tail -n "+$((logged + 1))" "$record/log" | tail -c 32768 | sed 's/^/log /'
-      logged=$(wc -l < "$record/log")
+      # Counted first: what is added meanwhile is shown the next time.
+      lines=$(wc -l < "$record/log")
+      tail -n "+$((logged + 1))" "$record/log" | head -n $((lines - logged)) | tail -c 32768 | sed 's/^/log /'
+      logged=$lines
     fi
     find_event end && break
     read -r rest <&7

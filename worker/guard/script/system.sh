@@ -4,6 +4,28 @@ bounded() { # like the command, but not longer than an activation may take
   timeout -k 10 "$((activation / 100 + 1))" "$@" < /dev/null >> "$record/log" 2>&1 6>&-
 }
 
+# The exit status of a system's switch-to-configuration. While somebody else holds its lock (11) it is tried again, for as
+# long as an activation may take: what was confirmed must not be undone, and what is undone must not stay half-way, for that.
+switch_to() { # system action [variable=value]
+  system=$1 act=$2
+  shift 2
+  uptime
+  patient_until=$((now + activation))
+  while :; do
+    bounded env "$@" "$system/bin/switch-to-configuration" "$act"
+    status=$?
+    uptime
+    [ $status = 11 ] && [ "$now" -lt $patient_until ] || return $status
+    sleep 1
+  done
+}
+
+# Back to what ran before. Its checks before a switch are left out: they may refuse because of what is to be undone.
+return_to() { # system action
+  printf 'returning to %s, without its checks before a switch\n' "$1" >> "$record/log"
+  switch_to "$1" "$2" NIXOS_NO_CHECK=1
+}
+
 is_current() { [ "$(readlink -e /run/current-system)" = "$1" ]; }
 
 untouched() { is_current "$previous" && ! find_missing; }
@@ -13,9 +35,12 @@ set_default() {
   journal default
   sync "$record/journal"
   [ "$(readlink -e "$profiles/system")" = "$toplevel" ] ||
-    bounded nix-env --profile "$profiles/system" --set "$toplevel" || return 1
+    bounded nix-env --profile "$profiles/system" --set "$toplevel" || {
+      status=1
+      return 1
+    }
   fault profile-set
-  bounded "$toplevel/bin/switch-to-configuration" boot
+  switch_to "$toplevel" boot
 }
 
 # Back to the recorded profile generation, or at least to its store path.
@@ -30,7 +55,7 @@ restore_default() {
       bounded nix-env --profile "$profiles/system" --set "$profile" || return 1
     fi
   fi
-  bounded "$profile/bin/switch-to-configuration" boot
+  return_to "$profile" boot
 }
 
 # To the recorded previous system, once; what it can't bring back is for people.
@@ -41,13 +66,8 @@ roll_back() { # key=value... of the reason
   fault rolling-back
   broken_default=''
   if find_event default; then restore_default || broken_default=' default=broken'; fi
-  tries=0
-  while :; do
-    bounded "$previous/bin/switch-to-configuration" test
-    status=$?
-    [ $status = 11 ] && [ $((tries += 1)) -le 30 ] || break
-    sleep 1
-  done
+  return_to "$previous" test
+  status=$?
   find_missing && has_systemd && {
     old_ifs=$IFS IFS=,
     # shellcheck disable=SC2086 # a list
@@ -69,23 +89,34 @@ finalise() {
   fault confirmed
   if [ "$mode" != test ]; then
     set_default || {
-      roll_back code=BOOTLOADER_FAILED evidence=1
+      roll_back "$(default_failed)"
       return
     }
   fi
   fault boot-set
+  make_durable
   finish kind=succeeded
 }
 
 boot_only() { # why
   journal booting "$@"
   if set_default; then
+    make_durable
     finish kind=awaiting-reboot
-  elif restore_default; then
-    finish kind=failed code=BOOTLOADER_FAILED
   else
-    finish kind=stuck code=BOOTLOADER_FAILED default=broken
+    why=$(default_failed)
+    if restore_default; then finish "kind=failed $why"; else finish "kind=stuck $why default=broken"; fi
   fi
+}
+
+# Somebody who held the lock all the time says nothing about the toplevel.
+default_failed() {
+  if [ "$status" = 11 ]; then echo 'code=LOCK_HELD evidence=0 exit=11'; else echo 'code=BOOTLOADER_FAILED evidence=1'; fi
+}
+
+# Whoever is told of the end may count on it. Not every boot loader's installer does this for itself.
+make_durable() {
+  for place in "$profiles" /boot; do [ -e "$place" ] && sync -f "$place"; done
 }
 
 # The running system stays; profile and boot default follow it.
@@ -95,11 +126,11 @@ finalise_only() {
     return
   }
   if set_default; then
+    make_durable
     finish kind=succeeded
-  elif restore_default; then
-    finish kind=failed code=BOOTLOADER_FAILED
   else
-    finish kind=stuck code=BOOTLOADER_FAILED default=broken
+    why=$(default_failed)
+    if restore_default; then finish "kind=failed $why"; else finish "kind=stuck $why default=broken"; fi
   fi
 }
 

@@ -4,10 +4,11 @@
 find_deadline() {
   decided
   if find_event rolling-back; then
-    deadline=$((at + 2 * activation + 12000)) late=$said
+    # Three steps, each of which may first wait for somebody else's lock; and units that are started again.
+    deadline=$((at + 6 * activation + 12000)) late=$said
   elif find_event default; then
-    # Two steps, each bounded by itself.
-    deadline=$((at + 2 * activation + 2500)) late='code=BOOTLOADER_FAILED evidence=1'
+    # Two steps, each bounded by itself; the second may first wait for somebody else's lock.
+    deadline=$((at + 3 * activation + 2500)) late='code=BOOTLOADER_FAILED evidence=1'
   elif [ "$decision" = rolling-back ]; then
     # Whoever asked for it has woken the run, which is about to say so.
     find_event switched

@@ -85,6 +85,13 @@ describe('plan', () => {
     expect(judge({ report: running(B) })).toMatchObject({ kind: 'in-sync' });
   });
 
+  it('judges by the profile alone where nobody can read what would boot', () => {
+    const unreadable = (profile: typeof A) =>
+      aReport({ current: B, booted: B, profile, bootDefault: undefined });
+    expect(judge({ report: unreadable(B) })).toMatchObject({ kind: 'in-sync' });
+    expect(judge({ report: unreadable(A) })).toMatchObject({ kind: 'finalise' });
+  });
+
   it('only sets profile and boot default when the wanted system runs already', () => {
     const report = aReport({ current: B, booted: A, profile: A, bootDefault: A });
     expect(judge({ report })).toMatchObject({ kind: 'finalise' });
