@@ -110,15 +110,21 @@ async function main(): Promise<void> {
       folder: join(folder, 'trees'),
       keep: 50,
     });
+    const { memoryMiB } = config.evaluation;
+    const memoryLimit = memoryMiB === undefined ? undefined : memoryMiB * 1024 ** 2;
     const evaluation = createEvaluate({
       evaluator: createEvaluator({
         nix,
         trees,
-        machine: () => machineNow(0.75),
+        machine: () => {
+          const now = machineNow(0.75 / config.concurrency.evaluate);
+          return { ...now, availableBytes: Math.min(now.availableBytes, memoryLimit ?? Infinity) };
+        },
         settings: {
           ...usualEvaluatorSettings,
           deadlineMs: config.evaluation.timeoutMs,
-          leastBytesEach: config.evaluation.memoryMiB * 1024 ** 2,
+          // Who sets a limit means it, also where Nix reserves more than it uses.
+          ...(memoryLimit === undefined ? {} : { leastBytesEach: 0 }),
         },
       }),
       roots,

@@ -55,7 +55,11 @@ export function createProcessor(deps: ProcessorDeps): Processor {
     const began = clock.now();
     const stop = new AbortController();
     // The leader takes the request back when a newer tree is wanted: its evaluation is not to wait for this one.
-    const watching = watch(async () => (await store.evaluation(key)) === undefined, stop, signal);
+    const watching = watch(
+      async () => (await store.evaluation(key)) === undefined && (await store.term()) !== undefined,
+      stop,
+      signal,
+    );
     try {
       const context = deps.contextFor(undefined, AbortSignal.any([signal, stop.signal]));
       const outcome = await steps.evaluate(asked.request, context).catch((thrown: unknown) => {
@@ -88,7 +92,9 @@ export function createProcessor(deps: ProcessorDeps): Processor {
     const watching = watch(
       async () => {
         const now = await store.get(id);
-        return now === undefined || isTerminal(now.deployment);
+        // A store without a life (a Redis that was restarted) knows nothing: what is built goes on meanwhile.
+        if (now === undefined) return (await store.term()) !== undefined;
+        return isTerminal(now.deployment);
       },
       stop,
       signal,

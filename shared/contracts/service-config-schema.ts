@@ -140,7 +140,9 @@ export const WrittenServiceConfig = z.strictObject({
       evaluation: z
         .strictObject({
           timeoutSeconds: Seconds.default(1_800),
-          memoryMiB: z.int().min(64).max(1_048_576).default(4_096),
+          // Of all processes of one evaluation together. Absent: three quarters of what is free, shared between those
+          // that may run at once.
+          memoryMiB: z.int().min(64).max(1_048_576).optional(),
         })
         .prefault({}),
       nix: z

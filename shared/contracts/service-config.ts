@@ -82,7 +82,11 @@ export interface WorkerConfig extends CommonConfig {
   readonly concurrency: Readonly<Record<'evaluate' | 'deliver' | 'activate' | 'probe', number>>;
   /** How long a worker may be silent before its jobs are given to others. */
   readonly lostAfterMs: number;
-  readonly evaluation: { readonly timeoutMs: number; readonly memoryMiB: number };
+  readonly evaluation: {
+    readonly timeoutMs: number;
+    /** Of all processes of one evaluation together; `undefined`: as much as there is. */
+    readonly memoryMiB: number | undefined;
+  };
   readonly nixSettings: Readonly<Record<string, string>>;
 }
 

@@ -100,7 +100,7 @@ async function followToTheEnd(
       } catch (thrown) {
         failure = failureOf(thrown);
         // One that dies unnoticed is missed only after a while: had it lived when the switch ended, it would have said so.
-        if (record.switchedAt === undefined && isHostsFault(failure.code)) {
+        if (record.switchedAt === undefined && isHostsFault(failure)) {
           witness.triedInVain(began, deps.clock.now());
         }
       } finally {
@@ -109,7 +109,7 @@ async function followToTheEnd(
     } catch (thrown) {
       failure = failureOf(thrown);
       // The switch may have cut the connection before it could say that it was done.
-      if (isHostsFault(failure.code)) witness.triedInVain(began, deps.clock.now());
+      if (isHostsFault(failure)) witness.triedInVain(began, deps.clock.now());
     }
     if (record.ended || record.refused !== undefined) return undefined;
     if (deps.clock.now() >= until || (!record.exists && tries >= firstTries)) break;

@@ -16,8 +16,11 @@ export interface ConfirmDeps {
   readonly faultPoint: FaultPoint;
 }
 
-/** Between two tries to get through. */
-const pauseMs = 150;
+/** Between two tries to get through: short at first, while sshd may just be restarting. */
+const shortestPauseMs = 150;
+const longestPauseMs = 2_000;
+/** sshd (since 9.8) shuts out who fails to log in too often: five seconds for each failure. */
+const afterRefusalMs = 4_500;
 /** A try that hangs says less than several that fail. */
 const connectDeadlineMs = 5_000;
 
@@ -36,6 +39,7 @@ export async function confirm(
   const { signal } = context;
   const until = (record.switchedAt ?? clock.now()) + deployment.timeouts.confirmMs;
   let said = '';
+  let pauseMs = shortestPauseMs;
   while (!signal.aborted && !record.ended && clock.now() < until) {
     const began = clock.now();
     const deadlineMs = Math.max(200, Math.min(connectDeadlineMs, until - began));
@@ -49,12 +53,15 @@ export async function confirm(
         session.close();
       }
     } catch (thrown) {
-      const { code, message } = failureOf(thrown);
-      if (!connected && isHostsFault(code)) witness.triedInVain(began, clock.now());
+      const failure = failureOf(thrown);
+      const { code, message } = failure;
+      if (!connected && isHostsFault(failure)) witness.triedInVain(began, clock.now());
+      pauseMs = Math.min(pauseMs * 1.25, longestPauseMs);
+      if (code === 'HOST_AUTH_FAILED') pauseMs = Math.max(pauseMs, afterRefusalMs);
       if (message !== said && !signal.aborted) context.log(`not confirmed yet: ${message}`);
       said = message;
     }
-    if (!record.ended) await clock.sleep(pauseMs, signal);
+    if (!record.ended) await clock.sleep(Math.min(pauseMs, Math.max(until - clock.now(), 0)), signal);
   }
 }
 

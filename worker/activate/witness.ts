@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../shared/domain/errors.ts';
+import type { Failure } from '../../shared/domain/errors.ts';
 
 /** When this worker tried in vain to get through to a host: what makes an unconfirmed host evidence. */
 export interface Witness {
@@ -29,7 +29,8 @@ export function createWitness(): Witness {
 }
 
 /** What a broken host, network or sshd looks like from here. All else is our own trouble, and proves nothing. */
-export function isHostsFault(code: ErrorCode): boolean {
+export function isHostsFault({ code, details }: Failure): boolean {
+  if (details?.['where'] === 'worker') return false;
   switch (code) {
     case 'HOST_UNREACHABLE':
     case 'HOST_KEY_UNKNOWN':

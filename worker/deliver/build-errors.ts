@@ -1,5 +1,6 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { DrvPath } from '../../shared/domain/names.ts';
+import { isDiskFull, tookTooLong, wasKilled, withoutQuotes } from '../nix/failure-words.ts';
 
 /** A derivation that could not be built, as Nix said it. */
 export interface FailedBuild {
@@ -8,6 +9,8 @@ export interface FailedBuild {
   readonly message: string;
   /** The end of the builder's log. */
   readonly log: readonly string[];
+  /** It fetches: its output is named by its content. */
+  readonly fixedOutput: boolean;
 }
 
 const quotedDerivation = /'(\/nix\/store\/[^'\s]+\.drv)(?:[!^][^']*)?'/;
@@ -23,26 +26,25 @@ export function failedDerivation(message: string): string | undefined {
   return names.at(0);
 }
 
-const outOfDisk = /no space left on device|disk quota exceeded|database or disk is full/i;
-const tooLong = /timed out after|exceeded .* of log|was silent for/i;
-const killed = /failed due to signal|out of memory|cannot allocate memory/i;
 const notFetched =
   /unable to download|could not resolve host|connection (?:refused|reset|timed out)|network is unreachable|curl: \(\d+\)/i;
 
 /** What a build that failed means for the deployment that needs it. */
 export function buildError(failed: FailedBuild, toplevelDerivation: DrvPath): FleetError {
-  const text = [failed.message, ...failed.log].join('\n');
+  // Nix quotes the builder's log in its message. A builder may say anything: that a test was refused its connection,
+  // for example. Only of those that fetch it tells what they could not get.
+  const said = withoutQuotes(failed.message);
   const log = failed.log.join('\n');
   const details = { derivation: failed.drvPath, toplevelDerivation, log };
-  if (outOfDisk.test(text)) return workerDiskFull(details);
+  if (isDiskFull(`${said}\n${log}`)) return workerDiskFull(details);
   const name = failed.drvPath.slice('/nix/store/'.length + 33, -'.drv'.length);
   const why = firstLine(failed.message);
-  if (tooLong.test(failed.message)) return buildLimit(`the build of ${name} ${why}`, details);
-  if (killed.test(failed.message)) return buildLimit(`the build of ${name} was killed: ${why}`, details);
-  if (notFetched.test(text)) {
+  if (tookTooLong(said)) return buildLimit(`the build of ${name} ${why}`, details);
+  if (wasKilled(said)) return buildLimit(`the build of ${name} was killed: ${why}`, details);
+  if (notFetched.test(failed.fixedOutput ? `${said}\n${log}` : said)) {
     return buildLimit(`the build of ${name} could not fetch what it needs: ${why}`, details);
   }
-  const required = /is required to build|required system or feature not available/i.test(failed.message);
+  const required = /is required to build|required system or feature not available/i.test(said);
   return new FleetError({
     code: 'BUILD_FAILED',
     disposition: 'stalled',
@@ -78,10 +80,6 @@ export function workerDiskFull(details: Readonly<Record<string, string>>): Fleet
     hint: 'make room on the worker, for example with nix-collect-garbage',
     details: { ...details, where: 'worker' },
   });
-}
-
-export function isDiskFull(text: string): boolean {
-  return outOfDisk.test(text);
 }
 
 function firstLine(message: string): string {

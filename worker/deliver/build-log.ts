@@ -1,3 +1,4 @@
+import { isFixedOutput } from '../nix/derivation.ts';
 import type { NixEvent } from '../nix/log.ts';
 import { failedDerivation, type FailedBuild } from './build-errors.ts';
 
@@ -63,7 +64,7 @@ export function createBuildLog(onLine: (line: string, drvPath: string | undefine
       new Map(
         [...messages].map(([drvPath, message]) => [
           drvPath,
-          { drvPath, message, log: tails.get(drvPath) ?? [] },
+          { drvPath, message, log: tails.get(drvPath) ?? [], fixedOutput: isFixedOutput(drvPath) },
         ]),
       ),
   };

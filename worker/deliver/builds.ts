@@ -4,8 +4,9 @@ import type { StepContext } from '../../shared/platform/ports/steps.ts';
 import { failureText } from '../nix/failure-text.ts';
 import type { Nix, NixResult } from '../nix/nix.ts';
 import type { BuildPlan, NixStore } from '../nix/store.ts';
-import { buildError, buildLimit, isDiskFull, knownBadError, workerDiskFull } from './build-errors.ts';
+import { buildError, buildLimit, knownBadError, workerDiskFull } from './build-errors.ts';
 import { type BuildLog, createBuildLog } from './build-log.ts';
+import { isDiskFull } from '../nix/failure-words.ts';
 import { type BuildSession, refuseFailed, untilShared } from './build-session.ts';
 
 export interface BuildRequest {

@@ -1,5 +1,6 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
+import { isDiskFull } from '../nix/failure-words.ts';
 
 const longest = 1_000;
 
@@ -54,7 +55,7 @@ export function isConnectionError(error: unknown): boolean {
 export function pushError(text: string, connection: Connection, free: number | undefined): FleetError {
   const where = `${connection.address}:${connection.port}`;
   const details = { address: where, user: connection.user };
-  if (/no space left on device|disk quota exceeded|database or disk is full/i.test(text)) {
+  if (isDiskFull(text)) {
     return hostDiskFull(where, free, undefined);
   }
   if (/lacks a (?:valid )?signature|signature by a trusted key/i.test(text)) {

@@ -35,7 +35,8 @@ export function sshFiles(
   const seconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));
   const lines = [
     `Host ${sshAlias}`,
-    `HostName ${checked(connection.address, /^[A-Za-z0-9:][A-Za-z0-9._:%-]{0,254}$/, 'address')}`,
+    // OpenSSH expands percent signs, as in the zone of an IPv6 address.
+    `HostName ${checked(connection.address, /^[A-Za-z0-9:][A-Za-z0-9._:%-]{0,254}$/, 'address').replaceAll('%', '%%')}`,
     `Port ${port(connection.port)}`,
     `User ${checked(connection.user, /^[A-Za-z_][A-Za-z0-9._-]{0,63}$/, 'user')}`,
     ...(pinned ? [`HostKeyAlias ${sshAlias}`] : []),

@@ -1,5 +1,6 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import { failureText } from '../nix/failure-text.ts';
+import { isDiskFull, tookTooLong, wasKilled, withoutQuotes } from '../nix/failure-words.ts';
 import type { NixMessage, Position } from '../nix/log.ts';
 import type { NixResult } from '../nix/nix.ts';
 import { hostContext, sourceMark } from './expression.ts';
@@ -27,7 +28,12 @@ export function evaluationError(result: NixResult, from: EvaluatedFrom): FleetEr
   const said = result.errors.map((error) => error.summary ?? error.text).join('\n');
   const whole = `${said}\n${plainLines(result.stderrTail)}`;
   if (ranOutOfMemory(result, whole)) return limit('it ran out of memory', 'memory', memoryHint);
-  if (/no space left on device|database or disk is full/i.test(whole)) return diskFull(said);
+  if (isDiskFull(whole)) return diskFull(said);
+  // Of a build that the evaluation needs (import from derivation).
+  const build = withoutQuotes(said);
+  if (/builder for|build of|Cannot build/.test(build) && (tookTooLong(build) || wasKilled(build))) {
+    return limit(`a build that it needs was ended: ${firstLine(build)}`, 'build', undefined);
+  }
   if (lockIncomplete.test(said)) return lockFileIncomplete(said, from);
   if (notFetched.test(said) && !unlikeAFetch.test(said)) {
     return limit(`an input could not be fetched: ${said}`, 'fetch', fetchHint);

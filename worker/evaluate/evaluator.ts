@@ -16,7 +16,7 @@ export interface EvaluatorSettings {
   readonly allowImportFromDerivation: boolean;
   /** What a host is thought to cost; see `Capacity`. */
   readonly cost: Pick<Capacity, 'baseBytes' | 'hostBytes' | 'worthwhile'>;
-  /** A process never gets less than this: Nix reserves more than it uses. */
+  /** A process never gets less address space than this: Nix reserves more than it uses. */
   readonly leastBytesEach: number;
 }
 

@@ -40,7 +40,8 @@ export interface Nix {
 
 /** The repository of a fleet must not be able to change how Nix behaves, nor to make it ask somebody. */
 const ownConfig: Readonly<Record<string, string>> = {
-  'experimental-features': 'nix-command flakes',
+  // More than these may be on: those of the machine and of the service configuration stay.
+  'extra-experimental-features': 'nix-command flakes',
   'accept-flake-config': 'false',
   'pure-eval': 'true',
   'eval-cache': 'false',

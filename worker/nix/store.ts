@@ -3,6 +3,7 @@ import { isStorePath, type DrvPath, type StorePath } from '../../shared/domain/n
 import { failureText } from './failure-text.ts';
 import type { Nix, NixCommand, NixResult } from './nix.ts';
 import { parsePathInfo, type PathInfo } from './path-info.ts';
+import { isDiskFull } from './failure-words.ts';
 
 export interface StoreOptions {
   readonly signal: AbortSignal | undefined;
@@ -99,7 +100,7 @@ export function createPlanReader(): { add(text: string): void; plan(): BuildPlan
 
 function storeFailed(command: readonly string[], result: NixResult): FleetError {
   const text = failureText(result);
-  const full = /no space left on device|database or disk is full/i.test(text);
+  const full = isDiskFull(text);
   return new FleetError({
     code: full ? 'DISK_FULL' : 'INTERNAL',
     disposition: 'transient',

@@ -115,7 +115,31 @@ function meaningOf(error: Error & { level?: string; code?: string }, connection:
     });
   }
   if (/no matching host key/i.test(error.message)) return hostKeyMismatch(connection, undefined);
+  if (error.level === 'agent' || oursAlone.has(error.code ?? '')) return notTried(connection, error);
   return unreachable(connection, error.code ?? error.message, error);
+}
+
+/** Errors of this machine that no host can cause: its name service, its network, its descriptors. */
+const oursAlone: ReadonlySet<string> = new Set([
+  'EAI_AGAIN',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'EMFILE',
+  'ENFILE',
+  'ENOBUFS',
+]);
+
+/** Says nothing about the host: it was never asked. */
+function notTried(connection: Connection, error: Error & { code?: string }): FleetError {
+  return new FleetError({
+    code: 'HOST_UNREACHABLE',
+    disposition: 'transient',
+    message: `${connection.address} port ${connection.port} cannot be reached from this worker: ${error.code ?? error.message}`,
+    hint: 'see to the worker: its name service, its network, its SSH agent',
+    details: { where: 'worker' },
+    cause: error,
+  });
 }
 
 function unreachable(connection: Connection, why: string, cause?: unknown): FleetError {

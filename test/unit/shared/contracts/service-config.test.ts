@@ -228,7 +228,7 @@ describe('the configuration of a worker', () => {
       identities: [],
       knownHosts: undefined,
       concurrency: { evaluate: 1, deliver: 4, activate: 32, probe: 16 },
-      evaluation: { timeoutMs: 1_800_000, memoryMiB: 4_096 },
+      evaluation: { timeoutMs: 1_800_000, memoryMiB: undefined },
       nixSettings: {},
     });
   });

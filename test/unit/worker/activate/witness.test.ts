@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { aFailure } from '../../../support/builders.ts';
 import { createWitness, isHostsFault } from '../../../../worker/activate/witness.ts';
 
 const covers = (tries: readonly (readonly [number, number])[], from = 0, until = 60_000): boolean => {
@@ -51,9 +52,14 @@ describe('a witness', () => {
 
 describe('isHostsFault', () => {
   it('is about connections only', () => {
-    expect(isHostsFault('HOST_UNREACHABLE')).toBe(true);
-    expect(isHostsFault('HOST_KEY_MISMATCH')).toBe(true);
-    expect(isHostsFault('INTERNAL')).toBe(false);
-    expect(isHostsFault('CANCELLED')).toBe(false);
+    expect(isHostsFault(aFailure({ code: 'HOST_UNREACHABLE' }))).toBe(true);
+    expect(isHostsFault(aFailure({ code: 'HOST_KEY_MISMATCH' }))).toBe(true);
+    expect(isHostsFault(aFailure({ code: 'INTERNAL' }))).toBe(false);
+    expect(isHostsFault(aFailure({ code: 'CANCELLED' }))).toBe(false);
+  });
+
+  it('is not about a worker that could not even try', () => {
+    const own = aFailure({ code: 'HOST_UNREACHABLE', details: { where: 'worker' } });
+    expect(isHostsFault(own)).toBe(false);
   });
 });

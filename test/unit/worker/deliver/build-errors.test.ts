@@ -31,8 +31,8 @@ describe('the derivation that failed by itself', () => {
 });
 
 describe('a failed build', () => {
-  const of = (message: string, log: readonly string[] = []) =>
-    buildError({ drvPath: inner, message, log }, top);
+  const of = (message: string, log: readonly string[] = [], fixedOutput = false) =>
+    buildError({ drvPath: inner, message, log, fixedOutput }, top);
 
   test('that would fail again is stalled, and shows its log', () => {
     const error = of(`error: builder for '${inner}' failed with exit code 1;`, ['a', 'b']);
@@ -55,7 +55,20 @@ describe('a failed build', () => {
         'BUILD_LIMIT',
       ],
     ] as const) {
-      expect(of(message, log)).toMatchObject({ code, disposition: 'transient' });
+      expect(of(message, log, true)).toMatchObject({ code, disposition: 'transient' });
+    }
+  });
+
+  test('that only talks of the network, or quotes such talk, is no limit', () => {
+    const quoting = `error: builder for '${inner}' failed with exit code 1;
+       last 2 log lines:
+       > FAIL: retries when the server is away (Connection refused)
+       > killed by test: timed out after 3 seconds`;
+    for (const [message, log] of [
+      [`error: builder for '${inner}' failed with exit code 1`, ['curl: (6) Could not resolve host']],
+      [quoting, ['FAIL: retries when the server is away (Connection refused)']],
+    ] as const) {
+      expect(of(message, log)).toMatchObject({ code: 'BUILD_FAILED', disposition: 'stalled' });
     }
   });
 });
