@@ -29,8 +29,11 @@ export const SourceView = z.object({
   /** Without credentials. */
   repository: Text,
   ref: Text,
+  /** When the last look that ended was begun. */
   lastLookAt: Time.optional(),
   lastSuccessAt: Time.optional(),
+  /** What that look found; the observation follows with the next pass. */
+  revision: Text.optional(),
   failure: Failure.optional(),
 });
 export type SourceView = z.infer<typeof SourceView>;

@@ -214,6 +214,43 @@ describe('what is asked for', () => {
   });
 });
 
+describe('sync --wait', () => {
+  /** A look that begins now and ends so. */
+  function looks(end: Partial<Status['source']>): void {
+    controller.backend.state = aStatus({
+      source: { ...controller.backend.state.source, lastLookAt: Date.now(), ...end },
+    });
+  }
+
+  test('ends with the reason, and 1, where the look fails', async () => {
+    const failing = setInterval(
+      () =>
+        looks({
+          state: 'failing',
+          failure: {
+            code: 'SOURCE_UNREACHABLE',
+            disposition: 'transient',
+            message: 'forge.example does not answer',
+            hint: 'is it up?',
+          },
+        }),
+      50,
+    );
+    const { code, stderr } = await varve(['sync', '--wait', '--timeout', '20s'], { url });
+    clearInterval(failing);
+    expect(stderr).toMatch(/SOURCE_UNREACHABLE forge\.example does not answer\n.*is it up\?/);
+    expect(code).toBe(1);
+  });
+
+  test('does not take the fleet of before for what the look has found', async () => {
+    const found = setInterval(() => looks({ revision: revisions.old }), 50);
+    const { code, stderr } = await varve(['sync', '--wait', '--timeout', '1s'], { url });
+    clearInterval(found);
+    expect(stderr).toMatch(/still waiting for: what was found to be judged/);
+    expect(code).toBe(3);
+  });
+});
+
 describe('exit codes', () => {
   test.each([
     ['an unknown command', ['statsu'], 2],
