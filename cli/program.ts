@@ -25,7 +25,8 @@ export function createProgram(deps: ProgramDeps): Command {
     })
     .configureOutput({
       writeOut: (text) => deps.terminal.raw(text),
-      writeErr: (text) => deps.terminal.aside(text.trimEnd()),
+      // For programs the error is one JSON value, which is written where all errors are.
+      writeErr: (text) => (deps.json ? undefined : deps.terminal.aside(text.trimEnd())),
     })
     .showHelpAfterError('(varve <command> --help tells more)')
     .addHelpText('after', () => `\nExit codes:\n${exitCodeText()}`);
@@ -65,5 +66,6 @@ function defineCompletion(program: Command, deps: ProgramDeps): void {
 function exitCodeText(): string {
   return Object.entries(exitCodeMeanings)
     .map(([code, meaning]) => `  ${code}  ${meaning}`)
+    .concat('  128 and more: a signal ended it (130: Ctrl-C)')
     .join('\n');
 }

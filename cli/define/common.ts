@@ -8,6 +8,8 @@ import type { Terminal } from '../terminal.ts';
 export interface ProgramDeps {
   readonly terminal: Terminal;
   readonly version: string;
+  /** The command line asks for JSON, errors of usage included. */
+  readonly json: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts when the user asks to stop. */
   readonly signal: AbortSignal;
@@ -52,6 +54,17 @@ export function globals(command: Command): GlobalOptions {
     tokenFile: textOf(merged['tokenFile']),
     output: merged['output'] === 'json' ? 'json' : 'text',
   };
+}
+
+/** Does a command line ask for JSON? Asked before it is parsed: it may be wrong. */
+export function wantsJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  return (end === -1 ? words : words.slice(0, end)).some(
+    (word, i) =>
+      word === '-ojson' ||
+      word === '--output=json' ||
+      (word === 'json' && ['-o', '--output'].includes(words[i - 1] ?? '')),
+  );
 }
 
 export function textOf(value: unknown): string | undefined {
