@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { defineActCommands } from './define/act.ts';
 import { defineCheckCommands } from './define/check.ts';
-import { type ProgramDeps, outputOption } from './define/common.ts';
+import { type ProgramDeps, examples, outputOption } from './define/common.ts';
 import { defineRunCommands } from './define/run.ts';
 import { defineSeeCommands } from './define/see.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
@@ -29,7 +29,8 @@ export function createProgram(deps: ProgramDeps): Command {
       writeErr: (text) => (deps.json ? undefined : deps.terminal.aside(text.trimEnd())),
     })
     .showHelpAfterError('(varve <command> --help tells more)')
-    .addHelpText('after', () => `\nExit codes:\n${exitCodeText()}`);
+    .addHelpText('after', examples('varve up', 'varve doctor', 'varve status', 'varve help up'))
+    .addHelpText('after', () => `Exit codes:\n${exitCodeText()}`);
   defineRunCommands(program, deps);
   defineSeeCommands(program, deps);
   defineActCommands(program, deps);

@@ -92,7 +92,7 @@ export function port(value: string): number {
 }
 
 /** For options that may be given more than once. */
-export function collect(value: string, before: readonly string[]): readonly string[] {
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 

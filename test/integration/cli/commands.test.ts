@@ -163,7 +163,7 @@ describe('doctor', () => {
   test('has the hosts probed, and says what is wrong with them, with exit code 1', async () => {
     controller.backend.state = aStatus({
       hosts: [
-        aHost('web1', { freeBytes: 500_000_000, nixVersion: 'nix-store (Nix) 2.18.1' }),
+        aHost('web1', { freeBytes: 500_000_000, nixVersion: '2.18.1' }),
         aHost('db1', {
           sync: 'OutOfSync',
           health: 'Unreachable',
@@ -280,6 +280,7 @@ describe('exit codes', () => {
     ['a host name with a newline', ['why', 'web1\nweb2'], 2],
     ['a bad revision', ['revert', 'HEAD~1'], 2],
     ['a bad deployment', ['logs', '../../x'], 2],
+    ['what is neither deployment nor revision', ['show', 'web1'], 2],
     ['a bad format', ['status', '-o', 'yaml'], 2],
     ['a bad time', ['wait', '--timeout', 'soon'], 2],
     ['a hold without a reason', ['hold', 'web1'], 2],
