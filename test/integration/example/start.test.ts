@@ -103,6 +103,11 @@ describe('npm start without arguments', () => {
     const listed = await inShell([copied(output, /export VARVE_URL/), `${varve} history web1`]);
     expect(listed).toContain('Revert "Greet the world"');
 
+    // A host in the middle of an activation is not asked.
+    await eventually(async () => (await status()).hosts.every(({ sync }) => sync === 'Synced'), {
+      what: 'the revert is confirmed',
+      deadlineMs: 60_000,
+    });
     const asked = Date.now();
     const doctor = await inShell([
       copied(output, /export VARVE_URL/),
