@@ -25,18 +25,9 @@ test('every exit code is in the README, in the words of the command', () => {
 });
 
 test('the README lists the commands that there are, with their arguments', () => {
-  const program = commandLine(() => {});
-  const listed = tableRows(section(readme, '## The command line')).flatMap(([command]) => {
-    const name = /^`varve (.+)`$/.exec(command ?? '')?.[1];
-    return name === undefined ? [] : [name];
-  });
-  expect([...listed].sort()).toEqual(leaves(program).sort());
-});
-
-/** The whole command line; what it prints goes to `write`. */
-function commandLine(write: (text: string) => void): Command {
-  return createProgram({
-    terminal: createTerminal({ stdout: { write }, stderr: { write }, env: {} }),
+  const nowhere = { write: () => true };
+  const program = createProgram({
+    terminal: createTerminal({ stdout: nowhere, stderr: nowhere, env: {} }),
     version: '0.0.0',
     json: false,
     env: {},
@@ -44,7 +35,12 @@ function commandLine(write: (text: string) => void): Command {
     context: () => Promise.reject(new Error('no command is run')),
     ended: () => {},
   });
-}
+  const listed = tableRows(section(readme, '## The command line')).flatMap(([command]) => {
+    const name = /^`varve (.+)`$/.exec(command ?? '')?.[1];
+    return name === undefined ? [] : [name];
+  });
+  expect([...listed].sort()).toEqual(leaves(program).sort());
+});
 
 function leaves(program: Command): string[] {
   const visible = program.createHelp().visibleCommands(program);
@@ -62,24 +58,6 @@ function usage(command: Command): string {
   );
   return [command.name(), ...args].join(' ');
 }
-
-test('the help of every command has an example of it', () => {
-  let text = '';
-  const check = (command: Command, path: string): void => {
-    text = '';
-    command.outputHelp();
-    const inner = command.commands.filter((each) => each.name() !== 'help');
-    if (inner.length > 0) inner.forEach((each) => check(each, `${path} ${each.name()}`));
-    else if (!hidden.includes(command.name()))
-      expect(text, path).toMatch(new RegExp(`\\nExamples:\\n(.*\\n)*? .*${path}\\b`));
-  };
-  // What the completion scripts ask: no person does.
-  const hidden = ['complete'];
-  check(
-    commandLine((more) => (text += more)),
-    'varve',
-  );
-});
 
 test('every variable of the environment is documented with the key that it stands for', () => {
   const rows = tableRows(section(readDocument('docs/configuration.md'), '## Variables'));
