@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import { Status } from '../shared/contracts/api.ts';
 import { FleetError } from '../shared/domain/errors.ts';
 import { type ProgramDeps, globals } from './define/common.ts';
@@ -48,13 +48,19 @@ export async function complete(
   const last = words.at(-1) ?? '';
   let command = program;
   let position = 0;
+  /** The option whose value comes next. */
+  let open: Option | undefined;
   for (const word of words.slice(0, -1)) {
     const inner = command.commands.find((each) => each.name() === word);
-    if (inner !== undefined) {
+    if (open !== undefined) open = undefined;
+    else if (word.startsWith('-')) open = takingValue(word, command);
+    else if (inner === undefined) position += 1;
+    else {
       command = inner;
       position = 0;
-    } else if (!word.startsWith('-')) position += 1;
+    }
   }
+  if (open !== undefined) return (open.argChoices ?? []).filter((choice) => choice.startsWith(last));
   const found = last.startsWith('-')
     ? optionsOf(command)
     : [
@@ -62,6 +68,15 @@ export async function complete(
         ...(await valuesOf(program, command.registeredArguments[position]?.name(), deps)),
       ];
   return found.filter((line) => line.startsWith(last));
+}
+
+/** The option of that name, of the command or of one above it, if the next word is its value. */
+function takingValue(word: string, command: Command): Option | undefined {
+  for (let at: Command | null = command; at !== null; at = at.parent) {
+    const option = at.options.find(({ short, long }) => word === short || word === long);
+    if (option !== undefined) return option.required ? option : undefined;
+  }
+  return undefined;
 }
 
 function optionsOf(command: Command): readonly string[] {
@@ -88,7 +103,7 @@ async function valuesOf(
   try {
     const { api } = await deps.context(globals(program));
     const { hosts } = await api.get('/status', Status);
-    return wanted === 'host'
+    return wanted.startsWith('host')
       ? hosts.map((host) => `${host.host}\t${host.sync}, ${host.health}`)
       : hosts.flatMap(({ host, deployment }) =>
           deployment === undefined ? [] : [`${deployment.id}\t${host}, ${deployment.phase}`],

@@ -30,6 +30,9 @@ export const exitCodeMeanings: Readonly<Record<ExitCode, string>> = {
   9: 'a program or a file that is needed is missing',
 };
 
+/** Signals that end a command, with the exit code that a shell expects then: 128 and the signal's number. */
+export const signalCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
 /** The only place where error codes become exit codes; what is not here is 1. */
 const special: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   INVALID_INPUT: exitCodes.usage,

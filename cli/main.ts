@@ -3,19 +3,18 @@ import { readFileSync } from 'node:fs';
 import { type Command, CommanderError } from 'commander';
 import { FleetError } from '../shared/domain/errors.ts';
 import type { CommandContext } from './context.ts';
-import { exitCodeOf, exitCodes } from './exit-codes.ts';
-import type { GlobalOptions } from './define/common.ts';
+import { exitCodeOf, exitCodes, signalCodes } from './exit-codes.ts';
+import { type GlobalOptions, wantsJson } from './define/common.ts';
 import { createProgram } from './program.ts';
 import { createTerminal, harmless } from './terminal.ts';
 
 const terminal = createTerminal({ stdout: process.stdout, stderr: process.stderr, env: process.env });
 const stop = new AbortController();
-let asJson = false;
+const json = wantsJson(process.argv.slice(2));
 
 async function context(options: GlobalOptions): Promise<CommandContext> {
   const { createApiClient } = await import('./api-client.ts');
   const { userInfo } = await import('node:os');
-  asJson = options.output === 'json';
   return {
     api: createApiClient({
       url: controllerUrl(options.url ?? process.env['VARVE_URL'] ?? 'http://127.0.0.1:7420'),
@@ -68,7 +67,7 @@ function version(): string {
 
 function report(thrown: unknown): void {
   if (thrown instanceof FleetError) {
-    if (asJson || process.argv.includes('json')) {
+    if (json) {
       const { code, disposition, message, hint, details } = thrown;
       terminal.aside(JSON.stringify({ error: { code, disposition, message, hint, details } }));
       return;
@@ -90,6 +89,7 @@ async function main(): Promise<void> {
   const program = createProgram({
     terminal,
     version: version(),
+    json,
     env: process.env,
     signal: stop.signal,
     context,
@@ -103,8 +103,9 @@ async function main(): Promise<void> {
     await program.parseAsync();
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
-      // Commander has said what is wrong; help and version are no errors.
+      // Commander has said to people what is wrong; help and version are no errors.
       process.exitCode = thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+      if (json && thrown.exitCode !== 0) report(usageError(thrown));
       return;
     }
     if (stop.signal.aborted) return;
@@ -113,17 +114,22 @@ async function main(): Promise<void> {
   }
 }
 
+function usageError({ code, message }: CommanderError): FleetError {
+  return new FleetError({
+    code: 'INVALID_INPUT',
+    disposition: 'stalled',
+    message: code === 'commander.help' ? 'no command is given' : message.replace(/^error: /, ''),
+    hint: '`varve --help` lists the commands, `varve <command> --help` tells more',
+  });
+}
+
 function inheritExit(command: Command): void {
   command.exitOverride();
   for (const inner of command.commands) inheritExit(inner);
 }
 
 /** A second request ends us at once: whoever asks twice means it. */
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-  ['SIGHUP', 129],
-] as const) {
+for (const [signal, code] of Object.entries(signalCodes)) {
   process.on(signal, () => {
     if (stop.signal.aborted) process.exit(code);
     process.exitCode = code;

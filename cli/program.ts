@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { defineActCommands } from './define/act.ts';
 import { defineCheckCommands } from './define/check.ts';
-import { type ProgramDeps, outputOption } from './define/common.ts';
+import { type ProgramDeps, examples, outputOption } from './define/common.ts';
 import { defineRunCommands } from './define/run.ts';
 import { defineSeeCommands } from './define/see.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
@@ -25,10 +25,12 @@ export function createProgram(deps: ProgramDeps): Command {
     })
     .configureOutput({
       writeOut: (text) => deps.terminal.raw(text),
-      writeErr: (text) => deps.terminal.aside(text.trimEnd()),
+      // For programs the error is one JSON value, which is written where all errors are.
+      writeErr: (text) => (deps.json ? undefined : deps.terminal.aside(text.trimEnd())),
     })
     .showHelpAfterError('(varve <command> --help tells more)')
-    .addHelpText('after', () => `\nExit codes:\n${exitCodeText()}`);
+    .addHelpText('after', examples('varve up', 'varve doctor', 'varve status', 'varve help up'))
+    .addHelpText('after', () => `Exit codes:\n${exitCodeText()}`);
   defineRunCommands(program, deps);
   defineSeeCommands(program, deps);
   defineActCommands(program, deps);
@@ -65,5 +67,6 @@ function defineCompletion(program: Command, deps: ProgramDeps): void {
 function exitCodeText(): string {
   return Object.entries(exitCodeMeanings)
     .map(([code, meaning]) => `  ${code}  ${meaning}`)
+    .concat('  128 and more: a signal ended it (130: Ctrl-C)')
     .join('\n');
 }

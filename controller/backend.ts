@@ -40,7 +40,6 @@ export interface BackendDeps {
 export function createBackend(deps: BackendDeps): FleetBackend {
   const { controller, clock } = deps;
   let otherLeader: string | undefined;
-  let lastSuccessAt: number | undefined;
 
   function context(): ViewContext {
     const reign = controller.reign();
@@ -78,10 +77,21 @@ export function createBackend(deps: BackendDeps): FleetBackend {
       case 'unseen':
         return { ...base, state: 'waiting' };
       case 'ok':
-        lastSuccessAt = source.at;
-        return { ...base, state: 'ok', lastLookAt: source.at, lastSuccessAt: source.at };
+        return {
+          ...base,
+          state: 'ok',
+          lastLookAt: source.at,
+          lastSuccessAt: source.at,
+          revision: source.revision,
+        };
       case 'failing':
-        return { ...base, state: 'failing', lastSuccessAt, failure: source.failure };
+        return {
+          ...base,
+          state: 'failing',
+          lastLookAt: source.at,
+          lastSuccessAt: source.lastSuccessAt,
+          failure: source.failure,
+        };
     }
   }
 

@@ -96,10 +96,12 @@ export async function runWhy(context: CommandContext, hostText: string): Promise
   const why = await context.api.get(`/hosts/${host}/why`, Why);
   const { terminal } = context;
   const { paint, signs } = terminal;
+  // The chain begins with the verdict's own reason, which stands above it.
+  const chain = why.chain.filter(({ statement }, depth) => depth > 0 || statement !== why.reason);
   return print(context, why, () => [
     `${paint('bold', why.host)} is ${paintedSync(why.sync, terminal)} and ${paintedHealth(why.health, terminal)}`,
     `${paintedVerdict(why.verdict, terminal)}: ${why.reason}`,
-    ...why.chain.map((link, depth) => {
+    ...chain.map((link, depth) => {
       const facts = [
         ...(link.revision === undefined ? [] : [shortRevision(link.revision)]),
         ...(link.deployment === undefined ? [] : [link.deployment]),

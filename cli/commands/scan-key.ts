@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { RunLocal } from '../local-program.ts';
 import type { Terminal } from '../terminal.ts';
+import type { HostPlace } from './host-place.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 
 export interface ScannedKey {
@@ -12,18 +13,19 @@ export interface ScannedKey {
 }
 
 /**
- * `varve host scan-key <address>`: asks a host, from here, for its keys, and prints the lines for varve.yaml. Whoever
+ * `varve host scan-key <host|address>`: asks a host, from here, for its keys, and prints the lines for varve.yaml. Whoever
  * answers at that address could be somebody else: the fingerprint is to be compared on the host.
  */
 export async function runScanKey(
   deps: { readonly run: RunLocal; readonly terminal: Terminal; readonly output: 'text' | 'json' },
-  addressText: string,
-  options: { readonly port: number; readonly timeoutMs: number },
+  place: HostPlace,
+  options: { readonly port: number | undefined; readonly timeoutMs: number },
 ): Promise<ExitCode> {
-  const address = parseAddress(addressText);
+  const address = parseAddress(place.address);
+  const port = options.port ?? place.port;
   const seconds = Math.max(1, Math.round(options.timeoutMs / 1_000));
   const result = await deps.run(
-    ['ssh-keyscan', '-T', String(seconds), '-p', String(options.port), '-t', 'ed25519,ecdsa,rsa', address],
+    ['ssh-keyscan', '-T', String(seconds), '-p', String(port), '-t', 'ed25519,ecdsa,rsa', address],
     options.timeoutMs * 3 + 5_000,
   );
   const keys = parseScan(result.stdout);
@@ -31,18 +33,20 @@ export async function runScanKey(
     throw new FleetError({
       code: 'HOST_UNREACHABLE',
       disposition: 'transient',
-      message: `no SSH server answers at ${address} port ${options.port}`,
+      message: `no SSH server answers at ${address} port ${port}${place.knownFrom === undefined ? '' : ` (as ${place.knownFrom} says)`}`,
       hint: 'is the host up, is the port right (--port), is there a firewall in between?',
     });
   }
   const { terminal } = deps;
   if (deps.output === 'json') {
-    terminal.line(JSON.stringify({ address, port: options.port, keys }, undefined, 2));
+    terminal.line(JSON.stringify({ address, port, keys }, undefined, 2));
     return exitCodes.ok;
   }
   terminal.line('hostKeys:');
   for (const { key } of keys) terminal.line(`  - ${key}`);
   terminal.aside('');
+  if (place.knownFrom !== undefined)
+    terminal.aside(terminal.paint('dim', `of ${address} port ${port}, as ${place.knownFrom} says`));
   for (const { key, fingerprint } of keys) {
     terminal.aside(terminal.paint('dim', `${key.split(' ')[0]} ${fingerprint}`));
   }

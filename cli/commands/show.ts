@@ -32,6 +32,14 @@ export async function runShow(context: CommandContext, name: string): Promise<Ex
 /** An id of a deployment begins with `d`, and may by chance look like the beginning of a revision. */
 async function find({ api }: CommandContext, name: string): Promise<Shown> {
   const maybeRevision = /^[0-9a-f]{7,40}$/.test(name);
+  if (!maybeRevision && !name.startsWith('d')) {
+    throw new FleetError({
+      code: 'INVALID_INPUT',
+      disposition: 'stalled',
+      message: `${JSON.stringify(name.slice(0, 80))} is neither a deployment nor a revision`,
+      hint: 'give the id of a deployment (d…), or at least 7 digits of a revision; `varve history` lists both',
+    });
+  }
   if (!maybeRevision || name.startsWith('d')) {
     const id = parseDeploymentId(name);
     try {

@@ -52,8 +52,13 @@ async function look(
 ): Promise<Convergence> {
   try {
     const status = await context.api.get('/status', Status);
-    if (lookedSince !== undefined && (status.source.lastLookAt ?? 0) < lookedSince) {
-      return { kind: 'waiting', what: 'the look at the repository' };
+    if (lookedSince !== undefined) {
+      const { lastLookAt = 0, failure, revision: found } = status.source;
+      if (lastLookAt < lookedSince) return { kind: 'waiting', what: 'the look at the repository' };
+      if (failure !== undefined) throw new FleetError(failure);
+      if (found !== undefined && found !== status.observation?.revision) {
+        return { kind: 'waiting', what: 'what was found to be judged' };
+      }
     }
     const elsewhere = revision !== undefined && status.observation?.revision !== revision;
     return convergence(status, { revision, observed: elsewhere && (await wasObserved(context, revision)) });

@@ -29,22 +29,27 @@ export function defineCheckCommands(program: Command, deps: ProgramDeps): void {
   const scanKey = host
     .command('scan-key')
     .description('the host keys of a host, as lines for varve.yaml; asks the host from here')
-    .argument('<address>', 'its name or IP address')
-    .option('-p, --port <port>', 'of its sshd', port, 22)
+    .argument('<host|address>', 'a host of the fleet, or a name or IP address')
+    .option('-p, --port <port>', 'of its sshd (default: what the fleet says, or 22)', port)
     .option('--timeout <time>', 'how long to wait for it', '5s')
     .addOption(outputOption())
     .addHelpText(
       'after',
-      examples('varve host scan-key web1.example', 'varve host scan-key 10.0.0.7 --port 2222'),
+      examples(
+        'varve host scan-key web1',
+        'varve host scan-key web1.example',
+        'varve host scan-key 10.0.0.7 --port 2222',
+      ),
     );
-  scanKey.action(async (address: string) => {
+  scanKey.action(async (text: string) => {
+    const { placeOf } = await import('../commands/host-place.ts');
     const { runScanKey } = await import('../commands/scan-key.ts');
     const { createRunLocal } = await import('../up/run-local.ts');
-    const options = scanKey.opts<{ port: number; timeout: string }>();
+    const options = scanKey.opts<{ port?: number; timeout: string }>();
     deps.ended(
       await runScanKey(
         { run: createRunLocal(deps.signal), terminal: deps.terminal, output: globals(scanKey).output },
-        address,
+        await placeOf(text, await deps.context(globals(scanKey))),
         { port: options.port, timeoutMs: timeOf(options.timeout) },
       ),
     );

@@ -8,6 +8,8 @@ import type { Terminal } from '../terminal.ts';
 export interface ProgramDeps {
   readonly terminal: Terminal;
   readonly version: string;
+  /** The command line asks for JSON, errors of usage included. */
+  readonly json: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts when the user asks to stop. */
   readonly signal: AbortSignal;
@@ -54,6 +56,17 @@ export function globals(command: Command): GlobalOptions {
   };
 }
 
+/** Does a command line ask for JSON? Asked before it is parsed: it may be wrong. */
+export function wantsJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  return (end === -1 ? words : words.slice(0, end)).some(
+    (word, i) =>
+      word === '-ojson' ||
+      word === '--output=json' ||
+      (word === 'json' && ['-o', '--output'].includes(words[i - 1] ?? '')),
+  );
+}
+
 export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
@@ -79,7 +92,7 @@ export function port(value: string): number {
 }
 
 /** For options that may be given more than once. */
-export function collect(value: string, before: readonly string[]): readonly string[] {
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 

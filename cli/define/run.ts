@@ -11,7 +11,7 @@ export function defineRunCommands(program: Command, deps: ProgramDeps): void {
     .option('--ref <branch>', 'the branch that is followed (default: main)')
     .option('--data <folder>', 'where everything is kept (default: /var/lib/varve for root)')
     .option('--listen <address:port>', 'where the API listens (default: 127.0.0.1:7420)')
-    .option('--identity <file>', 'an SSH identity for the hosts (may be given more than once)', collect, [])
+    .option('--identity <file>', 'an SSH identity for the hosts (may be given more than once)', collect)
     .option('--known-hosts <file>', 'known host keys, for hosts without keys in varve.yaml')
     .option('--redis <url>', 'use this Redis (default: a private one)')
     .option(

@@ -15,7 +15,7 @@ export function firstLine(text: string): string {
 
 const oldestNix = [2, 4] as const;
 
-/** Nix of that version has what Varve asks of it: `nix-store (Nix) 2.18.1`, `nix (Nix) 2.8.0pre`. */
+/** Older than what Varve asks of it: `2.18.1`, `nix (Nix) 2.8.0pre`. What is no version is not judged. */
 export function nixIsTooOld(said: string): boolean {
   const match = /(\d+)\.(\d+)/.exec(said);
   if (match === null) return false;

@@ -100,7 +100,7 @@ function* judgements(host: HostStatus): Iterable<Judgement> {
   if (nixVersion === '') {
     yield ['bad', 'it has no nix-store on its system path', 'add Nix to its configuration'];
   } else if (nixVersion !== undefined && nixIsTooOld(nixVersion)) {
-    yield ['bad', `${nixVersion} is too old`, `give it Nix ${oldestNixText} or newer`];
+    yield ['bad', `Nix ${nixVersion} is too old`, `give it Nix ${oldestNixText} or newer`];
   }
   if (host.rebootNeeded === true)
     yield ['note', 'it runs its system in full only after a reboot', 'reboot it'];

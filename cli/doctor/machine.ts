@@ -142,7 +142,7 @@ async function programFinding(program: Program, deps: MachineDeps): Promise<Find
   if (program.version.length === 0) return { ...base, grade: 'good', found };
   try {
     const { code, stdout, stderr } = await deps.run([found, ...program.version], 10_000);
-    const said = firstLine(stdout.trim() || stderr.trim());
+    const said = firstLine(stdout.trim() || stderr.trim()).slice(0, 60);
     if (code !== 0) return { ...base, grade: bad, found: `${found} does not work: ${said}`, advice };
     if (name === 'nix' && nixIsTooOld(said)) {
       return {

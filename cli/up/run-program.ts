@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { FleetError } from '../../shared/domain/errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { wrongConfiguration } from './supervisor.ts';
@@ -40,6 +41,6 @@ export async function runProgram(
 }
 
 function exitCodeFor(code: number | null, signal: NodeJS.Signals | null): number {
-  if (signal === 'SIGKILL') return 137;
+  if (signal !== null) return 128 + constants.signals[signal];
   return code === wrongConfiguration ? exitCodes.usage : (code ?? exitCodes.failed);
 }

@@ -39,8 +39,10 @@ export async function commandRoutes(
     `${apiPrefix}/sync`,
     { schema: { summary: 'Look at the repository now', response: answers(SyncAsked) } },
     async (request) => {
+      // Before it: the look may begin at once, and one that began no earlier than this is the answer.
+      const at = deps.now();
       await backend.sync({ cause: 'command', actor: request.actor });
-      return { accepted: true as const, at: deps.now() };
+      return { accepted: true as const, at };
     },
   );
   app.post(

@@ -15,11 +15,17 @@ export interface WatcherDeps {
   readonly onRewrite: 'follow' | 'hold';
 }
 
-/** How the source is doing, for people. */
+/** How the source is doing, for people. `at`: when the last look that ended was begun. */
 export type SourceState =
   | { readonly kind: 'unseen' }
   | { readonly kind: 'ok'; readonly at: number; readonly revision: Revision }
-  | { readonly kind: 'failing'; readonly since: number; readonly failure: Failure };
+  | {
+      readonly kind: 'failing';
+      readonly at: number;
+      readonly since: number;
+      readonly lastSuccessAt: number | undefined;
+      readonly failure: Failure;
+    };
 
 /** The newest thing that a look found, with its manifest. */
 export interface Sighting {
@@ -48,6 +54,7 @@ export function createWatcher(deps: WatcherDeps): Watcher {
   let state: SourceState = { kind: 'unseen' };
   let sighting: Sighting | undefined;
   let read: ReadManifest | undefined;
+  let begunAt = 0;
   let hinted = false;
   let wake: () => void = () => {};
 
@@ -75,11 +82,15 @@ export function createWatcher(deps: WatcherDeps): Watcher {
       read = { revision: look.revision, manifest };
       sighting = { look, read };
     }
-    state = { kind: 'ok', at: clock.now(), revision: look.revision };
+    state = { kind: 'ok', at: begunAt, revision: look.revision };
   }
 
   function fail(failure: Failure): void {
-    state = { kind: 'failing', since: state.kind === 'failing' ? state.since : clock.now(), failure };
+    const before =
+      state.kind === 'failing'
+        ? { since: state.since, lastSuccessAt: state.lastSuccessAt }
+        : { since: clock.now(), lastSuccessAt: state.kind === 'ok' ? state.at : undefined };
+    state = { kind: 'failing', at: begunAt, ...before, failure };
   }
 
   return {
@@ -92,6 +103,7 @@ export function createWatcher(deps: WatcherDeps): Watcher {
     read: () => read,
     async watch(since, onNews, signal) {
       while (!signal.aborted) {
+        begunAt = clock.now();
         hinted = false;
         try {
           await once(since(), signal);

@@ -29,8 +29,11 @@ export const SourceView = z.object({
   /** Without credentials. */
   repository: Text,
   ref: Text,
+  /** When the last look that ended was begun. */
   lastLookAt: Time.optional(),
   lastSuccessAt: Time.optional(),
+  /** What that look found; the observation follows with the next pass. */
+  revision: Text.optional(),
   failure: Failure.optional(),
 });
 export type SourceView = z.infer<typeof SourceView>;
@@ -87,7 +90,7 @@ export const HostStatus = z.object({
   locked: z.boolean().optional(),
   /** Free on the file system of its store. */
   freeBytes: z.number().nonnegative().optional(),
-  /** What its `nix-store --version` says; empty where it has none. */
+  /** Of its Nix; empty where it has none. */
   nixVersion: Text.optional(),
   /** When the last probe that ended was asked for, whether it reached the host or not. */
   probeAskedAt: Time.optional(),

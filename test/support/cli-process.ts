@@ -15,11 +15,13 @@ export async function varve(
   options: {
     readonly url?: string;
     readonly env?: Readonly<Record<string, string>>;
+    readonly cwd?: string;
     readonly signal?: AbortSignal;
     readonly onStdout?: (text: string) => void;
   } = {},
 ): Promise<CliResult> {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: {
       PATH: process.env['PATH'],
       HOME: '/nonexistent',

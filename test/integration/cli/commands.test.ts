@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -12,6 +13,7 @@ import {
   Shown,
 } from '../../../shared/contracts/api-history.ts';
 import { PlanView, Status, Why } from '../../../shared/contracts/api.ts';
+import { createRun } from '../../../shared/platform/exec.ts';
 import { varve } from '../../support/cli-process.ts';
 import {
   type FakeController,
@@ -21,6 +23,10 @@ import {
   revisions,
   testTokens,
 } from '../../support/fake-backend.ts';
+import { freePort } from '../../support/ports.ts';
+import { type Sshd, startSshd } from '../ssh/sshd.ts';
+
+const run = createRun();
 
 let controller: FakeController;
 let url: string;
@@ -134,6 +140,18 @@ describe('for programs', () => {
     expect(schema.safeParse(JSON.parse(stdout)).error).toBeUndefined();
   });
 
+  test.each([
+    [['statsu', '-o', 'json'], /unknown command 'statsu'/],
+    [['hold', 'web1', '--output=json'], /required option '-r, --reason <reason>'/],
+    [['-o', 'json'], /no command/],
+  ])('%j: an error of usage is JSON too', async (args, message) => {
+    const { code, stdout, stderr } = await varve(args, { url });
+    expect([code, stdout]).toEqual([2, '']);
+    expect(JSON.parse(stderr)).toMatchObject({
+      error: { code: 'INVALID_INPUT', message: expect.stringMatching(message) },
+    });
+  });
+
   test('an error is JSON too', async () => {
     const { code, stdout, stderr } = await varve(['why', 'nowhere', '-o', 'json'], { url });
     expect([code, stdout]).toEqual([5, '']);
@@ -145,7 +163,7 @@ describe('doctor', () => {
   test('has the hosts probed, and says what is wrong with them, with exit code 1', async () => {
     controller.backend.state = aStatus({
       hosts: [
-        aHost('web1', { freeBytes: 500_000_000, nixVersion: 'nix-store (Nix) 2.18.1' }),
+        aHost('web1', { freeBytes: 500_000_000, nixVersion: '2.18.1' }),
         aHost('db1', {
           sync: 'OutOfSync',
           health: 'Unreachable',
@@ -214,6 +232,43 @@ describe('what is asked for', () => {
   });
 });
 
+describe('sync --wait', () => {
+  /** A look that begins now and ends so. */
+  function looks(end: Partial<Status['source']>): void {
+    controller.backend.state = aStatus({
+      source: { ...controller.backend.state.source, lastLookAt: Date.now(), ...end },
+    });
+  }
+
+  test('ends with the reason, and 1, where the look fails', async () => {
+    const failing = setInterval(
+      () =>
+        looks({
+          state: 'failing',
+          failure: {
+            code: 'SOURCE_UNREACHABLE',
+            disposition: 'transient',
+            message: 'forge.example does not answer',
+            hint: 'is it up?',
+          },
+        }),
+      50,
+    );
+    const { code, stderr } = await varve(['sync', '--wait', '--timeout', '20s'], { url });
+    clearInterval(failing);
+    expect(stderr).toMatch(/SOURCE_UNREACHABLE forge\.example does not answer\n.*is it up\?/);
+    expect(code).toBe(1);
+  });
+
+  test('does not take the fleet of before for what the look has found', async () => {
+    const found = setInterval(() => looks({ revision: revisions.old }), 50);
+    const { code, stderr } = await varve(['sync', '--wait', '--timeout', '1s'], { url });
+    clearInterval(found);
+    expect(stderr).toMatch(/still waiting for: what was found to be judged/);
+    expect(code).toBe(3);
+  });
+});
+
 describe('exit codes', () => {
   test.each([
     ['an unknown command', ['statsu'], 2],
@@ -225,6 +280,7 @@ describe('exit codes', () => {
     ['a host name with a newline', ['why', 'web1\nweb2'], 2],
     ['a bad revision', ['revert', 'HEAD~1'], 2],
     ['a bad deployment', ['logs', '../../x'], 2],
+    ['what is neither deployment nor revision', ['show', 'web1'], 2],
     ['a bad format', ['status', '-o', 'yaml'], 2],
     ['a bad time', ['wait', '--timeout', 'soon'], 2],
     ['a hold without a reason', ['hold', 'web1'], 2],
@@ -330,4 +386,91 @@ test('completion knows commands, options and hosts', async () => {
   expect(await complete('sync', '--w')).toEqual(['--wait']);
   expect(await complete('host', '')).toEqual(['scan-key', 'help']);
   expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish']);
+  // The value of an option is no argument, and is completed where it is one of a few.
+  expect(await complete('hold', '-r', 'because', 'w')).toEqual(['web1', 'web2']);
+  expect(await complete('--url', url, 'why', '-o', 'json', 'w')).toEqual(['web1', 'web2']);
+  expect(await complete('adopt', '--takeover', 'w')).toEqual(['web1', 'web2']);
+  expect(await complete('status', '-o', '')).toEqual(['text', 'json']);
+  expect(await complete('host', 'scan-key', '-p', '22', 'd')).toEqual(['db1']);
+});
+
+test('the completion for bash completes in a real bash', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'varve-completion-'));
+  const main = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
+  const command = `#!/bin/sh\nexec ${process.execPath} --import tsx ${main} "$@"\n`;
+  await writeFile(join(folder, 'varve'), command, { mode: 0o755 });
+  const complete = async (...words: readonly string[]): Promise<string> => {
+    const script = [
+      'source <(varve completion bash)',
+      'complete -p varve > /dev/null || exit 1',
+      'COMP_WORDS=(varve "$@"); COMP_CWORD=$#',
+      '_varve',
+      'printf "%s\\n" "${COMPREPLY[@]}"',
+    ].join('\n');
+    const { stdout } = await run(['bash', '--norc', '-c', script, 'bash', ...words], {
+      env: { PATH: `${folder}:${process.env['PATH']}`, VARVE_URL: url },
+      deadlineMs: 30_000,
+    });
+    return stdout.toString('utf8');
+  };
+  try {
+    expect(await complete('stat')).toBe('status\n');
+    expect(await complete('why', 'web')).toBe('web1\nweb2\n');
+    expect(await complete('wait', '--re')).toBe('--revision\n');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+describe('host scan-key, of a real sshd', () => {
+  let sshd: Sshd;
+  beforeAll(async () => {
+    sshd = await startSshd();
+  });
+  afterAll(() => sshd.close());
+
+  test('prints the lines to pin, of an address', async () => {
+    const { code, stdout, stderr } = await varve([
+      'host',
+      'scan-key',
+      '127.0.0.1',
+      '--port',
+      String(sshd.port),
+    ]);
+    expect(stdout).toBe(`hostKeys:\n  - ${sshd.hostKey}\n  - ${sshd.rsaHostKey}\n`);
+    expect(stderr).toMatch(/ssh-ed25519 SHA256:[\w+/]{43}\n[\s\S]+compare before you commit it/);
+    expect(code).toBe(0);
+  });
+
+  test('finds a host of the fleet where the controller says it is', async () => {
+    controller.backend.state = aStatus({
+      hosts: [aHost('web1', { address: `deploy@127.0.0.1:${sshd.port}` })],
+    });
+    const { stdout } = await varve(['host', 'scan-key', 'web1', '-o', 'json'], { url });
+    expect(JSON.parse(stdout)).toMatchObject({
+      address: '127.0.0.1',
+      port: sshd.port,
+      keys: [{ key: sshd.hostKey }, { key: sshd.rsaHostKey }],
+    });
+  });
+
+  test('finds it in the varve.yaml of the folder where no controller answers', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'varve-scan-'));
+    const yaml = `hosts:\n  web1:\n    address: 127.0.0.1\n    port: ${sshd.port}\n`;
+    await writeFile(join(folder, 'varve.yaml'), yaml);
+    const { stdout, stderr } = await varve(['host', 'scan-key', 'web1'], {
+      url: 'http://127.0.0.1:9',
+      cwd: folder,
+    });
+    await rm(folder, { recursive: true });
+    expect(stdout).toContain(`  - ${sshd.hostKey}\n`);
+    expect(stderr).toContain(`of 127.0.0.1 port ${sshd.port}, as ./varve.yaml says`);
+  });
+
+  test('says where it has asked when nobody answers there', async () => {
+    const port = String(await freePort());
+    const { code, stderr } = await varve(['host', 'scan-key', '127.0.0.1', '-p', port, '--timeout', '1s']);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`HOST_UNREACHABLE no SSH server answers at 127.0.0.1 port ${port}`);
+  });
 });

@@ -103,6 +103,23 @@ describe('npm start without arguments', () => {
     const listed = await inShell([copied(output, /export VARVE_URL/), `${varve} history web1`]);
     expect(listed).toContain('Revert "Greet the world"');
 
+    // A host in the middle of an activation is not asked.
+    await eventually(async () => (await status()).hosts.every(({ sync }) => sync === 'Synced'), {
+      what: 'the revert is confirmed',
+      deadlineMs: 60_000,
+    });
+    const asked = Date.now();
+    const doctor = await inShell([
+      copied(output, /export VARVE_URL/),
+      `${varve} doctor -o json || test $? = 1`,
+    ]);
+    for (const { host, probeAskedAt, freeBytes, nixVersion } of (await status()).hosts) {
+      expect(probeAskedAt, host).toBeGreaterThanOrEqual(asked);
+      expect([freeBytes, nixVersion]).toEqual([expect.any(Number), expect.stringMatching(/^\d+\.\d+/)]);
+      expect(doctor).toContain(`"what": "${host}"`);
+    }
+    expect(doctor).not.toMatch(/no probe|cannot be asked/);
+
     started.child.kill('SIGTERM');
     expect(await started.ended).toBe(0);
     expect(await remains(folder, lab)).toEqual([]);

@@ -32,6 +32,7 @@ test('the README lists the commands that there are, with their arguments', () =>
   const program = createProgram({
     terminal: createTerminal({ stdout: nowhere, stderr: nowhere, env: {} }),
     version: '0.0.0',
+    json: false,
     env: {},
     signal: new AbortController().signal,
     context: () => Promise.reject(new Error('no command is run')),

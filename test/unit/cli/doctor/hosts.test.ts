@@ -12,7 +12,7 @@ function judged(change: Partial<HostStatus>, could = { beAsked: true }): readonl
     probeAskedAt: now,
     lastContactAt: now,
     freeBytes: 20 * 1024 ** 3,
-    nixVersion: 'nix-store (Nix) 2.18.1',
+    nixVersion: '2.18.1',
     ...change,
   });
   return hostFindings(host, { now, since }).map(
@@ -87,8 +87,8 @@ describe('a host', () => {
     ],
     [
       'whose Nix is too old',
-      { nixVersion: 'nix-store (Nix) 2.3.16' },
-      ['bad: nix-store (Nix) 2.3.16 is too old -> give it Nix 2.4 or newer'],
+      { nixVersion: '2.3.16' },
+      ['bad: Nix 2.3.16 is too old -> give it Nix 2.4 or newer'],
     ],
     [
       'without Nix',

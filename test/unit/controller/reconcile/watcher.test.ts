@@ -45,13 +45,17 @@ function aSource() {
 
 async function watching(
   test: (watcher: Watcher, source: ReturnType<typeof aSource>, news: () => number) => Promise<void>,
-  options: { readonly onRewrite?: 'follow' | 'hold'; readonly since?: Revision } = {},
+  options: {
+    readonly onRewrite?: 'follow' | 'hold';
+    readonly since?: Revision;
+    readonly now?: () => number;
+  } = {},
 ): Promise<void> {
   const fake = aSource();
   const stop = new AbortController();
   let news = 0;
   const watcher = createWatcher({
-    clock: createSystemClock(),
+    clock: { ...createSystemClock(), ...(options.now === undefined ? {} : { now: options.now }) },
     source: fake.source,
     jitter: () => 0.5,
     pollEveryMs: 3_600_000,
@@ -101,6 +105,34 @@ describe('the watcher', () => {
       await eventually(() => watcher.state().kind === 'failing', { what: 'failing', ...patience });
       expect(watcher.sighting()?.look.subject).toBe('a');
     }));
+
+  it('says when the last look was begun, and the last good one, while looks fail', () => {
+    let now = 1_000;
+    return watching(
+      async (watcher, source, news) => {
+        await eventually(() => source.waiting() === 1, { what: 'the first look', ...patience });
+        now = 1_500;
+        await source.answer(seen('a'));
+        await eventually(() => news() === 1, { what: 'news', ...patience });
+        expect(watcher.state()).toMatchObject({ kind: 'ok', at: 1_000 });
+        for (const at of [2_000, 3_000]) {
+          now = at;
+          watcher.hint();
+          await eventually(() => source.waiting() === 1, { what: 'another look', ...patience });
+          now += 500;
+          await source.answer({ kind: 'failing', failure: aFailure({ code: 'SOURCE_UNREACHABLE' }) });
+          await eventually(() => news() === at / 1_000, { what: 'news', ...patience });
+          expect(watcher.state()).toMatchObject({
+            kind: 'failing',
+            at,
+            since: 2_500,
+            lastSuccessAt: 1_000,
+          });
+        }
+      },
+      { now: () => now },
+    );
+  });
 
   it('reads the manifest of what was observed before when no look succeeds', () =>
     watching(
