@@ -1,3 +1,3 @@
-import { sourceContract } from './source.contract.ts';
+import { remoteSourceContract } from './source-remote.contract.ts';
 
-sourceContract({ name: 'the Git program and a path', adapter: 'git', transport: 'path' });
+remoteSourceContract({ name: 'the Git program and a path', adapter: 'git', transport: 'path' });

@@ -1,3 +1,3 @@
-import { sourceContract } from './source.contract.ts';
+import { remoteSourceContract } from './source-remote.contract.ts';
 
-sourceContract({ name: 'isomorphic-git and HTTP', adapter: 'isomorphic', transport: 'http' });
+remoteSourceContract({ name: 'isomorphic-git and HTTP', adapter: 'isomorphic', transport: 'http' });

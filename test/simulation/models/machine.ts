@@ -23,6 +23,10 @@ export interface Machine {
   readonly records: Map<DeploymentId, GuardRecord>;
   readonly store: Set<StorePath>;
   linkDownUntil: number;
+  /** Somebody else switches its configuration until then. */
+  switchLockedUntil: number;
+  /** Units that fail here whatever the system. */
+  readonly brokenUnits: Set<string>;
 }
 
 /** What the invariants want to know, told at the moment it happens on the host. */
@@ -46,11 +50,19 @@ export interface HostSabotage {
 export interface GuardRecord {
   readonly deployment: Deployment;
   readonly previous: StorePath;
+  /** What a boot loader that cannot be set leads back to. */
+  readonly profile: StorePath;
+  readonly profileGeneration: number;
   readonly bootId: string;
-  /** The system runs: from here on the worker has `confirmMs` to say so. */
-  switched: boolean;
+  /** Units that had failed before. */
+  readonly baseline: readonly string[];
+  /** Since when the system runs: from here on the worker has `confirmMs` to say so. */
+  switchedAt: number | undefined;
   /** Made once, exclusively: who decides first wins. */
   decided: 'confirmed' | 'rolling-back' | undefined;
-  failure: Failure | undefined;
+  /** Profile and boot default may be other ones than before. */
+  touchedDefault: boolean;
+  /** Why the host goes back, once it does. */
+  goesBack: Failure | undefined;
   end: RecordedEnd | undefined;
 }

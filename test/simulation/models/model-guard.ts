@@ -1,20 +1,24 @@
 import type { RecordedEnd } from '../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../shared/domain/deployment.ts';
-import type { ErrorCode, Failure } from '../../../shared/domain/errors.ts';
-import type { DeploymentId, StorePath } from '../../../shared/domain/names.ts';
+import type { Failure } from '../../../shared/domain/errors.ts';
+import type { DeploymentId } from '../../../shared/domain/names.ts';
 import { compareTokens } from '../../../shared/domain/token.ts';
 import type { Random } from '../random.ts';
 import type { Scheduler, SimProcess } from '../scheduler.ts';
+import { refusals, troubles } from './guard-failures.ts';
 import type { GuardRecord, HostSabotage, HostWatch, Machine } from './machine.ts';
+import { createMachineSystem } from './machine-system.ts';
 import type { Quality, Systems } from './systems.ts';
+
+/** `known`: the host has a record of it, from now on or from before. */
+export type Started = { readonly kind: 'known' } | { readonly kind: 'refused'; readonly failure: Failure };
 
 export interface Guard {
   busyWith(): DeploymentId | undefined;
+  failedUnits(): readonly string[];
   /** Closes what a power cut has left open. */
   closeOldRecords(): void;
-  start(
-    deployment: Deployment,
-  ): { readonly kind: 'known' } | { readonly kind: 'refused'; readonly failure: Failure };
+  start(deployment: Deployment): Started;
   acknowledge(id: DeploymentId): void;
   refuse(id: DeploymentId, failure: Failure): void;
 }
@@ -28,27 +32,25 @@ export interface GuardDeps {
   readonly sabotage?: HostSabotage;
 }
 
-function failureOf(code: ErrorCode, disposition: Failure['disposition'], message: string): Failure {
-  return { code, disposition, message };
-}
-
-function refused(code: ErrorCode, message: string, details?: Record<string, string>) {
-  const failure = failureOf(code, 'transient', message);
-  return { kind: 'refused' as const, failure: details === undefined ? failure : { ...failure, details } };
-}
+/** How often a roll back finds somebody else switching before it gives up, and what it waits in between. */
+const lockTries = 30;
+const lockWaitMs = 1_000;
 
 /** The rules of the guard on a host, without its shell. */
 export function createGuard(deps: GuardDeps): Guard {
   const { machine, scheduler, random, systems, watch, sabotage } = deps;
+  const { run, setProfile, setDefault, restoreDefault, failedUnits } = createMachineSystem(deps);
 
   function open(): GuardRecord | undefined {
-    return [...machine.records.values()].find(
-      (record) => record.end === undefined && record.bootId === machine.bootId,
-    );
+    return [...machine.records.values()].find((record) => record.end === undefined);
   }
 
   function qualityOf(record: GuardRecord): Quality {
     return systems.find(record.deployment.toplevel).quality;
+  }
+
+  function isLocked(): boolean {
+    return scheduler.now() < machine.switchLockedUntil;
   }
 
   function finish(record: GuardRecord, end: RecordedEnd): void {
@@ -58,35 +60,24 @@ export function createGuard(deps: GuardDeps): Guard {
   }
 
   /** Work that goes on by itself on the host, in a unit that outlives whoever asked for it. */
-  function unit(what: string, work: (process: SimProcess) => Promise<void>): void {
+  function unit(what: string, work: (process: SimProcess) => Promise<void>): SimProcess {
     const process = scheduler.spawn(`${machine.name} ${what}`);
     machine.units.add(process);
     void work(process).then(() => machine.units.delete(process));
+    return process;
   }
 
-  function run(record: GuardRecord, toplevel: StorePath): void {
-    machine.current = toplevel;
-    watch.changed(machine, record.deployment, toplevel);
-  }
-
-  function setProfile(toplevel: StorePath): void {
-    if (machine.profile === toplevel) return;
-    machine.profile = toplevel;
-    machine.profileGeneration += 1;
-  }
-
-  function watchdog(record: GuardRecord, process: SimProcess, ms: number, late: () => boolean): void {
-    scheduler.after(process, ms, `${machine.name} watchdog of ${record.deployment.id}`, () => {
-      if (record.end === undefined && late()) {
-        rollBack(record, failureOf('CONFIRM_TIMEOUT', 'transient', 'nobody confirmed it in time'), false);
-      }
+  function watchdog(record: GuardRecord, ms: number, late: () => void): void {
+    const { running } = machine;
+    if (running === undefined) return;
+    scheduler.after(running, ms, `${machine.name} watchdog of ${record.deployment.id}`, () => {
+      if (record.end === undefined && record.decided === undefined) late();
     });
   }
 
   function rollBack(record: GuardRecord, failure: Failure, evidence: boolean): void {
     if (record.decided !== undefined || sabotage?.neverRollsBack === true) return;
     record.decided = 'rolling-back';
-    record.failure = failure;
     unit(`rolls back ${record.deployment.id}`, (process) => goBack(record, process, failure, evidence));
   }
 
@@ -96,12 +87,13 @@ export function createGuard(deps: GuardDeps): Guard {
     failure: Failure,
     evidence: boolean,
   ): Promise<void> {
-    await scheduler.clock(process).sleep(100 + random.int(3_000));
-    if (qualityOf(record) === 'sticks') {
-      finish(record, {
-        kind: 'stuck',
-        failure: failureOf('ROLL_BACK_FAILED', 'stalled', 'the way back failed'),
-      });
+    record.goesBack = failure;
+    const clock = scheduler.clock(process);
+    if (record.touchedDefault) restoreDefault(record);
+    await clock.sleep(100 + random.int(3_000));
+    for (let tries = 0; isLocked() && tries < lockTries; tries += 1) await clock.sleep(lockWaitMs);
+    if (qualityOf(record) === 'sticks' || isLocked()) {
+      finish(record, { kind: 'stuck', failure: troubles.noWayBack });
       return;
     }
     run(record, record.previous);
@@ -109,143 +101,145 @@ export function createGuard(deps: GuardDeps): Guard {
     finish(record, { kind: 'rolled-back', failure, evidence });
   }
 
-  async function setForBoot(record: GuardRecord, process: SimProcess, after: RecordedEnd): Promise<boolean> {
-    const { toplevel } = record.deployment;
-    const { profile } = machine;
-    setProfile(toplevel);
-    await scheduler.pass(process, 'has set the profile');
-    if (qualityOf(record) === 'boot-loader-fails') {
-      setProfile(profile);
-      return false;
-    }
-    machine.bootDefault = toplevel;
-    watch.changed(machine, record.deployment, toplevel);
-    await scheduler.pass(process, 'has set the boot default');
-    finish(record, after);
-    return true;
+  /** What runs stays. */
+  async function onlyDefault(record: GuardRecord, process: SimProcess, end: RecordedEnd): Promise<void> {
+    if (await setDefault(record, process)) return finish(record, end);
+    restoreDefault(record);
+    finish(record, { kind: 'failed', failure: troubles.bootLoader });
   }
 
   async function activation(record: GuardRecord, process: SimProcess): Promise<void> {
-    const { mode, action, toplevel, timeouts } = record.deployment;
-    const quality = qualityOf(record);
+    const { mode, action, toplevel } = record.deployment;
     await scheduler.pass(process, 'has its journal');
     if (action === 'finalise') {
-      if (machine.current !== toplevel) {
-        const failure = failureOf('DRIFTED', 'transient', 'it does not run what was to be made lasting');
-        finish(record, { kind: 'failed', failure });
-        return;
-      }
-      const done = await setForBoot(record, process, { kind: 'succeeded' });
-      if (!done) finish(record, { kind: 'failed', failure: bootLoaderFailed });
-      return;
+      if (machine.current === toplevel) return onlyDefault(record, process, { kind: 'succeeded' });
+      return finish(record, { kind: 'failed', failure: troubles.drifted });
     }
-    await scheduler.clock(process).sleep(random.chance(0.05) ? timeouts.activationMs * 2 : random.int(5_000));
+    switch (mode) {
+      case 'dry-activate':
+        return finish(record, { kind: 'succeeded' });
+      case 'boot':
+        return onlyDefault(record, process, { kind: 'awaiting-reboot' });
+      case 'switch':
+      case 'test':
+        return switchLive(record, process);
+    }
+  }
+
+  async function switchLive(record: GuardRecord, process: SimProcess): Promise<void> {
+    const { mode, toplevel, timeouts } = record.deployment;
+    const quality = qualityOf(record);
+    const clock = scheduler.clock(process);
+    if (isLocked()) return finish(record, { kind: 'failed', failure: troubles.lockHeld });
+    await clock.sleep(quality === 'hangs' ? timeouts.activationMs * 2 : random.int(5_000));
     if (record.decided !== undefined) return;
-    if (quality === 'refused') {
-      finish(record, {
-        kind: 'failed',
-        failure: failureOf('ACTIVATION_FAILED', 'stalled', 'switch-to-configuration said no'),
-      });
-      return;
+    // Between two of that kind it can be switched.
+    const isOfThatKind = systems.find(machine.current).quality === 'needs-reboot';
+    const needsReboot = isOfThatKind !== (quality === 'needs-reboot');
+    if (needsReboot && mode === 'switch') {
+      return onlyDefault(record, process, { kind: 'awaiting-reboot' });
     }
-    if (mode === 'boot' || quality === 'needs-reboot') {
-      const done = await setForBoot(record, process, { kind: 'awaiting-reboot' });
-      if (!done) finish(record, { kind: 'failed', failure: bootLoaderFailed });
-      return;
+    if (quality === 'refused' || needsReboot) {
+      return finish(record, { kind: 'failed', failure: troubles.refused });
     }
     run(record, toplevel);
     await scheduler.pass(process, 'has switched');
     if (record.decided !== undefined) return;
-    if (quality === 'breaks' || quality === 'sticks') {
-      rollBack(record, failureOf('ACTIVATION_FAILED', 'stalled', 'the switch exited with 2'), true);
-      return;
+    if (quality === 'breaks' || quality === 'sticks') return rollBack(record, troubles.broke, true);
+    if (failedUnits().some((name) => !record.baseline.includes(name))) {
+      return rollBack(record, troubles.unit, true);
     }
-    record.switched = true;
-    const { running } = machine;
-    if (running !== undefined) watchdog(record, running, timeouts.confirmMs, () => true);
+    record.switchedAt = scheduler.now();
+    watchdog(record, timeouts.confirmMs, () => rollBack(record, troubles.unconfirmed, false));
   }
 
   async function confirmed(record: GuardRecord, process: SimProcess): Promise<void> {
-    const end: RecordedEnd = { kind: 'succeeded' };
-    const done = record.deployment.mode === 'test' ? true : await setForBoot(record, process, end);
-    if (done) return finish(record, end);
-    await goBack(record, process, bootLoaderFailed, true);
+    const done = record.deployment.mode === 'test' || (await setDefault(record, process));
+    if (done) return finish(record, { kind: 'succeeded' });
+    await goBack(record, process, troubles.bootLoader, true);
   }
 
-  const bootLoaderFailed = failureOf('BOOTLOADER_FAILED', 'stalled', 'the boot loader could not be written');
+  /** Whatever is the boot default runs now. */
+  function closeAfterBoot(record: GuardRecord): void {
+    const { toplevel, action } = record.deployment;
+    if (record.touchedDefault && machine.booted === toplevel) {
+      setProfile(toplevel);
+      const lasting = record.decided === 'confirmed' || action === 'finalise';
+      finish(record, { kind: lasting ? 'succeeded' : 'awaiting-reboot' });
+      return;
+    }
+    if (record.touchedDefault) restoreDefault(record);
+    finish(record, { kind: 'rolled-back', failure: troubles.powerLost, evidence: false });
+  }
+
+  function closeOldRecords(): void {
+    for (const record of machine.records.values()) {
+      if (record.end === undefined && record.bootId !== machine.bootId) closeAfterBoot(record);
+    }
+  }
+
+  function refusal({ id, owner, token, toplevel }: Deployment): Failure | undefined {
+    if (machine.owner === undefined) return refusals.unmanaged;
+    if (machine.owner !== owner) return refusals.ownedBy(machine.owner);
+    if (machine.records.has(id) && sabotage?.forgetsRecords !== true) return undefined;
+    const { highest } = machine;
+    const isOld = highest !== undefined && compareTokens(token, highest) <= 0;
+    if (isOld && sabotage?.acceptsAnyToken !== true) {
+      return refusals.token(`${highest.epoch} ${highest.counter}`);
+    }
+    const busy = open();
+    if (busy !== undefined && sabotage?.ignoresLock !== true) return refusals.busy(busy.deployment.id);
+    return machine.store.has(toplevel) ? undefined : refusals.notThere;
+  }
+
+  function startNew(deployment: Deployment): void {
+    machine.highest = deployment.token;
+    const record: GuardRecord = {
+      deployment,
+      previous: machine.current,
+      profile: machine.profile,
+      profileGeneration: machine.profileGeneration,
+      bootId: machine.bootId,
+      baseline: failedUnits(),
+      switchedAt: undefined,
+      decided: undefined,
+      touchedDefault: false,
+      goesBack: undefined,
+      end: undefined,
+    };
+    machine.records.set(deployment.id, record);
+    watch.started(machine, deployment);
+    const work = unit(`activates ${deployment.id}`, (process) => activation(record, process));
+    watchdog(record, deployment.timeouts.activationMs, () => {
+      if (record.switchedAt !== undefined) return;
+      scheduler.kill(work);
+      machine.units.delete(work);
+      rollBack(record, troubles.hung, true);
+    });
+  }
 
   return {
     busyWith: () => open()?.deployment.id,
-    closeOldRecords() {
-      for (const record of machine.records.values()) {
-        if (record.end !== undefined || record.bootId === machine.bootId) continue;
-        const { toplevel } = record.deployment;
-        if (record.decided === 'confirmed' && machine.bootDefault === toplevel) {
-          finish(record, { kind: 'succeeded' });
-        } else {
-          // The boot default decides: the profile is brought back to it.
-          setProfile(machine.bootDefault);
-          finish(record, {
-            kind: 'rolled-back',
-            failure: failureOf('POWER_LOST', 'transient', 'the host was booted inside the window'),
-            evidence: false,
-          });
-        }
-      }
-    },
+    failedUnits,
+    closeOldRecords,
     start(deployment) {
-      this.closeOldRecords();
-      const known = machine.records.get(deployment.id);
-      if (known !== undefined && sabotage?.forgetsRecords !== true) return { kind: 'known' };
-      const busy = open();
-      if (busy !== undefined && sabotage?.ignoresLock !== true) {
-        return refused('HOST_BUSY', `${busy.deployment.id} is under way`);
-      }
-      if (machine.owner !== deployment.owner) {
-        return refused(machine.owner === undefined ? 'UNMANAGED' : 'OWNED_BY', 'another owner');
-      }
-      const { highest } = machine;
-      if (
-        highest !== undefined &&
-        compareTokens(deployment.token, highest) <= 0 &&
-        sabotage?.acceptsAnyToken !== true
-      ) {
-        return refused('TOKEN_REFUSED', 'a higher token was seen', {
-          highest: `${highest.epoch} ${highest.counter}`,
-        });
-      }
-      if (!machine.store.has(deployment.toplevel)) {
-        return refused('ACTIVATION_REFUSED', 'the toplevel is not on the host');
-      }
-      machine.highest = deployment.token;
-      const record: GuardRecord = {
-        deployment,
-        previous: machine.current,
-        bootId: machine.bootId,
-        switched: false,
-        decided: undefined,
-        failure: undefined,
-        end: undefined,
-      };
-      machine.records.set(deployment.id, record);
-      watch.started(machine, deployment);
-      unit(`activates ${deployment.id}`, (process) => activation(record, process));
-      const { running } = machine;
-      if (running !== undefined) {
-        watchdog(record, running, deployment.timeouts.activationMs, () => !record.switched);
-      }
+      const failure = refusal(deployment);
+      // Found under way or known: what a power cut has left open is brought to its end, for whoever asks next.
+      closeOldRecords();
+      if (failure !== undefined) return { kind: 'refused', failure };
+      if (!machine.records.has(deployment.id) || sabotage?.forgetsRecords === true) startNew(deployment);
       return { kind: 'known' };
     },
     acknowledge(id) {
       const record = machine.records.get(id);
-      if (record === undefined || !record.switched || record.decided !== undefined) return;
+      if (record?.switchedAt === undefined || record.decided !== undefined) return;
       if (record.bootId !== machine.bootId) return;
       record.decided = 'confirmed';
       unit(`confirms ${id}`, (process) => confirmed(record, process));
     },
     refuse(id, failure) {
       const record = machine.records.get(id);
-      if (record === undefined || !record.switched || record.bootId !== machine.bootId) return;
+      if (record?.switchedAt === undefined || record.bootId !== machine.bootId) return;
       rollBack(record, failure, true);
     },
   };

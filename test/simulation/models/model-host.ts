@@ -7,7 +7,8 @@ import { compareTokens } from '../../../shared/domain/token.ts';
 import type { Random } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { GuardRecord, HostSabotage, HostWatch, Machine } from './machine.ts';
-import { createGuard } from './model-guard.ts';
+import { createGuard, type Started } from './model-guard.ts';
+import { endAsTold } from './guard-failures.ts';
 import type { Systems } from './systems.ts';
 
 export interface ModelHost {
@@ -16,9 +17,7 @@ export interface ModelHost {
   answers(candidates: readonly Connection[]): Connection | undefined;
   probe(target: ProbeTarget, incarnation: string): ProbeReport;
   receive(toplevel: StorePath): void;
-  start(
-    deployment: Deployment,
-  ): { readonly kind: 'known' } | { readonly kind: 'refused'; readonly failure: Failure };
+  start(deployment: Deployment): Started;
   look(id: DeploymentId): GuardRecord | undefined;
   acknowledge(id: DeploymentId): void;
   /** The worker found it unhealthy: the host is to roll back now. */
@@ -26,6 +25,8 @@ export interface ModelHost {
   cutPower(offMs: number): void;
   hang(ms: number): void;
   cutLink(ms: number): void;
+  /** Somebody else switches its configuration for so long; 0: not any more. */
+  holdSwitchLock(ms: number): void;
   /** A person reboots it. */
   reboot(): void;
 }
@@ -61,6 +62,8 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     records: new Map(),
     store: new Set([genesis]),
     linkDownUntil: 0,
+    switchLockedUntil: 0,
+    brokenUnits: new Set(),
   };
   const guard = createGuard({ ...deps, machine });
 
@@ -70,6 +73,7 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     machine.bootId = `${deps.name}-boot-${boots}`;
     machine.current = machine.bootDefault;
     machine.booted = machine.bootDefault;
+    machine.switchLockedUntil = 0;
   }
 
   function off(ms: number): void {
@@ -92,17 +96,15 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     },
     probe(target, incarnation) {
       guard.closeOldRecords();
+      const { fence, adopt } = target;
+      if (adopt !== undefined && (machine.owner === undefined || adopt.takeover)) machine.owner = adopt.owner;
       for (const id of target.acknowledged) {
         if (machine.records.get(id)?.end !== undefined) machine.records.delete(id);
       }
-      const { fence, adopt } = target;
-      if (
-        fence !== undefined &&
-        (machine.highest === undefined || compareTokens(fence, machine.highest) > 0)
-      ) {
-        machine.highest = fence;
-      }
-      if (adopt !== undefined && (machine.owner === undefined || adopt.takeover)) machine.owner = adopt.owner;
+      // What is under way has its token; a fence is for what has not started.
+      const raises =
+        fence !== undefined && (machine.highest === undefined || compareTokens(fence, machine.highest) > 0);
+      if (raises && guard.busyWith() === undefined) machine.highest = fence;
       deps.watch.probed(machine, incarnation);
       return {
         current: machine.current,
@@ -111,9 +113,9 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
         profileGeneration: machine.profileGeneration,
         bootDefault: machine.bootDefault,
         bootId: machine.bootId,
-        failedUnits: [],
+        failedUnits: guard.failedUnits(),
         freeBytes: 1e9,
-        locked: guard.busyWith() !== undefined,
+        locked: guard.busyWith() !== undefined || scheduler.now() < machine.switchLockedUntil,
         owner: machine.owner,
         highestToken: machine.highest,
         records: [...machine.records.values()].map(reported),
@@ -139,6 +141,9 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     cutLink(ms) {
       machine.linkDownUntil = Math.max(machine.linkDownUntil, scheduler.now() + ms);
     },
+    holdSwitchLock(ms) {
+      machine.switchLockedUntil = scheduler.now() + ms;
+    },
     reboot: () => off(20_000),
   };
 }
@@ -150,6 +155,7 @@ function reported(record: GuardRecord): HostRecord {
     toplevel: record.deployment.toplevel,
     previous: record.previous,
     bootId: record.bootId,
-    end: record.end,
+    // Nobody who saw the window reads this.
+    end: record.end === undefined ? undefined : endAsTold(record.end, false),
   };
 }

@@ -74,16 +74,17 @@ export function createRepository(deps: {
 }): Repository {
   const { scheduler, faults } = deps;
   const trees = new Map<Tree, TreeContent>();
-  const commits = new Map<Revision, Commit>();
+  let commits = 0;
   const heads: Commit[] = [];
+  /** What each controller's mirror holds: it outlives its process. */
+  const mirrors = new Map<string, Set<Commit>>();
 
   function create(content: TreeContent, parent: Commit | undefined): Commit {
     const tree = treeOf(nameOf(content));
     trees.set(tree, content);
-    const revision = revisionOf(`${commits.size} ${tree}`);
-    const commit: Commit = { revision, tree, parent, content };
-    commits.set(revision, commit);
-    return commit;
+    const revision = revisionOf(`${commits} ${tree}`);
+    commits += 1;
+    return { revision, tree, parent, content };
   }
 
   function head(): Commit {
@@ -113,53 +114,63 @@ export function createRepository(deps: {
       heads.push(commit);
     },
     tree: (tree) => trees.get(tree),
-    connect: (process) => ({
-      async look(since) {
-        await scheduler.pass(process, 'source look');
-        if (faults.strikes('source-down', 0.05)) {
+    connect(process) {
+      const mirror = mirrors.get(process.name) ?? new Set<Commit>();
+      mirrors.set(process.name, mirror);
+      const notSeen = (what: string): FleetError =>
+        new FleetError({
+          code: 'NOT_FOUND',
+          disposition: 'transient',
+          message: `${what} has not been seen`,
+        });
+      return {
+        async look(since) {
+          await scheduler.pass(process, 'source look');
+          if (faults.strikes('source-down', 0.05)) {
+            return {
+              kind: 'failing',
+              failure: { code: 'SOURCE_UNREACHABLE', disposition: 'transient', message: 'no route to it' },
+            };
+          }
+          const seen = head();
+          mirror.add(seen);
+          // The answer travels while the ref may move on.
+          await scheduler.pass(process, `source seen ${seen.revision.slice(0, 8)}`);
           return {
-            kind: 'failing',
-            failure: { code: 'SOURCE_UNREACHABLE', disposition: 'transient', message: 'no route to it' },
+            kind: 'seen',
+            revision: seen.revision,
+            tree: seen.tree,
+            descends: descends(seen, since),
+            author: 'someone',
+            subject: 'a change',
           };
-        }
-        const seen = head();
-        // The answer travels while the ref may move on.
-        await scheduler.pass(process, `source seen ${seen.revision.slice(0, 8)}`);
-        return {
-          kind: 'seen',
-          revision: seen.revision,
-          tree: seen.tree,
-          descends: descends(seen, since),
-          author: 'someone',
-          subject: 'a change',
-        };
-      },
-      async manifest(revision): Promise<Manifest> {
-        await scheduler.pass(process, `source manifest ${revision.slice(0, 8)}`);
-        const commit = commits.get(revision);
-        if (commit === undefined || faults.strikes('source-down', 0.01)) {
-          throw new FleetError({
-            code: 'SOURCE_UNREACHABLE',
-            disposition: 'transient',
-            message: `${revision} cannot be read now`,
-          });
-        }
-        if (!commit.content.manifestIsValid) {
-          return {
-            kind: 'invalid',
-            failure: { code: 'MANIFEST_INVALID', disposition: 'stalled', message: 'an unknown key' },
-          };
-        }
-        return { kind: 'fleet', fleet: fleetOf(commit.content) };
-      },
-      async pack(tree) {
-        await scheduler.pass(process, 'source pack');
-        const content = trees.get(tree);
-        if (content === undefined) {
-          throw new FleetError({ code: 'NOT_FOUND', disposition: 'stalled', message: `no tree ${tree}` });
-        }
-        return new TextEncoder().encode(nameOf(content));
-      },
-    }),
+        },
+        async manifest(revision): Promise<Manifest> {
+          await scheduler.pass(process, `source manifest ${revision.slice(0, 8)}`);
+          if (faults.strikes('step-fails', 0.01)) {
+            throw new FleetError({
+              code: 'DISK_FULL',
+              disposition: 'transient',
+              message: 'no space left for the mirror',
+            });
+          }
+          const commit = [...mirror].find((one) => one.revision === revision);
+          if (commit === undefined) throw notSeen(revision);
+          if (!commit.content.manifestIsValid) {
+            return {
+              kind: 'invalid',
+              failure: { code: 'MANIFEST_INVALID', disposition: 'stalled', message: 'an unknown key' },
+            };
+          }
+          return { kind: 'fleet', fleet: fleetOf(commit.content) };
+        },
+        async pack(tree) {
+          await scheduler.pass(process, 'source pack');
+          const commit = [...mirror].find((one) => one.tree === tree);
+          if (commit === undefined) throw notSeen(`tree ${tree}`);
+          return new TextEncoder().encode(nameOf(commit.content));
+        },
+      };
+    },
   };
 }

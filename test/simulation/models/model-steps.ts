@@ -1,4 +1,3 @@
-import type { RecordedEnd } from '../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../shared/domain/deployment.ts';
 import { FleetError, failureOf, type Failure } from '../../../shared/domain/errors.ts';
 import type { Connection } from '../../../shared/domain/fleet.ts';
@@ -9,6 +8,8 @@ import type { ActivateOutcome, Steps } from '../../../shared/platform/ports/step
 import type { Faults } from '../faults.ts';
 import type { Random } from '../random.ts';
 import type { Scheduler, SimProcess } from '../scheduler.ts';
+import { createWitness } from '../../../worker/activate/witness.ts';
+import { endAsTold } from './guard-failures.ts';
 import type { ModelHost } from './model-host.ts';
 import type { Repository } from './model-source.ts';
 import type { Systems } from './systems.ts';
@@ -25,8 +26,11 @@ export interface ModelStepsDeps {
   readonly faultPoint: FaultPoint;
 }
 
-/** How long a worker waits for an answer of a host. */
+/** How long a worker waits for an answer of a host; in a confirmation window, where several tries say more, less. */
 const answerMs = 10_000;
+const confirmAnswerMs = 5_000;
+/** How often a host is tried before anything is known to have been started there. */
+const firstTries = 3;
 
 function failure(code: Failure['code'], disposition: Failure['disposition'], message: string): Failure {
   return { code, disposition, message };
@@ -51,6 +55,7 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
     candidates: readonly Connection[],
     what: string,
     effect: (host: ModelHost, connection: Connection) => Value,
+    patienceMs = answerMs,
   ): Promise<Value> {
     await scheduler.pass(process, `to ${name}: ${what}`);
     const host = deps.hosts.get(name);
@@ -72,7 +77,7 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
     }
     const connection = host.answers(candidates);
     if (connection === undefined) {
-      await clock.sleep(1_000 + random.int(answerMs));
+      await clock.sleep(random.int(patienceMs));
       throw unreachable(name);
     }
     const value = effect(host, connection);
@@ -124,20 +129,30 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
     signal: AbortSignal,
   ): Promise<ActivateOutcome> {
     const { id, host: name, timeouts } = deployment;
-    const deadline = clock.now() + timeouts.activationMs + timeouts.confirmMs + 30_000;
+    const deadline = clock.now() + 3 * timeouts.activationMs + timeouts.confirmMs + 30_000;
     const both = [deployment.next, ...deployment.known];
     let candidates: readonly Connection[] = deployment.known.length > 0 ? deployment.known : both;
-    let told: 'nothing' | 'switched' | 'rolling-back' = 'nothing';
+    const told = { switched: false, goesBack: false };
+    const witness = createWitness();
     let started = false;
-    let tries = 0;
-    let lastTry = clock.now();
-    let attentive = true;
-    let reached = false;
+    let switchedAt: number | undefined;
+
+    async function tell({ switchedAt: at, previous, goesBack }: GuardRecord): Promise<void> {
+      if (at !== undefined && !told.switched) {
+        told.switched = true;
+        switchedAt = at;
+        await onEvent({ kind: 'switched', previous });
+      }
+      if (goesBack !== undefined && !told.goesBack) {
+        told.goesBack = true;
+        await onEvent({ kind: 'roll-back-started', failure: goesBack });
+      }
+    }
+
     await deps.faultPoint('before-guard-send');
-    while (clock.now() < deadline && !signal.aborted) {
-      if (clock.now() - lastTry > timeouts.confirmMs / 2) attentive = false;
-      lastTry = clock.now();
-      tries += 1;
+    for (let tries = 1; clock.now() < deadline && !signal.aborted; tries += 1) {
+      let began = clock.now();
+      const contact = { made: false };
       try {
         if (!started) {
           const answer = await exchange(name, candidates, `start ${id}`, (host) => host.start(deployment));
@@ -147,24 +162,18 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
         }
         const seen = await exchange(name, both, `look at ${id}`, (host) => snapshot(host.look(id)));
         if (seen === undefined) return unknown('the host has no record of it');
-        if (seen.end !== undefined)
-          return { kind: 'ended', end: blamed(seen.end, attentive && !reached && tries > 5) };
-        if (seen.decided === 'rolling-back' && told !== 'rolling-back') {
-          told = 'rolling-back';
-          await onEvent({
-            kind: 'roll-back-started',
-            failure: seen.failure ?? failure('ACTIVATION_FAILED', 'stalled', ''),
-          });
-        } else if (seen.switched && seen.decided === undefined) {
-          reached = true;
-          if (told === 'nothing') {
-            told = 'switched';
-            await onEvent({ kind: 'switched', previous: seen.previous });
-          }
-          await confirm(deployment);
+        await tell(seen);
+        if (seen.end !== undefined) {
+          const witnessed =
+            switchedAt !== undefined && witness.covers(switchedAt, switchedAt + timeouts.confirmMs);
+          return { kind: 'ended', end: endAsTold(seen.end, witnessed) };
         }
+        began = clock.now();
+        if (seen.switchedAt !== undefined && seen.decided === undefined) await confirm(deployment, contact);
       } catch (thrown) {
         if (!(thrown instanceof FleetError) || thrown.code !== 'HOST_UNREACHABLE') throw thrown;
+        if (!contact.made) witness.triedInVain(began, clock.now());
+        if (!started && tries >= firstTries) return unknown('the host does not answer');
         // The request may have arrived all the same, and the host may answer in another place by now.
         candidates = both;
       }
@@ -173,16 +182,22 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
     return unknown('the host did not say how it ended in time');
   }
 
-  async function confirm(deployment: Deployment): Promise<void> {
+  /** `contact.made`: it arrived, whatever came of the reply. */
+  async function confirm(deployment: Deployment, contact: { made: boolean }): Promise<void> {
     const { id, host: name } = deployment;
+    const arrive = (effect: (host: ModelHost) => void) => (host: ModelHost) => {
+      contact.made = true;
+      effect(host);
+    };
     if (systems.find(deployment.toplevel).quality === 'unhealthy') {
-      await exchange(name, [deployment.next], `refuse ${id}`, (host) =>
-        host.refuse(id, failure('CHECK_FAILED', 'stalled', 'a unit failed')),
-      );
+      const unhealthy = failure('CHECK_FAILED', 'stalled', 'a unit failed');
+      const refuse = arrive((host) => host.refuse(id, unhealthy));
+      await exchange(name, [deployment.next], `refuse ${id}`, refuse, confirmAnswerMs);
       return;
     }
     await deps.faultPoint('before-acknowledge');
-    await exchange(name, [deployment.next], `acknowledge ${id}`, (host) => host.acknowledge(id));
+    const acknowledge = arrive((host) => host.acknowledge(id));
+    await exchange(name, [deployment.next], `acknowledge ${id}`, acknowledge, confirmAnswerMs);
     await deps.faultPoint('after-acknowledge');
   }
 
@@ -244,10 +259,4 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
 
 function snapshot(record: GuardRecord | undefined): Readonly<GuardRecord> | undefined {
   return record === undefined ? undefined : { ...record };
-}
-
-/** A worker that tried fresh connections all through the window, in vain, knows that the system is to blame. */
-function blamed(end: RecordedEnd, evidence: boolean): RecordedEnd {
-  if (end.kind !== 'rolled-back' || end.failure.code !== 'CONFIRM_TIMEOUT' || !evidence) return end;
-  return { ...end, evidence: true };
 }

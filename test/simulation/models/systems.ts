@@ -20,13 +20,17 @@ export const qualities = [
   'refused',
   /** The switch ends half-way: the host rolls back at once. */
   'breaks',
+  /** A unit of it fails, which the switch reports. */
+  'fails-unit',
+  /** The switch does not end by itself. */
+  'hangs',
   /** Nobody reaches the host while it runs. */
   'cuts-network',
   /** A health check fails. */
   'unhealthy',
   /** It runs, but the boot loader cannot be written. */
   'boot-loader-fails',
-  /** It can only be booted, not switched to. */
+  /** It can only be booted, not switched to from a system that is not like this; nor away from it. */
   'needs-reboot',
   /** Like `breaks`, and the way back fails as well. */
   'sticks',

@@ -1,0 +1,68 @@
+import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSource, type SourceSettings } from '../../controller/source/create-source.ts';
+import type { OpenSource } from '../../controller/source/mirror-source.ts';
+import { createRun } from '../../shared/platform/exec.ts';
+import { createGitProgram } from '../../shared/platform/git-program.ts';
+import { silentLogger } from '../../shared/platform/logger.ts';
+import { createConfigRepository } from '../support/config-repository.ts';
+import { createGitHttpServer } from '../support/git-http-server.ts';
+import type { SourceRig } from './source.contract.ts';
+
+/** The ways in which a source reaches its repository; all of them keep the same contract. */
+export interface SourceKind {
+  readonly name: string;
+  readonly adapter: SourceSettings['adapter'];
+  readonly transport: 'path' | 'http';
+}
+
+const run = createRun();
+/** Every argument of every program that a source started. */
+export const argumentsSeen: string[] = [];
+export const git = createGitProgram({
+  run: (argv, options) => {
+    argumentsSeen.push(...argv);
+    return run(argv, options);
+  },
+});
+export const flake = { 'flake.nix': '{ outputs = _: { }; }\n', 'varve.yaml': 'hosts: { web1: {} }\n' };
+
+/** A repository with one branch, reached in one of these ways. */
+export async function remoteRig(kind: SourceKind): Promise<SourceRig> {
+  const folder = await mkdtemp(join(tmpdir(), 'varve-source-'));
+  const repository = await createConfigRepository(join(folder, 'remotes', 'fleet.git'));
+  const server = await createGitHttpServer(join(folder, 'remotes'));
+  const url = kind.transport === 'http' ? server.url('fleet.git') : repository.folder;
+  const opened: OpenSource[] = [];
+  return {
+    async open(controller) {
+      const { source } = createSource(
+        { url, ref: 'main', adapter: kind.adapter, dataFolder: join(folder, controller) },
+        { git, logger: silentLogger, credential: async () => undefined },
+      );
+      opened.push(source);
+      return source;
+    },
+    async commit({ readme, hosts }) {
+      const manifest =
+        hosts === 'invalid'
+          ? 'no-such-key: 1\n'
+          : `hosts: { ${hosts.map((host) => `${host}: {}`).join(', ')} }\n`;
+      const revision = await repository.commit({
+        files: { ...flake, readme, 'varve.yaml': manifest },
+        subject: `add ${readme}`,
+      });
+      const tree = await repository.tree(revision);
+      return { revision, tree, author: 'Ann Éxample', subject: `add ${readme}` };
+    },
+    point: (revision) => repository.point('main', revision),
+    down: () => rename(repository.folder, `${repository.folder}.away`),
+    up: () => rename(`${repository.folder}.away`, repository.folder),
+    async close() {
+      for (const each of opened) await each.close();
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
