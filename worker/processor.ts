@@ -62,12 +62,17 @@ export function createProcessor(deps: ProcessorDeps): Processor {
     );
     try {
       const context = deps.contextFor(undefined, AbortSignal.any([signal, stop.signal]));
+      let cause: unknown;
       const outcome = await steps.evaluate(asked.request, context).catch((thrown: unknown) => {
-        deps.report(thrown, { step: 'evaluate', release: key });
+        cause = thrown;
         return { kind: 'failed' as const, failure: failureOf(thrown), durationMs: clock.now() - began };
       });
       // Given up from outside, so that another worker has it: the first outcome stays, and this one says nothing.
       if (outcome.kind === 'failed' && (signal.aborted || stop.signal.aborted)) return;
+      // What the configuration is to blame for is told by the ledger; that this worker cannot evaluate is for operators.
+      if (outcome.kind === 'failed' && (cause !== undefined || outcome.failure.disposition !== 'stalled')) {
+        deps.report(cause ?? new FleetError(outcome.failure), { step: 'evaluate', release: key });
+      }
       await store.putEvaluation(key, outcome);
     } finally {
       stop.abort();

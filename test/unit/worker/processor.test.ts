@@ -7,8 +7,8 @@ import { noFaults } from '../../../shared/platform/ports/faults.ts';
 import type { Job, JobContext, JobQueue, Step } from '../../../shared/platform/ports/job-queue.ts';
 import type { Steps } from '../../../shared/platform/ports/steps.ts';
 import { createSystemClock } from '../../../shared/platform/system-clock.ts';
-import { createProcessor } from '../../../worker/processor.ts';
-import { aFailure, aRelease, host, incarnation } from '../../support/builders.ts';
+import { createProcessor, type ProcessorDeps } from '../../../worker/processor.ts';
+import { aDeployment, aFailure, aRelease, host, incarnation } from '../../support/builders.ts';
 
 const key = 'tree.options';
 const release = aRelease('A', { web1: 'A' });
@@ -19,7 +19,12 @@ function never(): never {
 }
 
 /** Runs one job; what was written down of it. */
-async function written(job: Job, signal: AbortSignal, steps: Partial<Steps>): Promise<readonly unknown[]> {
+async function written(
+  job: Job,
+  signal: AbortSignal,
+  steps: Partial<Steps>,
+  change: { readonly report?: ProcessorDeps['report']; readonly store?: Partial<DeploymentStore> } = {},
+): Promise<readonly unknown[]> {
   const done: unknown[] = [];
   const store: DeploymentStore = {
     term: async () => term,
@@ -59,6 +64,7 @@ async function written(job: Job, signal: AbortSignal, steps: Partial<Steps>): Pr
     },
     removeEvaluation: never,
     onChange: never,
+    ...change.store,
   };
   const handlers = new Map<Step, (job: Job, context: JobContext) => Promise<void>>();
   const queue: JobQueue = {
@@ -70,7 +76,7 @@ async function written(job: Job, signal: AbortSignal, steps: Partial<Steps>): Pr
     close: never,
   };
   await createProcessor({
-    report: () => {},
+    report: change.report ?? (() => {}),
     clock: createSystemClock(),
     queue,
     store,
@@ -78,7 +84,7 @@ async function written(job: Job, signal: AbortSignal, steps: Partial<Steps>): Pr
     faultPoint: noFaults,
     contextFor: (_subject, within) => ({ signal: within, log() {}, progress() {} }),
     concurrency: { evaluate: 1, deliver: 1, activate: 1, probe: 1 },
-    watchEveryMs: 1_000,
+    watchEveryMs: 5,
   }).start();
   await handlers.get(job.step)?.(job, { signal });
   return done;
@@ -115,6 +121,64 @@ describe('the processor', () => {
 
   it('keeps what was found out all the same', async () => {
     expect(await written(evaluation, gone, { evaluate: async () => complete })).toEqual([complete]);
+  });
+
+  it('tells operators of an evaluation that failed for a passing reason, and not of a wrong configuration', async () => {
+    const told: unknown[] = [];
+    const report = (error: unknown): void => void told.push(error);
+    const passing: EvaluationOutcome = {
+      ...failed,
+      failure: aFailure({ code: 'EVALUATION_LIMIT', disposition: 'transient' }),
+    };
+    await written(evaluation, live, { evaluate: async () => failed }, { report });
+    expect(told).toEqual([]);
+    await written(evaluation, live, { evaluate: async () => passing }, { report });
+    expect(told).toMatchObject([{ code: 'EVALUATION_LIMIT' }]);
+  });
+
+  it('goes on building while the store has no life, and stops once nobody wants it in the new one', async () => {
+    const deployment = aDeployment({ phase: 'pending' });
+    const deliver: Job = {
+      step: 'deliver',
+      deployment: deployment.id,
+      host: deployment.host,
+      epoch: 1,
+      n: 1,
+    };
+    let gets = 0;
+    let terms = 0;
+    let lifelessLooks = 0;
+    const store: Partial<DeploymentStore> = {
+      // The job begins in one life; then there is none for some looks; then one that knows nothing of it.
+      async get() {
+        gets += 1;
+        return gets === 1 ? { deployment, term } : undefined;
+      },
+      async term() {
+        terms += 1;
+        if (terms === 1 || terms > 4) return term;
+        lifelessLooks += 1;
+        return undefined;
+      },
+      compareAndSet: async () => ({ kind: 'written' }),
+    };
+    let stopped = false;
+    const until = (signal: AbortSignal): Promise<void> =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await written(
+      deliver,
+      live,
+      {
+        async deliver(_deployment, { signal }) {
+          await until(signal);
+          stopped = true;
+          return { kind: 'failed', failure: aFailure() };
+        },
+      },
+      { store },
+    );
+    expect(stopped).toBe(true);
+    expect(lifelessLooks).toBe(3);
   });
 
   it('drops the job of an earlier leadership', async () => {
