@@ -80,16 +80,13 @@ async function main(): Promise<void> {
     });
     closers.add('ssh', () => ssh.close());
     const openSsh = createOpenSsh({
-      run,
       folder: join(folder, 'ssh'),
       settings: {
         identityFiles: config.identities,
         knownHostsFile: config.knownHosts,
         connectTimeoutMs: 10_000,
-        persistMs: 60_000,
       },
     });
-    closers.add('openssh', () => openSsh.close());
 
     const nix = createNix({
       run,

@@ -193,7 +193,8 @@ async function askProbes(deps: ApplyDeps, input: ApplyInput): Promise<Wanted[]> 
     const job: Wanted = { step: 'probe', host };
     wanted.push(job);
     // A probe that has not begun reads its target when it does: it is written anew only if it would ask too little.
-    if (!deps.jobs.queued(job, input.snapshot.pending) || !deps.asked.covers(target)) targets.push(target);
+    if (deps.jobs.due(job, input.snapshot.pending, input.now) || !deps.asked.covers(target))
+      targets.push(target);
   }
   if (targets.length > 0) {
     const written = await deps.store.setTargets(input.term, targets);

@@ -24,6 +24,8 @@ export interface JobTracker {
   ensure(wanted: Wanted, pending: ReadonlySet<string>, now: number): Promise<number>;
   /** The last job for this has not ended yet. */
   queued(wanted: Wanted, pending: ReadonlySet<string>): boolean;
+  /** `ensure` would enqueue one now. */
+  due(wanted: Wanted, pending: ReadonlySet<string>, now: number): boolean;
   /**
    * Forgets what is not wanted any more: the next time it starts without waiting. A job that has not ended is not
    * forgotten: wanted again (a pass may come between that has to wait for something), it would be there twice.
@@ -63,6 +65,10 @@ export function createJobTracker(deps: {
     queued(wanted, pending) {
       const last = tracked.get(subject(wanted));
       return last !== undefined && pending.has(last.id);
+    },
+    due(wanted, pending, now) {
+      const last = tracked.get(subject(wanted));
+      return last === undefined || (!pending.has(last.id) && now >= last.notBefore);
     },
     forget(keep, pending) {
       for (const [key, { id }] of tracked) {

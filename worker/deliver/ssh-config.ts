@@ -8,8 +8,6 @@ export interface SshSettings {
   /** Known hosts for those without pinned keys. */
   readonly knownHostsFile: string | undefined;
   readonly connectTimeoutMs: number;
-  /** How long a connection stays open for the next push, in milliseconds; 0: not at all. */
-  readonly persistMs: number;
 }
 
 /** The one host that a configuration knows: nothing of a host's own data is an argument. */
@@ -25,13 +23,9 @@ export interface SshFiles {
  * forwarded, only the pinned host keys are accepted.
  * @throws FleetError INVALID_INPUT when the connection holds what must not be written into such a file
  */
-export function sshFiles(
-  connection: Connection,
-  settings: SshSettings,
-  paths: { readonly knownHosts: string; readonly control: string },
-): SshFiles {
+export function sshFiles(connection: Connection, settings: SshSettings, pinnedFile: string): SshFiles {
   const pinned = connection.hostKeys.length > 0;
-  const known = pinned ? paths.knownHosts : (settings.knownHostsFile ?? '/dev/null');
+  const known = pinned ? pinnedFile : (settings.knownHostsFile ?? '/dev/null');
   const seconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));
   const lines = [
     `Host ${sshAlias}`,
@@ -48,7 +42,6 @@ export function sshFiles(
     'BatchMode yes',
     'PreferredAuthentications publickey',
     ...settings.identityFiles.map((file) => `IdentityFile ${quoted(file)}`),
-    ...(settings.identityFiles.length > 0 ? ['IdentitiesOnly yes'] : []),
     `ConnectTimeout ${seconds(settings.connectTimeoutMs)}`,
     'ConnectionAttempts 1',
     'ServerAliveInterval 5',
@@ -61,13 +54,9 @@ export function sshFiles(
     'EscapeChar none',
     'Compression no',
     'LogLevel ERROR',
-    ...(settings.persistMs > 0
-      ? [
-          'ControlMaster auto',
-          `ControlPath ${quoted(paths.control)}`,
-          `ControlPersist ${seconds(settings.persistMs)}`,
-        ]
-      : ['ControlMaster no', 'ControlPath none']),
+    // Nix (2.16 and newer) waits for what only the first client of a shared connection says: nix#8329.
+    'ControlMaster no',
+    'ControlPath none',
   ];
   const keys = connection.hostKeys.map(
     (key) => `${sshAlias} ${checked(key, /^[a-z0-9@.-]{1,64} [A-Za-z0-9+/]{16,4096}={0,3}$/, 'host key')}`,

@@ -8,12 +8,11 @@ const settings = {
   identityFiles: ['/keys/a b'],
   knownHostsFile: '/etc/varve/known_hosts',
   connectTimeoutMs: 1_500,
-  persistMs: 0,
 };
-const paths = { knownHosts: '/data/x.hosts', control: '/data/x.sock' };
+const pinnedFile = '/data/x.hosts';
 
 test('pinned keys are the only ones that are accepted', () => {
-  const { config, knownHosts } = sshFiles(connection, settings, paths);
+  const { config, knownHosts } = sshFiles(connection, settings, pinnedFile);
   expect(config.split('\n')).toEqual(
     expect.arrayContaining([
       'HostName 192.0.2.1',
@@ -33,9 +32,14 @@ test('pinned keys are the only ones that are accepted', () => {
 });
 
 test('without pinned keys the known hosts of the service decide', () => {
-  const { config } = sshFiles({ ...connection, hostKeys: [] }, settings, paths);
+  const { config } = sshFiles({ ...connection, hostKeys: [] }, settings, pinnedFile);
   expect(config).toContain('UserKnownHostsFile "/etc/varve/known_hosts"');
   expect(config).not.toContain('HostKeyAlias');
+});
+
+test('the zone of an IPv6 address is no pattern of OpenSSH', () => {
+  const { config } = sshFiles({ ...connection, address: 'fe80::1%eth0' }, settings, pinnedFile);
+  expect(config).toContain('HostName fe80::1%%eth0\n');
 });
 
 test('what could add a line or an option is refused', () => {
@@ -47,6 +51,6 @@ test('what could add a line or an option is refused', () => {
     { hostKeys: [`${key}\n* ssh-rsa AAAA`] },
     { hostKeys: [`@cert-authority ${key}`] },
   ]) {
-    expect(() => sshFiles({ ...connection, ...change }, settings, paths)).toThrow();
+    expect(() => sshFiles({ ...connection, ...change }, settings, pinnedFile)).toThrow();
   }
 });
