@@ -1,6 +1,8 @@
+import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DiffView } from '../../shared/contracts/api-history.ts';
 import { startFleet, type Fleet } from '../support/fleet.ts';
+import { traceProcesses } from '../support/process-trace.ts';
 import { outcomesOf, readLedger } from '../support/varve.ts';
 
 const hosts = ['web1', 'web2', 'batch1'];
@@ -57,14 +59,18 @@ describe('a commit becomes every host’s next generation, a revert brings the o
     }
   });
 
-  it('reverts the newest commit without evaluation, build, push or any Nix process', async () => {
+  it('reverts the newest commit without evaluation, build, push or any Nix process beside the hosts', async () => {
     const before = await fleet.systems('web1');
     const revision = await fleet.change('hosts/web1.nix', 'a new text on web1', 'a mistake');
     await fleet.varve.settle(revision);
-    await fleet.nixCalls();
+    const { controller, worker } = fleet.varve;
+    const trace = await traceProcesses([controller.pid(), worker.pid()]);
     const reverted = await fleet.revert(revision);
     await fleet.varve.settle(reverted);
-    expect(await fleet.nixCalls()).toEqual([]);
+    const executed = await trace.end();
+    // The look at the repository, for one: the trace did see what was started.
+    expect(executed.some((path) => basename(path) === 'git')).toBe(true);
+    expect(executed.filter((path) => /^nix/.test(basename(path)))).toEqual([]);
     const facts = await readLedger(fleet.varve.dataDir);
     const releases = facts.filter(({ kind }) => kind === 'release').length;
     const written = await outcomes(reverted);

@@ -53,6 +53,8 @@ export interface Program {
   pause(): void;
   resume(): void;
   running(): boolean;
+  /** Of the process that was started last. */
+  pid(): number;
   ended(): Promise<void>;
   log(): Promise<string>;
 }
@@ -272,6 +274,7 @@ function program(
     pause: () => void child?.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),
     running: alive,
+    pid: () => child?.pid ?? 0,
     ended: () => exited,
     log: () => readFile(logFile, 'utf8'),
   };

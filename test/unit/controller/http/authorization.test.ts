@@ -202,3 +202,34 @@ describe('on the loopback', () => {
     expect(answer.statusCode).toBe(415);
   });
 });
+
+describe('a controller that trusts its own machine', () => {
+  let trusting: FakeController;
+  beforeEach(async () => {
+    trusting = await createFakeController({ loopbackWithoutToken: true });
+  });
+  afterEach(() => trusting.server.close());
+
+  /** Whatever the request says of itself, where it comes from is the connection's. */
+  const statusFrom = async (remoteAddress: string, headers: Record<string, string> = {}): Promise<number> => {
+    const answer = await trusting.server.app.inject({
+      method: 'GET',
+      url: '/api/v1/status',
+      remoteAddress,
+      headers: { host: '127.0.0.1', ...headers },
+    });
+    return answer.statusCode;
+  };
+
+  test.each(['127.0.0.1', '127.8.8.8', '::1', '::ffff:127.0.0.1'])('asks nothing of %s', async (address) => {
+    expect(await statusFrom(address)).toBe(200);
+  });
+
+  test.each(['203.0.113.9', '10.0.0.1', '2001:db8::1', '::ffff:203.0.113.9'])(
+    'asks %s for a token, and takes one',
+    async (address) => {
+      expect(await statusFrom(address)).toBe(401);
+      expect(await statusFrom(address, { authorization: `Bearer ${testTokens.reader}` })).toBe(200);
+    },
+  );
+});
