@@ -45,6 +45,7 @@ export function upSettings(
   const env = serviceEnvironment(options, outer);
   const example = env['VARVE_REPOSITORY_URL'] === undefined && env['VARVE_CONFIG'] === undefined;
   const { written, says } = readServiceConfig(serviceConfigInput([], env));
+  for (const name of namedVariables(written)) env[name] ??= outer[name] ?? '';
   const { listen } = written;
   if (listen.port === 0) {
     throw new FleetError({
@@ -86,6 +87,14 @@ function serviceEnvironment(
   set('VARVE_REDIS_URL', options.redis);
   if (options.redis !== undefined) delete env['VARVE_REDIS_SOCKET'];
   return env;
+}
+
+/** The variables in which the configuration says that its secrets are: of the rest the programs see nothing. */
+function namedVariables(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === 'env' && typeof inner === 'string' ? [inner] : namedVariables(inner),
+  );
 }
 
 /** A path as people type it; other addresses stay as they are. */

@@ -124,6 +124,21 @@ describe('what varve up goes by', () => {
     expect(upSettings({ ...nothing, config, repo: '/srv/x.git' }, {}, 0).example).toBe(false);
   });
 
+  test('has the variables that the file names for its secrets, and no others', async () => {
+    const config = await file('d.yaml', {
+      ...whole,
+      api: { tokens: [{ name: 'ada', right: 'admin', env: 'ADMIN_TOKEN' }] },
+      webhooks: { default: { secrets: [{ env: 'HOOK_SECRET' }] } },
+    });
+    const outer = { ADMIN_TOKEN: 'x', HOOK_SECRET: 'y', SECRET_OF_OTHERS: 'z' };
+    const { env } = upSettings({ ...nothing, config }, outer, 0);
+    expect(env).toMatchObject({ ADMIN_TOKEN: 'x', HOOK_SECRET: 'y' });
+    expect(env).not.toHaveProperty('SECRET_OF_OTHERS');
+    expect(() => upSettings({ ...nothing, config }, { ADMIN_TOKEN: 'x' }, 0)).toThrow(
+      /the variable HOOK_SECRET is not set/,
+    );
+  });
+
   test('is refused where nobody would know the port', () => {
     const listen = { address: '127.0.0.1', port: 0 };
     expect(() => upSettings({ ...nothing, listen }, {}, 0)).toThrow(/port 0/);
