@@ -70,12 +70,17 @@ interface Done {
   readonly generations: number;
 }
 
-async function doneOn(fleet: Fleet, host: string): Promise<Done> {
+export async function doneOn(fleet: Fleet, host: string): Promise<Done> {
   const { profileGenerations } = await fleet.systems(host);
   return { activations: await activationsOn(fleet.host(host)), generations: profileGenerations.length };
 }
 
-async function expectDoneOnce(fleet: Fleet, host: string, revision: string, before: Done): Promise<void> {
+export async function expectDoneOnce(
+  fleet: Fleet,
+  host: string,
+  revision: string,
+  before: Done,
+): Promise<void> {
   await expectDesiredSystem(fleet, host);
   expect(await doneOn(fleet, host)).toEqual({
     activations: before.activations + 1,

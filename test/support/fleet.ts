@@ -44,6 +44,8 @@ export interface FleetOptions extends Partial<Omit<VarveOptions, 'dir' | 'reposi
   readonly hosts: readonly string[];
   /** Lines of `varve.yaml` besides the hosts. */
   readonly manifest?: string;
+  /** Hosts are reached by their names, with their keys in the known hosts of the service, as without `varve.yaml`. */
+  readonly byName?: true;
   /** Changes to the example before the first commit that Varve sees. */
   readonly edits?: Readonly<Record<string, string | null>>;
 }
@@ -76,6 +78,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const trace = await tracedNix(dir);
     const running = await startVarve({
       ...options,
+      ...(options.byName === undefined ? {} : await namesOf(lab, dir)),
       dir,
       repository: repo.remote,
       identity: lab.privateKeyPath,
@@ -128,6 +131,16 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     await close();
     throw thrown;
   }
+}
+
+async function namesOf(lab: Lab, dir: string): Promise<Pick<VarveOptions, 'workerHostsFile' | 'knownHosts'>> {
+  const hosts = [...lab.hosts.values()];
+  const workerHostsFile = join(dir, 'hosts');
+  const knownHosts = join(dir, 'known_hosts');
+  const lines = hosts.map(({ name, address }) => `${address} ${name}\n`);
+  await writeFile(workerHostsFile, ['127.0.0.1 localhost\n', ...lines].join(''));
+  await writeFile(knownHosts, hosts.map(({ name, hostKey }) => `${name} ${hostKey}\n`).join(''));
+  return { workerHostsFile, knownHosts };
 }
 
 /** Programs by the names of Nix's that write down that they were called, and then become what they stand for. */

@@ -25,6 +25,10 @@ export interface VarveOptions {
   readonly probeSeconds?: number;
   /** Set in front of PATH of the worker: where a test puts programs that tell what is called. */
   readonly workerPath?: string;
+  /** What the worker finds in the place of /etc/hosts. */
+  readonly workerHostsFile?: string;
+  /** The known hosts of the service, for hosts without keys of their own in the repository. */
+  readonly knownHosts?: string;
   /** Seconds of silence after which a worker's jobs are given to another. */
   readonly workerLostAfterSeconds?: number;
   readonly webhookSecret?: string;
@@ -120,6 +124,7 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
       webhooks: { default: { secrets: [{ file: secretFile }] } },
       worker: {
         identities: [options.identity],
+        ...(options.knownHosts === undefined ? {} : { knownHosts: options.knownHosts }),
         ...(options.workerLostAfterSeconds === undefined
           ? {}
           : { lostAfterSeconds: options.workerLostAfterSeconds }),
@@ -128,12 +133,13 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
       log: { level: options.logLevel ?? 'debug' },
     }),
   );
-  const controller = program('controller', config, dataDir, {});
+  const controller = program('controller', config, dataDir, {}, []);
   const worker = program(
     'worker',
     config,
     dataDir,
     options.workerPath === undefined ? {} : { PATH: `${options.workerPath}:${process.env['PATH'] ?? ''}` },
+    options.workerHostsFile === undefined ? [] : withHostsFile(options.workerHostsFile),
   );
 
   async function get<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>> {
@@ -222,11 +228,19 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
   return varve;
 }
 
+/** Runs a program with another file in the place of /etc/hosts, seen by it and what it starts alone. */
+function withHostsFile(file: string): readonly string[] {
+  const script = 'mount --bind "$1" /etc/hosts && shift && exec "$@"';
+  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', file];
+}
+
 function program(
   name: 'controller' | 'worker',
   config: string,
   dataDir: string,
   baseEnv: Readonly<Record<string, string>>,
+  /** A program that becomes the one that is given to it. */
+  within: readonly string[],
 ): Program {
   const logFile = join(dataDir, `${name}.log`);
   let child: ChildProcess | undefined;
@@ -244,12 +258,9 @@ function program(
     async start(env = {}) {
       await end('SIGKILL');
       const log = createWriteStream(logFile, { flags: 'a' });
-      const [command, ...args] = withParentDeath([
-        process.execPath,
-        '--enable-source-maps',
-        join(root, 'dist', name, 'main.js'),
-        config,
-      ]);
+      const main = join(root, 'dist', name, 'main.js');
+      const argv = withParentDeath([process.execPath, '--enable-source-maps', main, config]);
+      const [command = '', ...args] = [...within, ...argv];
       const started = spawn(command, args, {
         env: { ...process.env, ...baseEnv, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
