@@ -41,6 +41,7 @@ import { createTreeStore } from './evaluate/tree-store.ts';
 import { controllerAddresses, createFetchTree } from './fetch-tree.ts';
 import { createHostHas } from './host-has.ts';
 import { createNix } from './nix/nix.ts';
+import { sharesConnections } from './nix/version.ts';
 import { createRoots } from './nix/roots.ts';
 import { createNixStore } from './nix/store.ts';
 import { createProbe } from './probe/probe.ts';
@@ -79,19 +80,22 @@ async function main(): Promise<void> {
       knownHostsFile: config.knownHosts,
     });
     closers.add('ssh', () => ssh.close());
+    const nix = createNix({
+      run,
+      settings: { config: config.nixSettings, home: join(folder, 'home'), environment: {} },
+    });
     const openSsh = createOpenSsh({
+      run,
       folder: join(folder, 'ssh'),
       settings: {
         identityFiles: config.identities,
         knownHostsFile: config.knownHosts,
         connectTimeoutMs: 10_000,
+        persistMs: (await sharesConnections(nix)) ? 60_000 : 0,
       },
     });
+    closers.add('openssh', () => openSsh.close());
 
-    const nix = createNix({
-      run,
-      settings: { config: config.nixSettings, home: join(folder, 'home'), environment: {} },
-    });
     const nixStore = createNixStore({ nix });
     // Workers of several fleets may share a machine's store: each keeps roots of its own.
     const roots = createRoots({ folder: join(workerRootsFolder, digest(config.dataDir)) });

@@ -86,7 +86,10 @@ export const WrittenServiceConfig = z.strictObject({
   /** Fleets of different names may share a Redis. */
   fleet: Name.default('default'),
   // Nix takes what it gives to ssh apart at blanks.
-  dataDir: z.string().regex(/^\/\S*$/, 'an absolute path without blanks').default('/var/lib/varve'),
+  dataDir: z
+    .string()
+    .regex(/^\/\S*$/, 'an absolute path without blanks')
+    .default('/var/lib/varve'),
   listen: z
     .strictObject({
       address: z.string().min(1).default('127.0.0.1'),

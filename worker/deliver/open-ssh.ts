@@ -3,28 +3,32 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Connection } from '../../shared/domain/fleet.ts';
-import { sshFiles, type SshSettings } from './ssh-config.ts';
+import type { Run } from '../../shared/platform/exec.ts';
+import { sshAlias, sshFiles, type SshSettings } from './ssh-config.ts';
 
 /** Configurations for the OpenSSH client that Nix starts: one for each connection. */
 export interface OpenSsh {
   /** The path of the connection's configuration file, written and up to date. @throws FleetError INVALID_INPUT */
   configuration(connection: Connection): Promise<string>;
+  /** Ends connections that are kept open. */
+  close(): Promise<void>;
 }
 
 export function createOpenSsh(deps: {
-  /** Private, and without blanks: Nix splits what it is told to give to ssh. */
+  readonly run: Run;
+  /** Private, and short: the sockets in it have names of limited length. */
   readonly folder: string;
   readonly settings: SshSettings;
 }): OpenSsh {
-  const { folder, settings } = deps;
+  const { run, folder, settings } = deps;
   const written = new Map<string, Promise<string>>();
 
   const write = async (connection: Connection, name: string): Promise<string> => {
-    const knownHosts = join(folder, `${name}.hosts`);
-    const files = sshFiles(connection, settings, knownHosts);
+    const paths = { knownHosts: join(folder, `${name}.hosts`), control: join(folder, `${name}.sock`) };
+    const files = sshFiles(connection, settings, paths);
     const config = join(folder, `${name}.config`);
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await replace(knownHosts, files.knownHosts);
+    await replace(paths.knownHosts, files.knownHosts);
     await replace(config, files.config);
     return config;
   };
@@ -39,7 +43,18 @@ export function createOpenSsh(deps: {
     return config;
   };
 
-  return { configuration };
+  return {
+    configuration,
+    async close() {
+      if (settings.persistMs === 0) return;
+      for (const config of written.values()) {
+        const path = await config.catch(() => undefined);
+        if (path === undefined) continue;
+        await run(['ssh', '-F', path, '-O', 'exit', sshAlias], { deadlineMs: 5_000 }).catch(() => {});
+      }
+      written.clear();
+    },
+  };
 }
 
 async function replace(file: string, text: string): Promise<void> {

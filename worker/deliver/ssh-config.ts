@@ -8,7 +8,12 @@ export interface SshSettings {
   /** Known hosts for those without pinned keys. */
   readonly knownHostsFile: string | undefined;
   readonly connectTimeoutMs: number;
+  /** How long a connection stays open for the next push, in milliseconds; 0: not at all. */
+  readonly persistMs: number;
 }
+
+/** What a socket's name may have (108 bytes), less what OpenSSH adds while it makes it. */
+const longestControlPath = 90;
 
 /** The one host that a configuration knows: nothing of a host's own data is an argument. */
 export const sshAlias = 'varve-host';
@@ -23,9 +28,13 @@ export interface SshFiles {
  * forwarded, only the pinned host keys are accepted.
  * @throws FleetError INVALID_INPUT when the connection holds what must not be written into such a file
  */
-export function sshFiles(connection: Connection, settings: SshSettings, pinnedFile: string): SshFiles {
+export function sshFiles(
+  connection: Connection,
+  settings: SshSettings,
+  paths: { readonly knownHosts: string; readonly control: string },
+): SshFiles {
   const pinned = connection.hostKeys.length > 0;
-  const known = pinned ? pinnedFile : (settings.knownHostsFile ?? '/dev/null');
+  const known = pinned ? paths.knownHosts : (settings.knownHostsFile ?? '/dev/null');
   const seconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));
   const lines = [
     `Host ${sshAlias}`,
@@ -54,9 +63,13 @@ export function sshFiles(connection: Connection, settings: SshSettings, pinnedFi
     'EscapeChar none',
     'Compression no',
     'LogLevel ERROR',
-    // Nix (2.16 and newer) waits for what only the first client of a shared connection says: nix#8329.
-    'ControlMaster no',
-    'ControlPath none',
+    ...(settings.persistMs > 0 && Buffer.byteLength(paths.control) <= longestControlPath
+      ? [
+          'ControlMaster auto',
+          `ControlPath ${quoted(paths.control)}`,
+          `ControlPersist ${seconds(settings.persistMs)}`,
+        ]
+      : ['ControlMaster no', 'ControlPath none']),
   ];
   const keys = connection.hostKeys.map(
     (key) => `${sshAlias} ${checked(key, /^[a-z0-9@.-]{1,64} [A-Za-z0-9+/]{16,4096}={0,3}$/, 'host key')}`,

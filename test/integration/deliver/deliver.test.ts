@@ -63,11 +63,13 @@ beforeAll(async () => {
   const store = createNixStore({ nix });
   pool = createSsh({ keyFiles: [host.identityFile] });
   ssh = createOpenSsh({
+    run,
     folder: join(folder, 'ssh'),
     settings: {
       identityFiles: [host.identityFile],
       knownHostsFile: undefined,
       connectTimeoutMs: 5_000,
+      persistMs: 20_000,
     },
   });
   const trees = createTreeStore({
@@ -115,6 +117,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   pool?.close();
+  await ssh?.close();
   await host?.stop();
   await workshop?.close();
 });

@@ -55,14 +55,19 @@ async function host(options: { diskMiB?: number; untrusted?: boolean } = {}): Pr
 function pushWith(identityFile: string): Push {
   const ssh = createSsh({ keyFiles: [identityFile], connectDeadlineMs: 3_000 });
   const openSsh = createOpenSsh({
+    run: workshop.run,
     folder: join(workshop.folder, `ssh-${hosts}`),
     settings: {
       identityFiles: [identityFile],
       knownHostsFile: undefined,
       connectTimeoutMs: 3_000,
+      persistMs: 0,
     },
   });
-  closers.push(() => ssh.close());
+  closers.push(
+    () => ssh.close(),
+    () => openSsh.close(),
+  );
   const store = createNixStore({ nix: workshop.nix });
   return createNixCopyPush({
     nix: workshop.nix,

@@ -8,11 +8,12 @@ const settings = {
   identityFiles: ['/keys/a b'],
   knownHostsFile: '/etc/varve/known_hosts',
   connectTimeoutMs: 1_500,
+  persistMs: 0,
 };
-const pinnedFile = '/data/x.hosts';
+const paths = { knownHosts: '/data/x.hosts', control: '/data/x.sock' };
 
 test('pinned keys are the only ones that are accepted', () => {
-  const { config, knownHosts } = sshFiles(connection, settings, pinnedFile);
+  const { config, knownHosts } = sshFiles(connection, settings, paths);
   expect(config.split('\n')).toEqual(
     expect.arrayContaining([
       'HostName 192.0.2.1',
@@ -32,13 +33,20 @@ test('pinned keys are the only ones that are accepted', () => {
 });
 
 test('without pinned keys the known hosts of the service decide', () => {
-  const { config } = sshFiles({ ...connection, hostKeys: [] }, settings, pinnedFile);
+  const { config } = sshFiles({ ...connection, hostKeys: [] }, settings, paths);
   expect(config).toContain('UserKnownHostsFile "/etc/varve/known_hosts"');
   expect(config).not.toContain('HostKeyAlias');
 });
 
+test('connections are shared only where their socket can have a name', () => {
+  const shared = { ...settings, persistMs: 60_000 };
+  expect(sshFiles(connection, shared, paths).config).toContain('ControlMaster auto');
+  const deep = { ...paths, control: `/${'d'.repeat(100)}/x.sock` };
+  expect(sshFiles(connection, shared, deep).config).toContain('ControlMaster no');
+});
+
 test('the zone of an IPv6 address is no pattern of OpenSSH', () => {
-  const { config } = sshFiles({ ...connection, address: 'fe80::1%eth0' }, settings, pinnedFile);
+  const { config } = sshFiles({ ...connection, address: 'fe80::1%eth0' }, settings, paths);
   expect(config).toContain('HostName fe80::1%%eth0\n');
 });
 
@@ -51,6 +59,6 @@ test('what could add a line or an option is refused', () => {
     { hostKeys: [`${key}\n* ssh-rsa AAAA`] },
     { hostKeys: [`@cert-authority ${key}`] },
   ]) {
-    expect(() => sshFiles({ ...connection, ...change }, settings, pinnedFile)).toThrow();
+    expect(() => sshFiles({ ...connection, ...change }, settings, paths)).toThrow();
   }
 });
