@@ -78,7 +78,9 @@ function exec(
       return;
     }
     let end: (() => void) | undefined;
+    let settled = false;
     const settle = (act: () => void): void => {
+      settled = true;
       clearTimeout(timer);
       options.signal?.removeEventListener('abort', onAbort);
       client.removeListener('close', onClose);
@@ -99,6 +101,12 @@ function exec(
       client.exec(command, (error, channel) => {
         if (error) {
           fail(lost(connection, error));
+          return;
+        }
+        if (settled) {
+          // Given up before it had begun: what it reads from ends without a word.
+          channel.on('error', () => {});
+          channel.close();
           return;
         }
         end = () => channel.close();
