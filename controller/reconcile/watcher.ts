@@ -63,19 +63,16 @@ export function createWatcher(deps: WatcherDeps): Watcher {
     if (signal.aborted) return;
     if (look.kind === 'failing') {
       fail(look.failure);
-      // The remote is out of reach, but what it said before is in the mirror and still stands.
-      if (read === undefined && since !== undefined) {
-        read = { revision: since, manifest: await source.manifest(since) };
-      }
-      return;
+      return readAgain(since);
     }
     if (!look.descends && deps.onRewrite === 'hold' && look.revision !== since) {
-      return fail({
+      fail({
         code: 'REPOSITORY_HELD',
         disposition: 'stalled',
         message: `the tracked ref was rewritten: ${look.revision} does not descend from what was observed before`,
         hint: 'restore the branch, or set `onRewrite: follow` in the service configuration',
       });
+      return readAgain(since);
     }
     if (sighting?.look.revision !== look.revision) {
       const manifest = await source.manifest(look.revision);
@@ -83,6 +80,12 @@ export function createWatcher(deps: WatcherDeps): Watcher {
       sighting = { look, read };
     }
     state = { kind: 'ok', at: begunAt, revision: look.revision };
+  }
+
+  /** There is nothing new to go by, but what was observed before is in the mirror and still stands. */
+  async function readAgain(since: Revision | undefined): Promise<void> {
+    if (read !== undefined || since === undefined) return;
+    read = { revision: since, manifest: await source.manifest(since) };
   }
 
   function fail(failure: Failure): void {

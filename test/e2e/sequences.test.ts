@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HostStatus } from '../../shared/contracts/api.ts';
+import { eventually } from '../support/eventually.ts';
 import { startFleet, type Fleet } from '../support/fleet.ts';
 import { outcomesOf, readLedger } from '../support/varve.ts';
 
@@ -105,5 +106,47 @@ describe.each([
     const newest = observations.at(-1);
     expect(newest).toMatchObject({ revision, forced: true });
     expect(observations.filter((each) => each.revision === revision)).toHaveLength(2);
+  });
+
+  it('A, B, force push back to A where rewriting holds: B stays until the branch is restored', async () => {
+    const { varve } = fleet;
+    const holding = { VARVE_ON_REWRITE: 'hold' };
+    const isHeld = async (): Promise<void> => {
+      await eventually(async () => (await varve.status()).source.failure?.code === 'REPOSITORY_HELD', {
+        what: 'the source is held',
+        deadlineMs: 30_000,
+      });
+      await varve.settle(b);
+      expect((await varve.host('web1')).desired).toBe(onB.current);
+      expect(await fleet.systems('web1')).toEqual(onB);
+    };
+    const a = await step('A');
+    const b = await step('B');
+    const onB = await fleet.systems('web1');
+    await varve.controller.stop();
+    await varve.controller.start(holding);
+    await varve.settle(b);
+    const observations = async (): Promise<number> =>
+      (await readLedger(varve.dataDir)).filter(({ kind }) => kind === 'observation').length;
+    const observed = await observations();
+
+    await fleet.repo.forcePush(a);
+    await varve.sync();
+    await isHeld();
+    if (restart) {
+      await varve.controller.stop();
+      await varve.controller.start(holding);
+      await isHeld();
+    }
+    await fleet.repo.forcePush(b);
+    await varve.sync();
+    await eventually(async () => (await varve.status()).source.failure === undefined, {
+      what: 'the source is well again',
+      deadlineMs: 30_000,
+    });
+    await varve.settle(b);
+    expect(await observations()).toBe(observed);
+    await step('C');
+    expect(await running()).not.toBe(onB.current);
   });
 });

@@ -72,6 +72,35 @@ async function watching(
   await end;
 }
 
+/** How long a watcher rests after its first look, where chance says `jitter`. */
+async function restAfterOneLook(jitter: number): Promise<number> {
+  const fake = aSource();
+  const stop = new AbortController();
+  const rests: number[] = [];
+  const watcher = createWatcher({
+    clock: {
+      now: () => 0,
+      async sleep(ms) {
+        rests.push(ms);
+        stop.abort();
+      },
+    },
+    source: fake.source,
+    jitter: () => jitter,
+    pollEveryMs: 60_000,
+    onRewrite: 'follow',
+  });
+  const end = watcher.watch(
+    () => undefined,
+    () => {},
+    stop.signal,
+  );
+  await fake.answer(seen('a'));
+  await end;
+  expect(rests).toHaveLength(1);
+  return rests[0] ?? Number.NaN;
+}
+
 const patience = { deadlineMs: 2_000, everyMs: 1 };
 
 describe('the watcher', () => {
@@ -118,6 +147,14 @@ describe('the watcher', () => {
       await source.answer(seen('b'));
       await eventually(() => watcher.sighting()?.look.subject === 'b', { what: 'b', ...patience });
     }));
+
+  it.each([
+    { jitter: 0, rest: 54_000 },
+    { jitter: 0.5, rest: 60_000 },
+    { jitter: 1, rest: 66_000 },
+  ])('rests for the interval ± 10 %: $rest ms of 60 s', async ({ jitter, rest }) => {
+    expect(await restAfterOneLook(jitter)).toBeCloseTo(rest, 6);
+  });
 
   it('turns any number of hints during a look into one more look', () =>
     watching(async (watcher, source, news) => {
@@ -186,6 +223,9 @@ describe('the watcher', () => {
         await eventually(() => watcher.state().kind === 'failing', { what: 'held', ...patience });
         expect(watcher.state()).toMatchObject({ failure: { code: 'REPOSITORY_HELD' } });
         expect(watcher.sighting()).toBeUndefined();
+        // What was observed before stands, after a restart too.
+        await eventually(() => watcher.read() !== undefined, { what: 'the manifest', ...patience });
+        expect(source.manifests).toEqual([parseRevision(sha('before'))]);
       },
       { onRewrite: 'hold', since: parseRevision(sha('before')) },
     ));
