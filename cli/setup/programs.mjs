@@ -41,7 +41,7 @@ export const programs = {
   },
   'ssh-keygen': {
     any: ['ssh-keygen'],
-    why: 'verifies signatures',
+    why: 'makes the keys of test hosts; will verify signatures',
     debian: 'openssh-client',
     fedora: 'openssh',
     arch: 'openssh',
@@ -66,7 +66,7 @@ export const programs = {
   },
   zstd: {
     any: ['zstd'],
-    why: 'compresses what is pushed',
+    why: 'will compress what is pushed; test hosts have it already',
     debian: 'zstd',
     fedora: 'zstd',
     arch: 'zstd',

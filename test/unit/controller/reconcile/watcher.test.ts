@@ -104,40 +104,6 @@ async function restAfterOneLook(jitter: number): Promise<number> {
 const patience = { deadlineMs: 2_000, everyMs: 1 };
 
 describe('the watcher', () => {
-  it.each([
-    [0, 54_000],
-    [0.5, 60_000],
-    [0.999_999, 66_000],
-  ])(
-    'with a jitter of %d polls after %d ms: every minute, ten per cent more or less',
-    async (jitter, wanted) => {
-      const fake = aSource();
-      const stop = new AbortController();
-      const slept: number[] = [];
-      const watcher = createWatcher({
-        clock: {
-          now: () => 0,
-          async sleep(ms) {
-            slept.push(Math.round(ms));
-            stop.abort();
-          },
-        },
-        source: fake.source,
-        jitter: () => jitter,
-        pollEveryMs: 60_000,
-        onRewrite: 'follow',
-      });
-      const end = watcher.watch(
-        () => undefined,
-        () => {},
-        stop.signal,
-      );
-      await fake.answer(seen('a'));
-      await end;
-      expect(slept).toEqual([wanted]);
-    },
-  );
-
   it('looks once at the start, then only when the poll is due or a hint comes', () =>
     watching(async (watcher, source, news) => {
       await source.answer(seen('a'));
