@@ -10,6 +10,7 @@ import { createRun, type Run } from '../../shared/platform/exec.ts';
 import { createGitProgram } from '../../shared/platform/git-program.ts';
 import { silentLogger } from '../../shared/platform/logger.ts';
 import { noFaults } from '../../shared/platform/ports/faults.ts';
+import type { Steps } from '../../shared/platform/ports/steps.ts';
 import { createRandomIds } from '../../shared/platform/random-ids.ts';
 import { createRedisLease } from '../../shared/platform/redis/lease.ts';
 import { createBullQueue } from '../../shared/platform/redis/queue.ts';
@@ -27,7 +28,8 @@ const limitMs = 1_000;
 
 /**
  * Push of a commit whose tree is known until the pass that has judged every host by it. Controller, processor, Redis,
- * Git and ledger are the real ones; the hosts are made up, and so are the steps that would touch them.
+ * Git and ledger are the real ones; the hosts are made up, and so are the steps that would touch them. Only steps start
+ * Nix, and while it is measured none may be asked for; what the controller itself starts is counted by name.
  */
 export async function benchNoop(runs: number): Promise<Measured> {
   const dir = await mkdtemp(join(tmpdir(), 'varve-bench-'));
@@ -71,6 +73,7 @@ export async function benchNoop(runs: number): Promise<Measured> {
     const ledger = createGitLedger({ git, clock, log: silentLogger }, { dir: join(dir, 'ledger.git') });
     closers.push(() => ledger.close());
 
+    const asked: (keyof Steps)[] = [];
     const passes = createPasses();
     const stop = new AbortController();
     const controller = createController({
@@ -103,7 +106,7 @@ export async function benchNoop(runs: number): Promise<Measured> {
       clock,
       queue,
       store,
-      steps: settledSteps(clock),
+      steps: counting(settledSteps(clock), asked),
       faultPoint: noFaults,
       concurrency: { evaluate: 1, deliver: 8, activate: 16, probe: 16 },
       watchEveryMs: 1_000,
@@ -119,6 +122,7 @@ export async function benchNoop(runs: number): Promise<Measured> {
 
     const took: number[] = [];
     programs.length = 0;
+    asked.length = 0;
     for (let round = 0; round < runs; round += 1) {
       await repo.git('commit', '--quiet', '--allow-empty', '--message', `Nothing new ${round}`);
       const revision = await repo.head();
@@ -131,8 +135,9 @@ export async function benchNoop(runs: number): Promise<Measured> {
         }),
       );
     }
-    const nix = programs.filter((name) => name.startsWith('nix')).length;
-    if (nix > 0) throw new Error(`${nix} Nix processes were started`);
+    if (asked.length > 0) throw new Error(`a worker was asked to ${asked.join(', ')}`);
+    const nix = programs.filter((name) => name.startsWith('nix'));
+    if (nix.length > 0) throw new Error(`the controller started ${nix.join(', ')}`);
     return {
       figure: figure({
         bench: 'noop',
@@ -143,12 +148,34 @@ export async function benchNoop(runs: number): Promise<Measured> {
         runs,
       }),
       notes: [
-        `theirs is the limit; ours ${spread(took)}; ${programs.length / runs} processes a commit (${[...new Set(programs)].join(', ')}), 0 of Nix`,
+        `theirs is the limit; ours ${spread(took)}; ${programs.length / runs} processes a commit (${[...new Set(programs)].join(', ')}); no step was asked of a worker, and only steps start Nix`,
       ],
     };
   } finally {
     for (const close of closers.toReversed()) await close();
   }
+}
+
+/** The same steps, which write down that they were asked for. */
+function counting(steps: Steps, asked: (keyof Steps)[]): Steps {
+  return {
+    evaluate(...request) {
+      asked.push('evaluate');
+      return steps.evaluate(...request);
+    },
+    deliver(...request) {
+      asked.push('deliver');
+      return steps.deliver(...request);
+    },
+    activate(...request) {
+      asked.push('activate');
+      return steps.activate(...request);
+    },
+    probe(...request) {
+      asked.push('probe');
+      return steps.probe(...request);
+    },
+  };
 }
 
 /** Waits for the pass that finds every host in sync with a revision. */
