@@ -180,20 +180,48 @@ describe('a commit that changes how a host is reached', () => {
     expect((await fleet.systems('web1')).current).toBe(before.current);
   });
 
-  it('rolls back, and is reached as before, when the host does not listen where the commit says', async () => {
+  /** Ways that a commit names and that lead nowhere once its system runs. */
+  const wrongWays: Readonly<
+    Record<string, () => { readonly module: string; readonly from: RegExp; readonly to: string }>
+  > = {
+    'does not listen where the commit says': () => ({
+      module: '{ sshd.port = 2222; }',
+      from: /port: 22,/,
+      to: 'port: 2022,',
+    }),
+    'shows another key than the commit says': () => ({
+      module: '{ sshd.hostKey = "/etc/ssh/ssh_host_next_ed25519_key"; }',
+      from: /hostKeys: \[[^\]]*\]/,
+      to: `hostKeys: ["${fleet.lab.publicKey.split(' ', 2).join(' ')}"]`,
+    }),
+    'lets in another user than the commit says': () => ({
+      module: changes()['the deploy user']?.module ?? '',
+      from: /user: root/,
+      to: 'user: nobody-there',
+    }),
+  };
+
+  it.each(Object.keys(wrongWays))('rolls back, and is reached as before, when the host %s', async (name) => {
+    const { address } = fleet.host('web1');
     const before = await fleet.systems('web1');
     const manifest = await fleet.repo.read('varve.yaml');
     const text = await fleet.repo.read('hosts/web1.nix');
-    const revision = await fleet.commit('A port that nobody listens on', {
-      'varve.yaml': manifest.replace('port: 22,', 'port: 2022,'),
-      'hosts/web1.nix': text.replace('imports = [', 'imports = [\n    { sshd.port = 2222; }'),
+    const way = wrongWays[name]?.();
+    if (way === undefined) throw new Error(`no way ${name}`);
+    expect(manifest).toMatch(way.from);
+    const revision = await fleet.commit(`A host that ${name}`, {
+      'varve.yaml': manifest.replace(way.from, way.to),
+      'hosts/web1.nix': text.replace('imports = [', `imports = [\n    ${way.module}`),
     });
     await fleet.varve.settle(revision, ({ verdict }) => verdict === 'stalled');
-    expect(await fleet.systems('web1')).toMatchObject({ current: before.current, profile: before.current });
+    expect(await fleet.systems('web1')).toEqual(before);
     expect((await readFacts(fleet.varve.dataDir)).outcomes('web1', revision)).toMatchObject([
-      { phase: 'rolled-back' },
+      { phase: 'rolled-back', evidence: true, failure: { code: 'CONFIRM_TIMEOUT' } },
     ]);
-    await fleet.varve.settle(await fleet.revert(revision));
+    await fleet.varve.settle(
+      await fleet.revert(revision),
+      (host) => host.verdict === 'in-sync' && host.address === `root@${address}:22`,
+    );
     expect(await fleet.systems('web1')).toEqual(before);
   });
 });

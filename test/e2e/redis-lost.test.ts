@@ -1,4 +1,7 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LogView } from '../../shared/contracts/api-history.ts';
 import type { HostStatus } from '../../shared/contracts/api.ts';
 import { eventually } from '../support/eventually.ts';
 import {
@@ -86,12 +89,28 @@ describe('a Redis that is killed and comes back empty', () => {
   it('while a system is being built: the host gets it, once, and nobody else is touched', async () => {
     const [web1 = 0, ...others] = await activations();
     const began = await epoch();
-    const revision = await fleet.change('hosts/web1.nix', 'hello from web1', 'lost while delivering');
-    await eventually(async () => (await fleet.varve.host('web1')).deployment !== undefined, {
-      what: 'a deployment',
-      deadlineMs: 60_000,
+    const gate = join(fleet.dir, 'gate');
+    const packages = await fleet.repo.read('packages/default.nix');
+    const text = await fleet.repo.read('hosts/web1.nix');
+    const slow = `slow = mkPackage { name = "slow"; script = "echo building; until [ -e ${gate} ]; do sleep 0.1; done; mkdir -p $out"; };`;
+    const revision = await fleet.commit('Something that takes its time to be built', {
+      'packages/default.nix': packages.replace('  greeter = ', `  ${slow}\n  greeter = `),
+      'hosts/web1.nix': text
+        .replace('roles,', 'packages, roles,')
+        .replace(/\}\s*$/, '  packages = [ packages.slow ];\n}\n'),
     });
+    await eventually(
+      async () => {
+        const { deployment } = await fleet.varve.host('web1');
+        if (deployment === undefined) return false;
+        const { lines } = await fleet.varve.get(`/api/v1/deployments/${deployment.id}/log`, LogView);
+        return lines.some(({ line }) => line.includes('building'));
+      },
+      { what: 'the build runs', deadlineMs: 60_000, everyMs: 50 },
+    );
+    expect((await fleet.varve.host('web1')).deployment?.phase).toBe('delivering');
     await lose();
+    await writeFile(gate, '');
     await rebuilt(began, revision);
     await expectDesiredSystem(fleet, 'web1');
     expect(await activations()).toEqual([web1 + 1, ...others]);
