@@ -3,6 +3,7 @@ import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
 import { holdAt, type Memory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
+import { mustNotStartYet } from './abandon.ts';
 import { isDoubtful } from './doubt.ts';
 import { judgeManaged, judgeUnsettled } from './judge.ts';
 import { awaitingRelease } from './judge-said.ts';
@@ -71,6 +72,17 @@ function judge(
         waitsFor: 'host',
         toplevel: live.toplevel,
         reason: `deployment ${live.id} may be under way; not probed yet since this controller leads`,
+      };
+    }
+    const contact = view.contact;
+    if (contact !== undefined && mustNotStartYet(live, { desired, memory: observed.memory, contact })) {
+      return {
+        ...base,
+        kind: 'wait',
+        waitsFor: 'recovery',
+        until: Math.max(contact.askedAt + patience.lookAgainMs, now),
+        toplevel: live.toplevel,
+        reason: `whether deployment ${live.id} has begun is asked until it is known what is wanted`,
       };
     }
     return {

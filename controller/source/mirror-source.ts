@@ -77,8 +77,8 @@ export function createMirrorSource(deps: {
         answer = await mirror.descends(revision, since);
       }
     } catch (thrown) {
-      if (!(thrown instanceof FleetError) || signal?.aborted === true) throw thrown;
-      // The revision is here. That its ancestors are not to be had must not keep the fleet from it.
+      if (!(thrown instanceof FleetError) || thrown.details?.['limit'] !== 'size') throw thrown;
+      // The revision is here. That its ancestors are too many to be had must not keep the fleet from it.
       deps.logger.warn({ err: thrown, revision, since }, 'ancestry of the revision not known');
     }
     return answer === 'yes';

@@ -51,6 +51,8 @@ export function sshFiles(
     'BatchMode yes',
     'PreferredAuthentications publickey',
     ...settings.identityFiles.map((file) => `IdentityFile ${quoted(file)}`),
+    // An agent's keys would come first, and sshd does not hear out many.
+    ...(settings.identityFiles.length > 0 ? ['IdentitiesOnly yes'] : []),
     `ConnectTimeout ${seconds(settings.connectTimeoutMs)}`,
     'ConnectionAttempts 1',
     'ServerAliveInterval 5',

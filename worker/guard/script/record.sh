@@ -55,9 +55,11 @@ finish() { # kind=... key=value...
 
 # Exclusive: the first one wins, for ever.
 decide() { # confirmed | rolling-back key=value...
-  # On a full disk there is no decision, rather than an empty one.
-  printf '%s\n' "$*" > "$record/decision.$$" && sync "$record/decision.$$" &&
-    ln "$record/decision.$$" "$record/decision" 2> /dev/null
+  # What is linked already must not be written to again.
+  [ -e "$record/decision" ] && return 1
+  # On a full disk it is empty, which means to go back: only a confirmation has to be whole.
+  { printf '%s\n' "$*" > "$record/decision.$$" && sync "$record/decision.$$"; } || [ "$1" = rolling-back ] || return 1
+  ln "$record/decision.$$" "$record/decision" 2> /dev/null
 }
 decided() { # into $decision and $why
   decision='' why=''

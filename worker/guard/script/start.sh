@@ -24,6 +24,8 @@ follow() { # prints the record, and every line that is added to it, until it end
     if [ -n "$print_log" ] && [ -r "$record/log" ]; then
       # Counted first: what is added meanwhile is shown the next time.
       lines=$(wc -l < "$record/log")
+      # A last line that was not ended is not counted, and nothing comes after it any more.
+      find_event end && lines=$((lines + 1))
       tail -n "+$((logged + 1))" "$record/log" | head -n $((lines - logged)) | tail -c 32768 | sed 's/^/log /'
       logged=$lines
     fi

@@ -17,13 +17,14 @@ in_baseline() { # unit, pattern of `active:sub`: was it like that before the swi
 }
 
 # Units that fail or wait to be started again, and did not before the switch; comma-separated, into $broken.
+# The lists are not kept with the record: a roll back must not fail because the disk is full.
 find_broken() {
   broken=''
-  list_units --state=failed,auto-restart > "$record/failed.$$"
+  list_units --state=failed,auto-restart > "$live/$id.failed.$$"
   while read -r name rest; do
     in_baseline "$name" 'failed:*' || in_baseline "$name" '*:auto-restart' || broken="$broken,$name"
-  done < "$record/failed.$$"
-  rm -f "$record/failed.$$"
+  done < "$live/$id.failed.$$"
+  rm -f "$live/$id.failed.$$"
   broken=${broken#,}
   [ -n "$broken" ]
 }
@@ -42,10 +43,10 @@ comes_and_goes() { # unit
 find_missing() {
   missing=''
   [ -s "$record/units" ] || return 1
-  list_units --state=active,reloading,activating > "$record/active.$$"
+  list_units --state=active,reloading,activating > "$live/$id.active.$$"
   now_active=' '
-  while read -r name rest; do now_active="$now_active$name "; done < "$record/active.$$"
-  rm -f "$record/active.$$"
+  while read -r name rest; do now_active="$now_active$name "; done < "$live/$id.active.$$"
+  rm -f "$live/$id.active.$$"
   while read -r name load active sub rest; do
     [ "$active" = active ] || continue
     case $now_active in *" $name "*) continue ;; esac

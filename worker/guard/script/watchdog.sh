@@ -42,7 +42,8 @@ watchdog() {
     find_deadline
     uptime
     [ "$now" -ge "$deadline" ] || continue
-    if [ -z "$decision" ] && ! decide rolling-back "$late"; then continue; fi
+    # Somebody else may have decided just now. Where nobody can (a full disk), it is time to go back all the same.
+    if [ -z "$decision" ] && ! decide rolling-back "$late" && [ -e "$record/decision" ]; then continue; fi
     # Ours to end, unless it was already on its way back: then it had its time too.
     find_event rolling-back || journal rolling-back "$late"
     stop_activation 8>&-

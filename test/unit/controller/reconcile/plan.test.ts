@@ -254,6 +254,15 @@ describe('plan', () => {
   it('asks a host first whether an activation that another leadership began is under way', () => {
     const live = [aDeployment({ phase: 'activating', toplevel: B })];
     expect(judge({ live, contact: 'none' })).toMatchObject({ kind: 'probe', deployment: live[0]?.id });
+    // It is asked again and again as long as it is not known what is wanted: it may begin only then.
+    const epoch: Fact = { kind: 'epoch', at: 1, epoch: 99, leader: 'b' };
+    const unknown: Desired = { kind: 'unknown', reason: 'it is being read' };
+    expect(judge({ live, facts: [...aThenB, epoch], desired: unknown })).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'recovery',
+      until: 10_400,
+    });
+    expect(judge({ live, facts: [...aThenB, epoch] })).toMatchObject({ waitsFor: 'activation' });
     // From `confirming` on it is known to be, and somebody has to confirm it in time.
     expect(judge({ live: [aDeployment({ phase: 'confirming' })], contact: 'none' })).toMatchObject({
       kind: 'wait',
