@@ -12,7 +12,12 @@ interface Case {
   readonly code: ErrorCode;
   /** What the message says, so that whoever reads it finds the place. */
   readonly says: RegExp;
+  /** What the hint tells people to do, where it is not what it is for every mistake in `varve.yaml`. */
+  readonly advises?: RegExp;
 }
+
+/** In a manifest the message says what is wrong and where, so the hint is the same for all of it. */
+const manifestAdvice = /correct varve\.yaml and commit it; `varve validate`/;
 
 /** A change of `varve.yaml`. */
 function manifest(change: (text: string) => string): Case['make'] {
@@ -74,11 +79,13 @@ const cases: Readonly<Record<string, Case>> = {
     make: files({ 'varve.yaml': null, 'hosts/--option.nix': '{ ... }: { }\n' }),
     code: 'EVALUATION_FAILED',
     says: /--option/,
+    advises: /list the hosts in varve\.yaml/,
   },
   'a file with a line end in its name': {
     make: files({ 'roles/a\nb.nix': '{ }\n' }),
     code: 'UNSUPPORTED_CONTENT',
     says: /a.*b\.nix.* unsafe path/,
+    advises: /rename/,
   },
   'a link out of the tree': {
     make: async ({ repo }) => {
@@ -87,6 +94,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     code: 'UNSUPPORTED_CONTENT',
     says: /keys\/passwd\.pub/,
+    advises: /link inside the repository/,
   },
   'an absolute link': {
     make: async ({ repo }) => {
@@ -95,6 +103,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     code: 'UNSUPPORTED_CONTENT',
     says: /keys\/shadow\.pub/,
+    advises: /link inside the repository/,
   },
   'a submodule': {
     make: async ({ repo }) => {
@@ -107,6 +116,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     code: 'UNSUPPORTED_CONTENT',
     says: /vendor.* is a submodule/,
+    advises: /flake input/,
   },
   'an LFS pointer': {
     make: files({
@@ -114,6 +124,7 @@ const cases: Readonly<Record<string, Case>> = {
     }),
     code: 'UNSUPPORTED_CONTENT',
     says: /keys\/large\.bin/,
+    advises: /commit the file itself/,
   },
   'an input that the lock file does not have': {
     make: async ({ repo }) => {
@@ -123,6 +134,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     code: 'LOCK_FILE_INCOMPLETE',
     says: /extra|lock/,
+    advises: /`nix flake lock`.* commit flake\.lock/,
   },
 };
 
@@ -161,7 +173,7 @@ describe('a commit with contents that are meant to break things', () => {
     const { failure } = status.release;
     expect(failure).toMatchObject({ code: attempt.code, disposition: 'stalled' });
     expect(failure?.message).toMatch(attempt.says);
-    expect(failure?.hint ?? failure?.message).not.toBe('');
+    expect(failure?.hint).toMatch(attempt.advises ?? manifestAdvice);
     expect(status.hosts.map((host) => host.failure?.code)).toEqual([attempt.code]);
     expect(await state()).toEqual(before);
   });

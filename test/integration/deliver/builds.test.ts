@@ -146,4 +146,19 @@ describe('a build that takes its time', () => {
     expect(await triedNames()).toEqual(['late', 'one', 'other', 'part']);
     expect(counts.reduce((sum, { builds: count }) => sum + count, 0)).toBe(4);
   });
+
+  it('tells how many of the derivations that it needs have been built', async () => {
+    const all = await derivations({
+      part: { script: quick },
+      other: { script: quick, needs: ['part'] },
+      whole: { script: quick, needs: ['part', 'other'] },
+    });
+    const context = recordingContext();
+    await builds.realise(all('whole'), context);
+    // Other things that Nix ends in between are told with the same number.
+    const told = context.steps.filter((step, i) => step.done !== context.steps[i - 1]?.done);
+    expect(told.filter(({ done }) => done > 0)).toEqual(
+      [1, 2, 3].map((done) => ({ what: 'building', done, total: 3 })),
+    );
+  });
 });

@@ -108,6 +108,30 @@ describe('a push', () => {
     expect(copies()).toBe(before);
   });
 
+  test('tells how many of the missing paths were sent, from none to all', async () => {
+    const web1 = await host();
+    const push = pushWith(web1.identityFile);
+    const context = recordingContext();
+    const request = {
+      host: parseHostName('web1'),
+      deployment: parseDeploymentId('d000001'),
+      connection: web1.connection,
+      paths: new Map([
+        ['toplevel', small],
+        ['guard', big],
+      ]),
+      deadlineMs: 60_000,
+    };
+    const { bytes } = await push.push(request, context);
+    expect(context.steps).toEqual([0, 1, 2].map((done) => ({ what: 'copying', done, total: 2 })));
+    expect(context.lines).toEqual([`copying 2 paths, ${bytes} bytes, to ${web1.connection.address}`]);
+
+    // Where nothing is missing there is nothing to tell.
+    const again = recordingContext();
+    await push.push(request, again);
+    expect([again.steps, again.lines]).toEqual([[], []]);
+  });
+
   test('keeps the roots of the last deployments only, and those of every one that came to an activation', async () => {
     const web1 = await host();
     const push = pushWith(web1.identityFile);
