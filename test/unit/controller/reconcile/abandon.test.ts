@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isAbandoned, mustNotStartYet } from '../../../../controller/reconcile/abandon.ts';
-import type { Phase } from '../../../../shared/domain/deployment.ts';
+import type { HostRecord } from '../../../../shared/domain/contact.ts';
+import type { Deployment, Phase } from '../../../../shared/domain/deployment.ts';
 import type { Desired } from '../../../../shared/domain/desired.ts';
 import type { Fact } from '../../../../shared/domain/facts.ts';
 import {
@@ -18,6 +19,18 @@ import {
 const wants = (letter: string, name = 'web1') =>
   wanting(2, letter, aFleet([aSpec(name)]), { [name]: letter });
 
+/** What the host has of a deployment that it began. */
+function recordOf({ id, token, toplevel: aimed }: Deployment): HostRecord {
+  return {
+    deployment: id,
+    token,
+    toplevel: aimed,
+    previous: toplevel('A'),
+    bootId: 'boot-1',
+    end: undefined,
+  };
+}
+
 function abandoned(
   given: {
     readonly desired?: ReturnType<typeof wants>;
@@ -27,14 +40,7 @@ function abandoned(
   } = {},
 ): boolean {
   const deployment = aDeployment({ phase: given.phase ?? 'activating', toplevel: toplevel('B') });
-  const record = {
-    deployment: deployment.id,
-    token: deployment.token,
-    toplevel: deployment.toplevel,
-    previous: toplevel('A'),
-    bootId: 'boot-1',
-    end: undefined,
-  };
+  const record = recordOf(deployment);
   return isAbandoned(deployment, {
     desired: given.desired ?? wants('C'),
     memory: remembering(...(given.facts ?? [])),
@@ -68,14 +74,7 @@ describe('an activation that may never have reached its host', () => {
 describe('an activation of an earlier leadership', () => {
   const deployment = aDeployment({ phase: 'activating', toplevel: toplevel('B') });
   const newEpoch: Fact = { kind: 'epoch', at: 1, epoch: deployment.token.epoch + 1, leader: 'b' };
-  const record = {
-    deployment: deployment.id,
-    token: deployment.token,
-    toplevel: deployment.toplevel,
-    previous: toplevel('A'),
-    bootId: 'boot-1',
-    end: undefined,
-  };
+  const record = recordOf(deployment);
   const unknown: Desired = { kind: 'unknown', reason: 'it is being read' };
 
   it('does not begin before it is known what is wanted, but is gone on with where it has begun', () => {
