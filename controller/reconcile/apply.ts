@@ -10,10 +10,11 @@ import type { DeploymentStore, Term } from '../../shared/platform/ports/deployme
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
 import type { Ids } from '../../shared/platform/ports/ids.ts';
 import type { ProbeTarget } from '../../shared/domain/contact.ts';
-import { isAbandoned, mustNotStartYet } from './abandon.ts';
-import { intentOf, newDeployment } from './aim.ts';
-import { isDoubtful } from './doubt.ts';
-import { probeTarget, type AskedProbes } from './probe-target.ts';
+import { isAbandoned, mustNotStartYet } from './plan/abandon.ts';
+import { intentOf, newDeployment } from './plan/aim.ts';
+import { isDoubtful } from './plan/doubt.ts';
+import type { AskedProbes } from './asked-probes.ts';
+import { probeTarget } from './plan/probe-target.ts';
 import { evaluationRequest } from './release-key.ts';
 import { subject, type JobTracker, type Wanted } from './job-tracker.ts';
 import type { Snapshot } from './observe.ts';

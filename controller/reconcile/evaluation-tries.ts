@@ -1,5 +1,5 @@
 import type { ReleaseKey } from '../../shared/domain/observation.ts';
-import { backOff, type Patience } from './plan-input.ts';
+import { backOff, type Patience } from './plan/plan-input.ts';
 
 /** How often evaluations failed for passing reasons, and when each may be tried again. */
 export interface EvaluationTries {

@@ -12,8 +12,8 @@ import type { Ledger } from '../../shared/platform/ports/ledger.ts';
 import type { Source } from '../../shared/platform/ports/source.ts';
 import { createCommands } from './commands.ts';
 import { linkedAbort } from './linked-abort.ts';
-import { inThePast } from './past.ts';
-import type { Patience } from './plan-input.ts';
+import { inThePast } from './plan/past.ts';
+import type { Patience } from './plan/plan-input.ts';
 import { createReconciler, LeadershipLost, notLeading, type PassResult } from './reconciler.ts';
 import { createWatcher, type SourceState, type Watcher } from './watcher.ts';
 

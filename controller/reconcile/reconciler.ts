@@ -15,13 +15,13 @@ import { createEvaluationTries } from './evaluation-tries.ts';
 import { desire, type ReadManifest } from './desire.ts';
 import { createJobTracker } from './job-tracker.ts';
 import { createOutages, observe, type Snapshot } from './observe.ts';
-import { plan } from './plan.ts';
-import type { Patience } from './plan-input.ts';
-import { createAskedProbes } from './probe-target.ts';
-import { dueProbes } from './probes.ts';
+import { plan } from './plan/plan.ts';
+import type { Patience } from './plan/plan-input.ts';
+import { createAskedProbes } from './asked-probes.ts';
+import { dueProbes } from './plan/probes.ts';
 import { evaluationRequest } from './release-key.ts';
-import { settle, type Settlement } from './settle.ts';
-import { hostAhead, type HostAhead } from './tokens-ahead.ts';
+import { settle, type Settlement } from './plan/settle.ts';
+import { hostAhead, type HostAhead } from './plan/tokens-ahead.ts';
 import type { Sighting } from './watcher.ts';
 
 export interface ReconcilerDeps {

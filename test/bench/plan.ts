@@ -1,5 +1,5 @@
-import { plan } from '../../controller/reconcile/plan.ts';
-import type { Patience } from '../../controller/reconcile/plan-input.ts';
+import { plan } from '../../controller/reconcile/plan/plan.ts';
+import type { Patience } from '../../controller/reconcile/plan/plan-input.ts';
 import type { Desired } from '../../shared/domain/desired.ts';
 import {
   adopted,

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { settle } from '../../../../controller/reconcile/settle.ts';
-import { intentOf } from '../../../../controller/reconcile/aim.ts';
-import type { HostRecord, ProbeReport } from '../../../../shared/domain/contact.ts';
-import type { Deployment } from '../../../../shared/domain/deployment.ts';
-import type { Fact } from '../../../../shared/domain/facts.ts';
-import type { EvaluationState } from '../../../../shared/platform/ports/deployment-store.ts';
+import { settle } from '../../../../../controller/reconcile/plan/settle.ts';
+import { intentOf } from '../../../../../controller/reconcile/plan/aim.ts';
+import type { HostRecord, ProbeReport } from '../../../../../shared/domain/contact.ts';
+import type { Deployment } from '../../../../../shared/domain/deployment.ts';
+import type { Fact } from '../../../../../shared/domain/facts.ts';
+import type { EvaluationState } from '../../../../../shared/platform/ports/deployment-store.ts';
 import {
   aDeployment,
   adopted,
@@ -18,7 +18,7 @@ import {
   remembering,
   running,
   toplevel,
-} from '../../../support/builders.ts';
+} from '../../../../support/builders.ts';
 
 const A = toplevel('A');
 const deployment = aDeployment({ token: { epoch: 1, counter: 5 } });

@@ -1,9 +1,9 @@
-import type { ProbeReport } from '../../shared/domain/contact.ts';
-import type { Deployment } from '../../shared/domain/deployment.ts';
-import { sameConnection, type HostSpec, type Mode } from '../../shared/domain/fleet.ts';
-import type { HostMemory, Memory } from '../../shared/domain/memory.ts';
-import type { StorePath } from '../../shared/domain/names.ts';
-import type { Observation, ReleasedHost } from '../../shared/domain/observation.ts';
+import type { ProbeReport } from '../../../shared/domain/contact.ts';
+import type { Deployment } from '../../../shared/domain/deployment.ts';
+import { sameConnection, type HostSpec, type Mode } from '../../../shared/domain/fleet.ts';
+import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
+import type { StorePath } from '../../../shared/domain/names.ts';
+import type { Observation, ReleasedHost } from '../../../shared/domain/observation.ts';
 import { obstacleTo } from './judge-obstacle.ts';
 import { awaitingRelease, quiet, type Followed, type Said, type State } from './judge-said.ts';
 import type { HostView, Patience } from './plan-input.ts';

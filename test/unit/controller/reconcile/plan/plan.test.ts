@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { intentOf } from '../../../../controller/reconcile/aim.ts';
-import { plan } from '../../../../controller/reconcile/plan.ts';
-import type { Patience } from '../../../../controller/reconcile/plan-input.ts';
-import type { HostContact, ProbeReport, Systems } from '../../../../shared/domain/contact.ts';
-import type { Deployment } from '../../../../shared/domain/deployment.ts';
-import type { Desired } from '../../../../shared/domain/desired.ts';
-import type { Fact } from '../../../../shared/domain/facts.ts';
-import { parseDeploymentId } from '../../../../shared/domain/names.ts';
-import type { Verdict } from '../../../../shared/domain/verdict.ts';
+import { intentOf } from '../../../../../controller/reconcile/plan/aim.ts';
+import { plan } from '../../../../../controller/reconcile/plan/plan.ts';
+import type { Patience } from '../../../../../controller/reconcile/plan/plan-input.ts';
+import type { HostContact, ProbeReport, Systems } from '../../../../../shared/domain/contact.ts';
+import type { Deployment } from '../../../../../shared/domain/deployment.ts';
+import type { Desired } from '../../../../../shared/domain/desired.ts';
+import type { Fact } from '../../../../../shared/domain/facts.ts';
+import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
+import type { Verdict } from '../../../../../shared/domain/verdict.ts';
 import {
   aDeployment,
   adopted,
@@ -27,7 +27,7 @@ import {
   running,
   toplevel,
   wanting,
-} from '../../../support/builders.ts';
+} from '../../../../support/builders.ts';
 
 const patience: Patience = {
   probeEveryMs: 300_000,

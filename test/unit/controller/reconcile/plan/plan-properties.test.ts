@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { plan } from '../../../../controller/reconcile/plan.ts';
-import type { Observed, Patience } from '../../../../controller/reconcile/plan-input.ts';
-import { dueProbes } from '../../../../controller/reconcile/probes.ts';
-import type { HostContact, ProbeReport } from '../../../../shared/domain/contact.ts';
-import { activePhases, phases, type Deployment } from '../../../../shared/domain/deployment.ts';
-import type { Fact } from '../../../../shared/domain/facts.ts';
-import { parseDeploymentId } from '../../../../shared/domain/names.ts';
+import { plan } from '../../../../../controller/reconcile/plan/plan.ts';
+import type { Observed, Patience } from '../../../../../controller/reconcile/plan/plan-input.ts';
+import { dueProbes } from '../../../../../controller/reconcile/plan/probes.ts';
+import type { HostContact, ProbeReport } from '../../../../../shared/domain/contact.ts';
+import { activePhases, phases, type Deployment } from '../../../../../shared/domain/deployment.ts';
+import type { Fact } from '../../../../../shared/domain/facts.ts';
+import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
 import {
   aDeployment,
   adopted,
@@ -25,7 +25,7 @@ import {
   remembering,
   toplevel,
   wanting,
-} from '../../../support/builders.ts';
+} from '../../../../support/builders.ts';
 
 const patience: Patience = {
   probeEveryMs: 300_000,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { isAbandoned, mustNotStartYet } from '../../../../controller/reconcile/abandon.ts';
-import type { HostRecord } from '../../../../shared/domain/contact.ts';
-import type { Deployment, Phase } from '../../../../shared/domain/deployment.ts';
-import type { Desired } from '../../../../shared/domain/desired.ts';
-import type { Fact } from '../../../../shared/domain/facts.ts';
+import { isAbandoned, mustNotStartYet } from '../../../../../controller/reconcile/plan/abandon.ts';
+import type { HostRecord } from '../../../../../shared/domain/contact.ts';
+import type { Deployment, Phase } from '../../../../../shared/domain/deployment.ts';
+import type { Desired } from '../../../../../shared/domain/desired.ts';
+import type { Fact } from '../../../../../shared/domain/facts.ts';
 import {
   aDeployment,
   aFleet,
@@ -14,7 +14,7 @@ import {
   running,
   toplevel,
   wanting,
-} from '../../../support/builders.ts';
+} from '../../../../support/builders.ts';
 
 const wants = (letter: string, name = 'web1') =>
   wanting(2, letter, aFleet([aSpec(name)]), { [name]: letter });

@@ -1,6 +1,6 @@
-import type { HostContact } from '../../shared/domain/contact.ts';
-import type { HostName } from '../../shared/domain/names.ts';
-import { compareTokens, type Token } from '../../shared/domain/token.ts';
+import type { HostContact } from '../../../shared/domain/contact.ts';
+import type { HostName } from '../../../shared/domain/names.ts';
+import { compareTokens, type Token } from '../../../shared/domain/token.ts';
 
 /** No real Varve reaches this many epochs: a host that says so is broken or lying, and must not use them up. */
 const furthestEpochs = 1_000_000;

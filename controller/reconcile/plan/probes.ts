@@ -1,6 +1,6 @@
-import type { HostContact } from '../../shared/domain/contact.ts';
-import type { HostName } from '../../shared/domain/names.ts';
-import type { Verdict } from '../../shared/domain/verdict.ts';
+import type { HostContact } from '../../../shared/domain/contact.ts';
+import type { HostName } from '../../../shared/domain/names.ts';
+import type { Verdict } from '../../../shared/domain/verdict.ts';
 import type { Patience } from './plan-input.ts';
 
 export interface DueProbes {

@@ -1,6 +1,6 @@
-import type { Fleet, HostSpec } from '../../shared/domain/fleet.ts';
-import { blankHost, type HostMemory, type Memory } from '../../shared/domain/memory.ts';
-import type { Verdict } from '../../shared/domain/verdict.ts';
+import type { Fleet, HostSpec } from '../../../shared/domain/fleet.ts';
+import { blankHost, type HostMemory, type Memory } from '../../../shared/domain/memory.ts';
+import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { isDoubtful } from './doubt.ts';
 import { quiet, type Followed, type Said } from './judge-said.ts';
 import { judgeSystem } from './judge-system.ts';

@@ -1,10 +1,9 @@
-import type { ProbeTarget } from '../../shared/domain/contact.ts';
-import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
-import type { Memory } from '../../shared/domain/memory.ts';
-import type { HostName } from '../../shared/domain/names.ts';
-import type { Token } from '../../shared/domain/token.ts';
+import type { HostContact, ProbeTarget } from '../../../shared/domain/contact.ts';
+import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import type { Memory } from '../../../shared/domain/memory.ts';
+import type { HostName } from '../../../shared/domain/names.ts';
+import type { Token } from '../../../shared/domain/token.ts';
 import { candidateConnections } from './aim.ts';
-import type { Snapshot } from './observe.ts';
 
 /** What a probe of a host is to do now. Pure; `undefined` if nobody knows how to reach it. */
 export function probeTarget(
@@ -12,7 +11,7 @@ export function probeTarget(
   input: {
     readonly desired: Desired;
     readonly memory: Memory;
-    readonly snapshot: Pick<Snapshot, 'contacts'>;
+    readonly snapshot: { readonly contacts: ReadonlyMap<HostName, HostContact> };
     readonly fences: ReadonlyMap<HostName, Token>;
     readonly now: number;
   },
@@ -42,32 +41,4 @@ export function probeTarget(
     fence: input.fences.get(host),
     adopt: adopts ? { owner: memory.owner, takeover: asked?.takeover ?? false } : undefined,
   };
-}
-
-/** What the targets in the store ask for, as far as this leadership wrote them. */
-export interface AskedProbes {
-  note(target: ProbeTarget): void;
-  /** The last target of the host asks for all that this one does, and was written after the last thing that matters. */
-  covers(target: ProbeTarget): boolean;
-  /** Something happened at this time that a probe asked before it cannot have seen. */
-  outdate(host: HostName, at: number): void;
-}
-
-export function createAskedProbes(): AskedProbes {
-  const last = new Map<HostName, ProbeTarget>();
-  return {
-    note: (target) => void last.set(target.host, target),
-    covers(target) {
-      const before = last.get(target.host);
-      return before !== undefined && same(before, target);
-    },
-    outdate(host, at) {
-      const before = last.get(host);
-      if (before !== undefined && before.askedAt < at) last.delete(host);
-    },
-  };
-}
-
-function same(a: ProbeTarget, b: ProbeTarget): boolean {
-  return JSON.stringify({ ...a, askedAt: 0 }) === JSON.stringify({ ...b, askedAt: 0 });
 }

@@ -1,8 +1,8 @@
-import { isActive, isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
-import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
-import { holdAt, type Memory } from '../../shared/domain/memory.ts';
-import type { HostName } from '../../shared/domain/names.ts';
-import type { Verdict } from '../../shared/domain/verdict.ts';
+import { isActive, isTerminal, type Deployment } from '../../../shared/domain/deployment.ts';
+import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import { holdAt, type Memory } from '../../../shared/domain/memory.ts';
+import type { HostName } from '../../../shared/domain/names.ts';
+import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { mustNotStartYet } from './abandon.ts';
 import { isDoubtful } from './doubt.ts';
 import { judgeManaged, judgeUnsettled } from './judge.ts';

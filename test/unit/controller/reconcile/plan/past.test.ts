@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { inThePast } from '../../../../controller/reconcile/past.ts';
-import { plan } from '../../../../controller/reconcile/plan.ts';
-import type { Fact } from '../../../../shared/domain/facts.ts';
+import { inThePast } from '../../../../../controller/reconcile/plan/past.ts';
+import { plan } from '../../../../../controller/reconcile/plan/plan.ts';
+import type { Fact } from '../../../../../shared/domain/facts.ts';
 import {
   aDeployment,
   adopted,
@@ -17,7 +17,7 @@ import {
   running,
   toplevel,
   wanting,
-} from '../../../support/builders.ts';
+} from '../../../../support/builders.ts';
 
 const future = 1_000_000;
 const patience = { probeEveryMs: 60_000, backOffMs: 1_000, longestBackOffMs: 10_000, lookAgainMs: 1_000 };

@@ -1,12 +1,12 @@
-import type { Deployment } from '../../shared/domain/deployment.ts';
-import type { Desired } from '../../shared/domain/desired.ts';
-import type { Aim, FactOf } from '../../shared/domain/facts.ts';
-import { sameConnection, type Connection, type HostSpec } from '../../shared/domain/fleet.ts';
-import type { HostMemory, Memory } from '../../shared/domain/memory.ts';
-import type { DeploymentId, DrvPath } from '../../shared/domain/names.ts';
-import type { HostContact } from '../../shared/domain/contact.ts';
-import type { Token } from '../../shared/domain/token.ts';
-import type { Verdict } from '../../shared/domain/verdict.ts';
+import type { Deployment } from '../../../shared/domain/deployment.ts';
+import type { Desired } from '../../../shared/domain/desired.ts';
+import type { Aim, FactOf } from '../../../shared/domain/facts.ts';
+import { sameConnection, type Connection, type HostSpec } from '../../../shared/domain/fleet.ts';
+import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
+import type { DeploymentId, DrvPath } from '../../../shared/domain/names.ts';
+import type { HostContact } from '../../../shared/domain/contact.ts';
+import type { Token } from '../../../shared/domain/token.ts';
+import type { Verdict } from '../../../shared/domain/verdict.ts';
 
 export interface NewDeployment {
   readonly id: DeploymentId;

@@ -1,8 +1,8 @@
-import type { HostContact } from '../../shared/domain/contact.ts';
-import type { Deployment } from '../../shared/domain/deployment.ts';
-import type { HostSpec } from '../../shared/domain/fleet.ts';
-import type { HostMemory, Memory } from '../../shared/domain/memory.ts';
-import type { HostName } from '../../shared/domain/names.ts';
+import type { HostContact } from '../../../shared/domain/contact.ts';
+import type { Deployment } from '../../../shared/domain/deployment.ts';
+import type { HostSpec } from '../../../shared/domain/fleet.ts';
+import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
+import type { HostName } from '../../../shared/domain/names.ts';
 
 /** Everything that was read before deciding: a snapshot. */
 export interface Observed {

@@ -1,8 +1,8 @@
-import { sameSystems } from '../../shared/domain/contact.ts';
-import type { Failure } from '../../shared/domain/errors.ts';
-import type { Mode } from '../../shared/domain/fleet.ts';
-import type { HostMemory, Memory } from '../../shared/domain/memory.ts';
-import type { ReleasedHost } from '../../shared/domain/observation.ts';
+import { sameSystems } from '../../../shared/domain/contact.ts';
+import type { Failure } from '../../../shared/domain/errors.ts';
+import type { Mode } from '../../../shared/domain/fleet.ts';
+import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
+import type { ReleasedHost } from '../../../shared/domain/observation.ts';
 import type { Said, State } from './judge-said.ts';
 import { backOff, type HostView, type Patience } from './plan-input.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { hostAhead } from '../../../../controller/reconcile/tokens-ahead.ts';
-import type { HostContact } from '../../../../shared/domain/contact.ts';
-import type { Token } from '../../../../shared/domain/token.ts';
-import { aReport, connection, host, incarnation, owner } from '../../../support/builders.ts';
+import { hostAhead } from '../../../../../controller/reconcile/plan/tokens-ahead.ts';
+import type { HostContact } from '../../../../../shared/domain/contact.ts';
+import type { Token } from '../../../../../shared/domain/token.ts';
+import { aReport, connection, host, incarnation, owner } from '../../../../support/builders.ts';
 
 const own = { owner, token: { epoch: 7, counter: 3 } };
 const contact = (highestToken: Token | undefined, name = 'web1', of = owner): HostContact => ({

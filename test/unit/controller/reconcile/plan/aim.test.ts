@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { candidateConnections, knownConnections } from '../../../../controller/reconcile/aim.ts';
+import { candidateConnections, knownConnections } from '../../../../../controller/reconcile/plan/aim.ts';
 import {
   aDeployment,
   adopted,
@@ -11,7 +11,7 @@ import {
   remembering,
   running,
   toplevel,
-} from '../../../support/builders.ts';
+} from '../../../../support/builders.ts';
 
 const newPort = { ...connection, port: 2222 };
 const system = running(toplevel('A'));

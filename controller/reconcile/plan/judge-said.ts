@@ -1,5 +1,5 @@
-import type { Desired } from '../../shared/domain/desired.ts';
-import type { Verdict } from '../../shared/domain/verdict.ts';
+import type { Desired } from '../../../shared/domain/desired.ts';
+import type { Verdict } from '../../../shared/domain/verdict.ts';
 
 /** A desired state that hosts are judged by. */
 export type Followed = Extract<Desired, { readonly kind: 'evaluating' | 'ready' }>;

@@ -1,8 +1,8 @@
-import type { HostContact } from '../../shared/domain/contact.ts';
-import type { Deployment } from '../../shared/domain/deployment.ts';
-import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
-import { holdAt, type Memory } from '../../shared/domain/memory.ts';
-import { compareTokens } from '../../shared/domain/token.ts';
+import type { HostContact } from '../../../shared/domain/contact.ts';
+import type { Deployment } from '../../../shared/domain/deployment.ts';
+import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import { holdAt, type Memory } from '../../../shared/domain/memory.ts';
+import { compareTokens } from '../../../shared/domain/token.ts';
 
 /**
  * Whether an activation that may never have reached its host is better given up than tried again: something else is

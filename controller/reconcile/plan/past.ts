@@ -1,4 +1,4 @@
-import type { Fact } from '../../shared/domain/facts.ts';
+import type { Fact } from '../../../shared/domain/facts.ts';
 
 /**
  * A fact of the ledger as a leadership takes it that begins now: whatever the clock said of those who wrote it, it has

@@ -1,5 +1,5 @@
-import { isActive, isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
-import type { Memory } from '../../shared/domain/memory.ts';
+import { isActive, isTerminal, type Deployment } from '../../../shared/domain/deployment.ts';
+import type { Memory } from '../../../shared/domain/memory.ts';
 
 /**
  * Whether the host may have started a deployment that the store says is yet to be activated. A store that came back
