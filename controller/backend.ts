@@ -227,13 +227,16 @@ export function createBackend(deps: BackendDeps): FleetBackend {
     async hold(host, { reason, until }, actor) {
       known(host);
       return command(
-        { kind: 'hold', at: clock.now(), host, by: actor, reason, until },
+        { kind: 'hold', at: clock.now(), scope: { kind: 'host', host }, by: actor, reason, until },
         `${host} is left as it is`,
       );
     },
     async release(host, actor) {
       known(host);
-      return command({ kind: 'hold-lifted', at: clock.now(), host, by: actor }, `${host} follows again`);
+      return command(
+        { kind: 'hold-lifted', at: clock.now(), scope: { kind: 'host', host }, by: actor },
+        `${host} follows again`,
+      );
     },
     async revert(revision, actor) {
       if (controller.reign() === undefined) throw notLeading(otherLeader);

@@ -104,7 +104,19 @@ function ofFact(fact: Fact, memory: Memory | undefined): FleetHappening | undefi
     }
     case 'hold':
     case 'hold-lifted':
+    case 'override':
+      return {
+        kind: 'command',
+        act: fact.kind,
+        host: fact.scope.kind === 'host' ? fact.scope.host : undefined,
+        by: fact.by,
+      };
+    case 'suspended':
+    case 'resumed':
+    case 'approved':
+      return { kind: 'command', act: fact.kind, host: undefined, by: fact.by };
     case 'adopt-asked':
+    case 'pin':
       return { kind: 'command', act: fact.kind, host: fact.host, by: fact.by };
     case 'retry':
       return { kind: 'command', act: 'retry', host: fact.host, by: fact.by };

@@ -12,6 +12,9 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   OWNED_BY: 409,
   UNMANAGED: 409,
   DRIFTED: 409,
+  NOT_READY: 409,
+  ROLLOUT_HALTED: 409,
+  ROLLED_BACK_WITH_WAVE: 409,
   HOST_BUSY: 409,
   LOCK_HELD: 409,
   TOKEN_REFUSED: 409,
@@ -37,6 +40,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   POWER_LOST: 422,
   BOOTLOADER_FAILED: 422,
   ROLL_BACK_FAILED: 422,
+  REBOOT_FAILED: 422,
   OUTCOME_UNKNOWN: 422,
   // Something behind the controller does not answer as it should.
   SOURCE_UNREACHABLE: 502,

@@ -16,6 +16,7 @@ import {
   Phase,
   Release,
   Revision,
+  Scope,
   StorePath,
   Timeline,
   Token,
@@ -36,7 +37,7 @@ const Aim = z.strictObject({
   revision: Revision,
   tree: Tree,
   toplevel: StorePath,
-  drvPath: DrvPath,
+  drvPath: maybe(DrvPath),
   action: Action,
   mode: Mode,
   token: Token,
@@ -93,12 +94,49 @@ const FactLine = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('hold'),
     ...at,
-    ...host,
+    scope: Scope,
     ...by,
     reason: z.string(),
     until: maybe(Instant),
   }),
-  z.strictObject({ kind: z.literal('hold-lifted'), ...at, ...host, ...by }),
+  z.strictObject({ kind: z.literal('hold-lifted'), ...at, scope: Scope, ...by }),
+  z.strictObject({ kind: z.literal('suspended'), ...at, ...by, reason: z.string() }),
+  z.strictObject({ kind: z.literal('resumed'), ...at, ...by }),
+  z.strictObject({
+    kind: z.literal('override'),
+    ...at,
+    scope: Scope,
+    ...by,
+    reason: z.string(),
+    until: Instant,
+  }),
+  z.strictObject({
+    kind: z.literal('approved'),
+    ...at,
+    observation: Count,
+    gate: z.strictObject({ kind: z.enum(['wave', 'group']), name: z.string() }),
+    ...by,
+  }),
+  z.strictObject({
+    kind: z.literal('rollout'),
+    ...at,
+    observation: Count,
+    change: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('began'), absent: z.array(HostName).readonly() }),
+      z.strictObject({ kind: z.literal('wave-passed'), wave: z.string() }),
+      z.strictObject({ kind: z.literal('wave-failed'), wave: z.string(), reason: z.string() }),
+    ]),
+  }),
+  z.strictObject({
+    kind: z.literal('pin'),
+    ...at,
+    ...host,
+    ...by,
+    reason: z.string(),
+    cause: z.enum(['person', 'wave']),
+    to: z.strictObject({ toplevel: StorePath, drvPath: maybe(DrvPath), observation: Count }),
+    from: maybe(StorePath),
+  }),
   z.strictObject({
     kind: z.literal('retry'),
     ...at,
@@ -132,10 +170,18 @@ export function decodeFact(line: string, where: string): Fact {
   } catch (thrown) {
     throw damaged(where, 'the line is not JSON', thrown);
   }
-  const parsed = z.safeDecode(FactLine, json as z.input<typeof FactLine>);
+  const parsed = z.safeDecode(FactLine, scoped(json) as z.input<typeof FactLine>);
   if (parsed.success) return parsed.data;
   if (isFromNewer(json, parsed.error)) throw writtenByNewer(where);
   throw damaged(where, z.prettifyError(parsed.error), parsed.error);
+}
+
+/** Until 0.1 holds were of hosts only, and named them in a field of their own. */
+function scoped(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || !('kind' in json) || !('host' in json)) return json;
+  if (json.kind !== 'hold' && json.kind !== 'hold-lifted') return json;
+  const { host: held, ...rest } = json;
+  return { ...rest, scope: { kind: 'host', host: held } };
 }
 
 function isFromNewer(json: unknown, error: z.ZodError): boolean {

@@ -1,5 +1,7 @@
 import { assertNever } from '../../shared/domain/assert-never.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
+import { scopeText } from '../../shared/domain/policy.ts';
+import { rolloutText } from '../../shared/domain/rollout-text.ts';
 
 /** A commit's message must stay readable: a pass over a large fleet has thousands of facts. */
 const longestSubject = 100;
@@ -56,9 +58,21 @@ function inShort(fact: Fact): Short {
     case 'outcome':
       return { what: `observation ${fact.aim.observation} ${fact.phase}`, who: fact.aim.host };
     case 'hold':
-      return { what: 'hold', who: fact.host };
+      return { what: 'hold', who: scopeText(fact.scope) };
     case 'hold-lifted':
-      return { what: 'hold lifted', who: fact.host };
+      return { what: 'hold lifted', who: scopeText(fact.scope) };
+    case 'suspended':
+      return { what: 'everything suspended' };
+    case 'resumed':
+      return { what: 'everything resumed' };
+    case 'override':
+      return { what: 'windows overridden', who: scopeText(fact.scope) };
+    case 'approved':
+      return { what: `observation ${fact.observation} approved for ${fact.gate.kind} ${fact.gate.name}` };
+    case 'rollout':
+      return { what: rolloutText(fact) };
+    case 'pin':
+      return { what: `back to observation ${fact.to.observation}`, who: fact.host };
     case 'retry':
       return { what: 'retry', who: fact.host ?? 'the whole fleet' };
     default:
@@ -91,9 +105,21 @@ function inFull(fact: Fact): string {
       return `${fact.aim.host}: ${fact.aim.deployment} ${fact.phase}${failure}`;
     }
     case 'hold':
-      return `${fact.host} held by ${fact.by}: ${fact.reason}`;
+      return `${scopeText(fact.scope)} held by ${fact.by}: ${fact.reason}`;
     case 'hold-lifted':
-      return `${fact.host} no longer held, says ${fact.by}`;
+      return `${scopeText(fact.scope)} no longer held, says ${fact.by}`;
+    case 'suspended':
+      return `everything suspended by ${fact.by}: ${fact.reason}`;
+    case 'resumed':
+      return `everything resumed by ${fact.by}`;
+    case 'override':
+      return `windows of ${scopeText(fact.scope)} overridden by ${fact.by}: ${fact.reason}`;
+    case 'approved':
+      return `observation ${fact.observation} approved for ${fact.gate.kind} ${fact.gate.name} by ${fact.by}`;
+    case 'rollout':
+      return rolloutText(fact);
+    case 'pin':
+      return `${fact.host}: back to ${fact.to.toplevel} by ${fact.by}: ${fact.reason}`;
     case 'retry':
       return `${fact.by} asks to forget remembered failures of ${fact.host ?? 'the whole fleet'}`;
     default:

@@ -1,6 +1,7 @@
 import type { ProgressView } from '../../shared/contracts/api-common.ts';
 import { isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
-import type { Memory } from '../../shared/domain/memory.ts';
+import { memberOf } from '../../shared/domain/desired.ts';
+import { holdAt, type HoldOn, type Memory } from '../../shared/domain/memory.ts';
 import type { DeploymentId, HostName } from '../../shared/domain/names.ts';
 import type { Observation } from '../../shared/domain/observation.ts';
 import type { PassResult } from '../reconcile/reconciler.ts';
@@ -41,4 +42,9 @@ export function liveDeployments(last: PassResult): ReadonlyMap<HostName, Deploym
 export function judgedObservation({ last, memory }: ViewContext): Observation | undefined {
   if (last === undefined) return undefined;
   return last.desired.kind === 'unknown' ? memory.observations.at(-1) : last.desired.observation;
+}
+
+/** The hold that a host is under, its own or that of a group or of the fleet. */
+export function holdOf({ memory, last, at }: ViewContext, host: HostName): HoldOn | undefined {
+  return holdAt(memory, last === undefined ? { name: host, groups: [] } : memberOf(host, last.desired), at);
 }

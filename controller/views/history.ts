@@ -1,3 +1,5 @@
+import { scopeText, type Scope } from '../../shared/domain/policy.ts';
+import { rolloutText } from '../../shared/domain/rollout-text.ts';
 import { activePhases, phases, type Deployment } from '../../shared/domain/deployment.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { FactOf } from '../../shared/domain/facts.ts';
@@ -180,12 +182,33 @@ function generationsOfObservation(
   );
 }
 
+/** Whom an act is about, where that is not one host. */
+function about(scope: Scope): Pick<ActView, 'host' | 'scope'> {
+  return scope.kind === 'host' ? { host: scope.host } : { scope: scopeText(scope) };
+}
+
 function actOf(fact: Act): ActView {
   switch (fact.kind) {
     case 'hold':
-      return { at: fact.at, by: fact.by, act: 'hold', host: fact.host, text: fact.reason };
+    case 'override':
+      return { at: fact.at, by: fact.by, act: fact.kind, ...about(fact.scope), text: fact.reason };
     case 'hold-lifted':
-      return { at: fact.at, by: fact.by, act: 'hold-lifted', host: fact.host, text: 'released' };
+      return { at: fact.at, by: fact.by, act: 'hold-lifted', ...about(fact.scope), text: 'released' };
+    case 'suspended':
+      return { at: fact.at, by: fact.by, act: 'suspended', text: fact.reason };
+    case 'resumed':
+      return { at: fact.at, by: fact.by, act: 'resumed', text: 'everything goes on' };
+    case 'approved':
+      return {
+        at: fact.at,
+        by: fact.by,
+        act: 'approved',
+        text: `observation ${fact.observation} for ${fact.gate.kind} ${fact.gate.name}`,
+      };
+    case 'pin':
+      return { at: fact.at, by: fact.by, act: 'rollback', host: fact.host, text: fact.reason };
+    case 'rollout':
+      return { at: fact.at, by: 'varve', act: 'rollout', text: rolloutText(fact) };
     case 'retry':
       return {
         at: fact.at,

@@ -3,11 +3,11 @@ import type { HostContact } from '../../shared/domain/contact.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import { hostsOf } from '../../shared/domain/desired.ts';
 import type { Failure } from '../../shared/domain/errors.ts';
-import { holdAt, observationOf, type HostMemory } from '../../shared/domain/memory.ts';
+import { observationOf, type HostMemory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type { HostStatus, LiveDeployment, PlanView, ReleaseView } from '../../shared/contracts/api.ts';
-import { judgedObservation, liveDeployments, type ViewContext } from './context.ts';
+import { holdOf, judgedObservation, liveDeployments, type ViewContext } from './context.ts';
 
 /** One line a host, in the order of the plan. */
 export function hostStatuses(context: ViewContext): HostStatus[] {
@@ -23,7 +23,7 @@ export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
     spec?.connection ??
     remembered?.confirmed?.connection;
   const confirmed = remembered?.confirmed;
-  const hold = holdAt(remembered, context.at);
+  const hold = holdOf(context, host);
   return {
     host,
     labels: spec?.labels ?? {},

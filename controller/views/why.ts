@@ -1,9 +1,8 @@
 import { axesOf } from '../../shared/domain/axes.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
-import { holdAt } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Why, WhyLink } from '../../shared/contracts/api.ts';
-import type { ViewContext } from './context.ts';
+import { holdOf, type ViewContext } from './context.ts';
 import { failureBehind } from './status.ts';
 
 /** The chain of reasons that leads to a host's verdict, the deepest cause last. @throws FleetError NOT_FOUND */
@@ -15,7 +14,7 @@ export function why(context: ViewContext, host: HostName): Why {
   const chain: WhyLink[] = [
     { statement: verdict.reason, until: verdict.until, deployment: verdict.deployment },
   ];
-  const hold = holdAt(remembered, context.at);
+  const hold = holdOf(context, host);
   if (hold !== undefined) {
     const { by, reason, at, until } = hold;
     chain.push({ statement: `${by} holds it: ${reason}`, at, until });

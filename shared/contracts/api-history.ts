@@ -57,8 +57,22 @@ export type ObservationSummary = z.infer<typeof ObservationSummary>;
 export const ActView = z.object({
   at: Time,
   by: Text,
-  act: z.enum(['hold', 'hold-lifted', 'retry', 'adopt', 'leader']),
+  act: z.enum([
+    'hold',
+    'hold-lifted',
+    'suspended',
+    'resumed',
+    'override',
+    'approved',
+    'rollback',
+    'rollout',
+    'retry',
+    'adopt',
+    'leader',
+  ]),
   host: Text.optional(),
+  /** Of what, where that is a group or the whole fleet. */
+  scope: Text.optional(),
   text: Text,
 });
 export type ActView = z.infer<typeof ActView>;
@@ -81,7 +95,7 @@ export const DeploymentView = z.object({
   revision: Text,
   tree: Text,
   toplevel: Text,
-  drvPath: Text,
+  drvPath: Text.optional(),
   previous: Text.optional(),
   reason: Text,
   createdAt: Time,

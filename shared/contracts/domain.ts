@@ -20,6 +20,7 @@ import type {
   Release as ReleaseValue,
   ReleasedHost as ReleasedHostValue,
 } from '../domain/observation.ts';
+import type { Scope as ScopeValue } from '../domain/policy.ts';
 import type { Token as TokenValue } from '../domain/token.ts';
 
 /**
@@ -128,6 +129,15 @@ export const Delivery = z.object({
   pushedBytes: Count,
   durationMs: z.number(),
 }) satisfies z.ZodType<DeliveryValue>;
+
+/** What a hold, an override or a freeze is about. */
+export const Scope = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('host'), host: HostName }),
+  z.strictObject({ kind: z.literal('group'), group: z.string() }),
+  z.strictObject({ kind: z.literal('fleet') }),
+]) satisfies z.ZodType<ScopeValue>;
+
+export const UnitFailures = z.enum(['new', 'any', 'ignore']);
 
 /** When each phase was entered first. */
 export const Timeline = z.partialRecord(Phase, Instant);

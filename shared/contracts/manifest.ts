@@ -1,4 +1,5 @@
 import type { Failure } from '../domain/errors.ts';
+import { plainFleet, plainHost } from '../domain/fleet.ts';
 import type { Check, Fleet, HostSpec, Timeouts } from '../domain/fleet.ts';
 import { parseHostName } from '../domain/names.ts';
 import { durationMs, normalHostKey, unitWithType } from './manifest-schema.ts';
@@ -39,9 +40,10 @@ export function discoveredFleet(): Fleet {
   return {
     flake: { folder: '.', attribute: 'nixosConfigurations' },
     adopt: 'manual',
+    ...plainFleet,
     hosts: {
       kind: 'discovered',
-      defaults: { labels: {}, mode: 'switch', checks: [], timeouts: defaultTimeouts },
+      defaults: { ...plainHost, timeouts: defaultTimeouts },
     },
   };
 }
@@ -64,6 +66,7 @@ function resolve(manifest: WrittenManifest): Fleet {
     const host = written ?? {};
     const address = host.address ?? name;
     return {
+      ...plainHost,
       name,
       attribute: host.attribute ?? name,
       connection: {
@@ -83,6 +86,7 @@ function resolve(manifest: WrittenManifest): Fleet {
       folder: plainFolder(manifest.flake?.folder ?? '.'),
       attribute: manifest.flake?.attribute ?? 'nixosConfigurations',
     },
+    ...plainFleet,
     adopt: manifest.adopt ?? 'manual',
     // One order whatever the file's: equal fleets compare equal.
     hosts: { kind: 'listed', list: list.sort((a, b) => (a.name < b.name ? -1 : 1)) },

@@ -1,5 +1,5 @@
 import type { Failure } from './errors.ts';
-import type { Check, Connection, FlakeSpec, Mode, Timeouts } from './fleet.ts';
+import type { Check, Connection, FlakeSpec, Mode, Timeouts, UnitFailures } from './fleet.ts';
 import type { DeploymentId, DrvPath, HostName, Revision, StorePath, Tree } from './names.ts';
 import type { Token } from './token.ts';
 
@@ -60,7 +60,8 @@ export interface Deployment {
   readonly revision: Revision;
   readonly tree: Tree;
   readonly toplevel: StorePath;
-  readonly drvPath: DrvPath;
+  /** `undefined`: a system that only the host itself has (what it ran before it was adopted). */
+  readonly drvPath: DrvPath | undefined;
   readonly action: Action;
   readonly mode: Mode;
   /** Why it was made, for people. */
@@ -73,6 +74,7 @@ export interface Deployment {
   readonly next: Connection;
   readonly checks: readonly Check[];
   readonly timeouts: Timeouts;
+  readonly unitFailures: UnitFailures;
   /** Derivations whose build is remembered as failed. */
   readonly knownBad: readonly DrvPath[];
   /** Where the tree keeps the configuration of the host, should it have to be evaluated again. */

@@ -2,6 +2,7 @@ import type { Failure } from './errors.ts';
 import { hostAtItsOwnName, type Fleet, type HostSpec } from './fleet.ts';
 import type { HostName } from './names.ts';
 import type { Observation, Release } from './observation.ts';
+import type { Member } from './policy.ts';
 
 /** What the newest verified observation wants. */
 export type Desired =
@@ -40,6 +41,11 @@ export function hostsOf(desired: Desired): ReadonlyMap<HostName, HostSpec> {
   const hosts = listHosts(desired);
   known.set(desired, hosts);
   return hosts;
+}
+
+/** A host with its groups; one that is not wanted is in none. */
+export function memberOf(host: HostName, desired: Desired): Member {
+  return hostsOf(desired).get(host) ?? { name: host, groups: [] };
 }
 
 function listHosts(desired: Desired): ReadonlyMap<HostName, HostSpec> {

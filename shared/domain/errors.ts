@@ -30,6 +30,7 @@ export const errorCodes = [
   'OWNED_BY',
   'UNMANAGED',
   'DRIFTED',
+  'NOT_READY',
   // activation
   'TOKEN_REFUSED',
   'HOST_BUSY',
@@ -43,6 +44,9 @@ export const errorCodes = [
   'POWER_LOST',
   'BOOTLOADER_FAILED',
   'ROLL_BACK_FAILED',
+  'REBOOT_FAILED',
+  'ROLLOUT_HALTED',
+  'ROLLED_BACK_WITH_WAVE',
   'OUTCOME_UNKNOWN',
   // Varve itself
   'CONFIG_INVALID',

@@ -4,6 +4,7 @@ import type { Failure } from './errors.ts';
 import type { Connection, Mode } from './fleet.ts';
 import type { DeploymentId, DrvPath, HostName, Revision, StorePath, Tree } from './names.ts';
 import type { Observation, Release, ReleaseKey } from './observation.ts';
+import { scopeText, type Scope } from './policy.ts';
 import type { Token } from './token.ts';
 
 /** Who did it: `varve`, or a person as the API knew them. */
@@ -22,7 +23,8 @@ export interface Aim {
   readonly revision: Revision;
   readonly tree: Tree;
   readonly toplevel: StorePath;
-  readonly drvPath: DrvPath;
+  /** `undefined`: a system that no release of this Varve has, only the host itself. */
+  readonly drvPath: DrvPath | undefined;
   readonly action: Action;
   readonly mode: Mode;
   readonly token: Token;
@@ -90,12 +92,46 @@ export type Fact =
     })
   | (Base & {
       readonly kind: 'hold';
-      readonly host: HostName;
+      readonly scope: Scope;
       readonly by: Actor;
       readonly reason: string;
       readonly until: number | undefined;
     })
-  | (Base & { readonly kind: 'hold-lifted'; readonly host: HostName; readonly by: Actor })
+  | (Base & { readonly kind: 'hold-lifted'; readonly scope: Scope; readonly by: Actor })
+  /** Nothing is begun anywhere until `resumed`. */
+  | (Base & { readonly kind: 'suspended'; readonly by: Actor; readonly reason: string })
+  | (Base & { readonly kind: 'resumed'; readonly by: Actor })
+  /** Closed windows and freezes do not count there until then: an emergency. */
+  | (Base & {
+      readonly kind: 'override';
+      readonly scope: Scope;
+      readonly by: Actor;
+      readonly reason: string;
+      readonly until: number;
+    })
+  /** A person lets the release of an observation into a wave or a group. */
+  | (Base & {
+      readonly kind: 'approved';
+      readonly observation: number;
+      readonly gate: Gate;
+      readonly by: Actor;
+    })
+  /** How a rollout went on. */
+  | (Base & { readonly kind: 'rollout'; readonly observation: number; readonly change: RolloutChange })
+  /**
+   * A host is to return to a system that ran before. By a person: as long as the host is held. With its wave: until
+   * something else than `from` is wanted there.
+   */
+  | (Base & {
+      readonly kind: 'pin';
+      readonly host: HostName;
+      readonly by: Actor;
+      readonly reason: string;
+      readonly cause: 'person' | 'wave';
+      readonly to: PinnedSystem;
+      /** What was wanted there then. */
+      readonly from: StorePath | undefined;
+    })
   /** A person asked for remembered failures to be forgotten: of one host, or of the whole fleet. */
   | (Base & {
       readonly kind: 'retry';
@@ -104,6 +140,28 @@ export type Fact =
       /** The drift that was shown when a retry of the host was asked for: this may be replaced, and no other. */
       readonly drift: Systems | undefined;
     });
+
+/** What an approval opens. */
+export interface Gate {
+  readonly kind: 'wave' | 'group';
+  readonly name: string;
+}
+
+export type RolloutChange =
+  /** Its first activation is about to be queued. `absent`: hosts that could not be reached then; they do not count. */
+  | { readonly kind: 'began'; readonly absent: readonly HostName[] }
+  /** Its hosts are there, healthy, and the soak time is over: the next wave may begin. */
+  | { readonly kind: 'wave-passed'; readonly wave: string }
+  /** Too many of its hosts failed; nothing goes on without a commit or a retry. */
+  | { readonly kind: 'wave-failed'; readonly wave: string; readonly reason: string };
+
+/** A system that a host ran before, and where it came from. */
+export interface PinnedSystem {
+  readonly toplevel: StorePath;
+  readonly drvPath: DrvPath | undefined;
+  /** The generation that it was; 0 for what the host ran when it was adopted. */
+  readonly observation: number;
+}
 
 export type FactKind = Fact['kind'];
 export type FactOf<Kind extends FactKind> = Extract<Fact, { readonly kind: Kind }>;
@@ -124,9 +182,19 @@ export function factKey(fact: Fact): string {
       return `${fact.kind} ${fact.aim.deployment}`;
     case 'adopted':
     case 'adopt-asked':
+    case 'pin':
+      return `${fact.kind} ${fact.host} ${fact.at}`;
     case 'hold':
     case 'hold-lifted':
-      return `${fact.kind} ${fact.host} ${fact.at}`;
+    case 'override':
+      return `${fact.kind} ${scopeText(fact.scope)} ${fact.at}`;
+    case 'suspended':
+    case 'resumed':
+      return `${fact.kind} ${fact.at}`;
+    case 'approved':
+      return `approved ${fact.observation} ${fact.gate.kind} ${fact.gate.name}`;
+    case 'rollout':
+      return `rollout ${fact.observation} ${fact.change.kind} ${'wave' in fact.change ? fact.change.wave : ''} ${fact.at}`;
     case 'evaluation-failed':
       return `evaluation-failed ${fact.key} ${fact.at}`;
     case 'retry':

@@ -1,4 +1,6 @@
 import type { HostName } from './names.ts';
+import { plainRollout } from './policy.ts';
+import type { Freeze, Group, RebootPolicy, Retention, RolloutPolicy, Window } from './policy.ts';
 
 /** How a worker reaches a host. Belongs to a generation: a commit may change any part of it. */
 export interface Connection {
@@ -42,7 +44,40 @@ export interface HostSpec {
   readonly mode: Mode;
   readonly checks: readonly Check[];
   readonly timeouts: Timeouts;
+  readonly unitFailures: UnitFailures;
+  /** The name of its wave. */
+  readonly wave: string;
+  /** The groups that it is in. */
+  readonly groups: readonly string[];
+  /** Hosts that must be done with a release before it begins here. */
+  readonly after: readonly HostName[];
+  readonly windows: readonly Window[];
+  readonly reboot: RebootPolicy;
+  /** What happens to a system that is not the confirmed one any more, although nobody wanted that. */
+  readonly drift: 'report' | 'heal';
+  readonly retention: Retention;
+  /** Varve's own controller, worker or Redis runs there: it goes last, and alone. */
+  readonly runsVarve: boolean;
 }
+
+/** Which failed units make a switch a failure: those that had not failed before, any, or none. */
+export type UnitFailures = 'new' | 'any' | 'ignore';
+
+/** What a host has that no `varve.yaml` says anything of. */
+export const plainHost = {
+  labels: {},
+  mode: 'switch',
+  checks: [],
+  unitFailures: 'new',
+  wave: 'all',
+  groups: [],
+  after: [],
+  windows: [],
+  reboot: { when: 'never', deadlineMs: 600_000, drain: undefined, undrain: undefined },
+  drift: 'report',
+  retention: { keep: 10, collectGarbage: false },
+  runsVarve: false,
+} satisfies Partial<HostSpec>;
 
 /** Where a revision keeps its configurations. */
 export interface FlakeSpec {
@@ -59,6 +94,9 @@ export type AdoptPolicy = 'manual' | 'auto';
 export interface Fleet {
   readonly flake: FlakeSpec;
   readonly adopt: AdoptPolicy;
+  readonly rollout: RolloutPolicy;
+  readonly groups: readonly Group[];
+  readonly freezes: readonly Freeze[];
   /**
    * `listed`: `varve.yaml` names the hosts. `discovered`: there is none, so every configuration of the release is
    * a host at its own name, made with `hostAtItsOwnName`.
@@ -67,6 +105,13 @@ export interface Fleet {
     | { readonly kind: 'listed'; readonly list: readonly HostSpec[] }
     | { readonly kind: 'discovered'; readonly defaults: Omit<HostSpec, 'name' | 'attribute' | 'connection'> };
 }
+
+/** The rollout of a fleet that says nothing of it. */
+export const plainFleet = {
+  rollout: plainRollout,
+  groups: [],
+  freezes: [],
+} satisfies Partial<Fleet>;
 
 /** The host that a configuration stands for where no `varve.yaml` says more. */
 export function hostAtItsOwnName(

@@ -1,9 +1,10 @@
 import type { Systems } from './contact.ts';
 import type { Failure } from './errors.ts';
-import type { Fact, FactOf } from './facts.ts';
+import type { Fact, FactOf, PinnedSystem } from './facts.ts';
 import type { Connection, Mode } from './fleet.ts';
 import { isDrvPath, type DeploymentId, type DrvPath, type HostName, type StorePath } from './names.ts';
 import type { Observation, Release, ReleaseKey } from './observation.ts';
+import { isIn, scopeText, type Member, type Scope } from './policy.ts';
 
 /** The generation that Varve last saw confirmed on a host. */
 export interface Confirmed {
@@ -32,14 +33,12 @@ export interface HostMemory {
     | undefined;
   /** Attempts in a row at the present desired toplevel that failed for passing reasons. */
   readonly setback: Setback | undefined;
-  readonly hold:
-    | {
-        readonly by: string;
-        readonly reason: string;
-        readonly at: number;
-        readonly until: number | undefined;
-      }
-    | undefined;
+  /** Of this host alone; those of its groups and of the fleet are in `Memory.holds`. */
+  readonly hold: Hold | undefined;
+  /** The system that it is to return to. */
+  readonly pin: Pin | undefined;
+  /** What was confirmed before `confirmed`, if that was another system. */
+  readonly before: Confirmed | undefined;
   readonly lastOutcome: FactOf<'outcome'> | undefined;
   /**
    * A roll back failed and nothing was confirmed since: how the host may be reached. What runs there is Varve's own
@@ -52,6 +51,39 @@ export interface HostMemory {
   readonly dryRun: StorePath | undefined;
   /** What the newest known release wants here. */
   readonly desired: StorePath | undefined;
+}
+
+/** A person's "leave it as it is". */
+export interface Hold {
+  readonly by: string;
+  readonly reason: string;
+  readonly at: number;
+  readonly until: number | undefined;
+}
+
+/** A hold, and what it is on. */
+export interface HoldOn extends Hold {
+  readonly scope: Scope;
+}
+
+export interface Pin {
+  readonly to: PinnedSystem;
+  readonly cause: 'person' | 'wave';
+  readonly from: StorePath | undefined;
+  readonly by: string;
+  readonly reason: string;
+  readonly at: number;
+}
+
+/** What is known of the newest observation's rollout. */
+export interface Rollout {
+  readonly observation: number;
+  readonly beganAt: number;
+  /** Hosts that could not be reached when it began. */
+  readonly absent: ReadonlySet<HostName>;
+  readonly passed: ReadonlySet<string>;
+  /** Wave → why it failed. */
+  readonly failed: ReadonlyMap<string, string>;
 }
 
 export interface Setback {
@@ -77,6 +109,12 @@ export interface Memory {
   readonly failedEvaluations: ReadonlyMap<ReleaseKey, Failure>;
   readonly failedBuilds: ReadonlyMap<DrvPath, Failure>;
   readonly hosts: ReadonlyMap<HostName, HostMemory>;
+  /** Holds of groups and of the whole fleet. */
+  readonly holds: readonly HoldOn[];
+  readonly suspended: { readonly by: string; readonly reason: string; readonly at: number } | undefined;
+  readonly overrides: readonly FactOf<'override'>[];
+  readonly approvals: readonly FactOf<'approved'>[];
+  readonly rollout: Rollout | undefined;
   readonly outcomes: readonly FactOf<'outcome'>[];
   readonly outcomeOf: ReadonlyMap<DeploymentId, FactOf<'outcome'>>;
   /** What people and controllers did, oldest first; the last thousand. */
@@ -84,9 +122,25 @@ export interface Memory {
 }
 
 /** Facts that somebody is behind. */
-export type Act = FactOf<'hold' | 'hold-lifted' | 'retry' | 'adopted' | 'epoch'>;
+export type Act = FactOf<ActKind>;
+
+const actKinds = [
+  'hold',
+  'hold-lifted',
+  'suspended',
+  'resumed',
+  'override',
+  'approved',
+  'pin',
+  'rollout',
+  'retry',
+  'adopted',
+  'epoch',
+] as const;
+type ActKind = (typeof actKinds)[number];
 
 const rememberedActs = 1_000;
+const rememberedApprovals = 100;
 
 interface Draft extends Memory {
   lastRelease: Release | undefined;
@@ -100,6 +154,11 @@ interface Draft extends Memory {
   readonly failedEvaluations: Map<ReleaseKey, Failure>;
   readonly failedBuilds: Map<DrvPath, Failure>;
   readonly hosts: Map<HostName, HostMemory>;
+  holds: readonly HoldOn[];
+  suspended: Memory['suspended'];
+  overrides: readonly FactOf<'override'>[];
+  approvals: readonly FactOf<'approved'>[];
+  rollout: Rollout | undefined;
   readonly outcomes: FactOf<'outcome'>[];
   readonly outcomeOf: Map<DeploymentId, FactOf<'outcome'>>;
   readonly acts: Act[];
@@ -113,6 +172,8 @@ export const blankHost: HostMemory = {
   failed: undefined,
   setback: undefined,
   hold: undefined,
+  pin: undefined,
+  before: undefined,
   lastOutcome: undefined,
   stuck: undefined,
   mayReplace: undefined,
@@ -141,6 +202,11 @@ export function createMemory(): MemoryKeeper {
     failedEvaluations: new Map(),
     failedBuilds: new Map(),
     hosts: new Map(),
+    holds: [],
+    suspended: undefined,
+    overrides: [],
+    approvals: [],
+    rollout: undefined,
     outcomes: [],
     outcomeOf: new Map(),
     acts: [],
@@ -196,13 +262,29 @@ function learn(draft: Draft, fact: Fact): void {
       learnOutcome(draft, fact);
       return;
     case 'hold':
-      change(draft, fact.host, {
-        hold: { by: fact.by, reason: fact.reason, at: fact.at, until: fact.until },
-      });
-      return;
     case 'hold-lifted':
-      change(draft, fact.host, { hold: undefined });
+      learnHold(draft, fact);
       return;
+    case 'suspended':
+      draft.suspended = { by: fact.by, reason: fact.reason, at: fact.at };
+      return;
+    case 'resumed':
+      draft.suspended = undefined;
+      return;
+    case 'override':
+      draft.overrides = [...draft.overrides.filter(({ until }) => until > fact.at), fact];
+      return;
+    case 'approved':
+      draft.approvals = [...draft.approvals, fact].slice(-rememberedApprovals);
+      return;
+    case 'rollout':
+      learnRollout(draft, fact);
+      return;
+    case 'pin': {
+      const { to, cause, from, by, reason, at } = fact;
+      change(draft, fact.host, { pin: { to, cause, from, by, reason, at } });
+      return;
+    }
     case 'retry':
       forget(draft, fact.host);
       if (fact.host !== undefined) change(draft, fact.host, { mayReplace: fact.drift });
@@ -233,7 +315,7 @@ function change(draft: Draft, host: HostName, part: Partial<HostMemory>): void {
 }
 
 function isAct(fact: Fact): fact is Act {
-  return ['hold', 'hold-lifted', 'retry', 'adopted', 'epoch'].includes(fact.kind);
+  return actKinds.some((kind) => kind === fact.kind);
 }
 
 /** The observation of that number. They are numbered from 1 without gaps, in all but damaged ledgers. */
@@ -242,10 +324,57 @@ export function observationOf({ observations }: Memory, n: number): Observation 
   return expected?.n === n ? expected : observations.find((observation) => observation.n === n);
 }
 
-/** The hold that a host is under at a time, if any. */
-export function holdAt(remembered: HostMemory | undefined, now: number): HostMemory['hold'] {
-  const hold = remembered?.hold;
-  return hold === undefined || (hold.until !== undefined && hold.until <= now) ? undefined : hold;
+/** The hold that a host is under at a time, if any: its own, or that of a group or of the fleet. */
+export function holdAt(memory: Memory, member: Member, now: number): HoldOn | undefined {
+  const own = memory.hosts.get(member.name)?.hold;
+  if (own !== undefined && lasts(own, now)) {
+    return { ...own, scope: { kind: 'host', host: member.name } };
+  }
+  return memory.holds.find((hold) => lasts(hold, now) && isIn(hold.scope, member));
+}
+
+function lasts({ until }: Hold, now: number): boolean {
+  return until === undefined || until > now;
+}
+
+/** The system that a host is to return to at a time, instead of what is desired there. */
+export function pinAt(remembered: HostMemory | undefined, now: number): Pin | undefined {
+  const pin = remembered?.pin;
+  if (pin === undefined) return undefined;
+  if (pin.cause === 'wave') return pin.from === remembered?.desired ? pin : undefined;
+  return remembered?.hold !== undefined && lasts(remembered.hold, now) ? pin : undefined;
+}
+
+function learnHold(draft: Draft, fact: FactOf<'hold' | 'hold-lifted'>): void {
+  const { scope, at, by } = fact;
+  const hold = fact.kind === 'hold' ? { by, reason: fact.reason, at, until: fact.until } : undefined;
+  if (scope.kind === 'host') {
+    // Whoever lets a host go lets go of what it was rolled back to.
+    change(draft, scope.host, hold === undefined ? { hold, pin: undefined } : { hold });
+    return;
+  }
+  const others = draft.holds.filter((known) => scopeText(known.scope) !== scopeText(scope));
+  draft.holds = hold === undefined ? others : [...others, { ...hold, scope }];
+}
+
+function learnRollout(draft: Draft, { at, observation, change: changed }: FactOf<'rollout'>): void {
+  const { rollout } = draft;
+  if (changed.kind === 'began') {
+    draft.rollout = {
+      observation,
+      beganAt: at,
+      absent: new Set(changed.absent),
+      passed: new Set(),
+      failed: new Map(),
+    };
+    return;
+  }
+  if (rollout?.observation !== observation) return;
+  if (changed.kind === 'wave-passed') {
+    draft.rollout = { ...rollout, passed: new Set([...rollout.passed, changed.wave]) };
+  } else {
+    draft.rollout = { ...rollout, failed: new Map([...rollout.failed, [changed.wave, changed.reason]]) };
+  }
 }
 
 /** A failure is remembered until another toplevel is desired: B (fails), C, B tries B again. */
@@ -308,6 +437,7 @@ function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
           : {
               stuck: undefined,
               mayReplace: undefined,
+              before: host.confirmed?.toplevel === aim.toplevel ? host.before : host.confirmed,
               confirmed: {
                 deployment: aim.deployment,
                 observation: aim.observation,
@@ -340,7 +470,7 @@ function runsOn(confirmed: Confirmed | undefined): Connection | undefined {
 function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): void {
   const { aim } = fact;
   if (failure.code === 'BUILD_FAILED' && failure.disposition === 'stalled') {
-    draft.failedBuilds.set(aim.drvPath, failure);
+    if (aim.drvPath !== undefined) draft.failedBuilds.set(aim.drvPath, failure);
     // The derivation that really failed: another toplevel that needs it must not build it again either.
     const inner = failure.details?.['derivation'];
     if (inner !== undefined && isDrvPath(inner)) draft.failedBuilds.set(inner, failure);

@@ -364,7 +364,14 @@ describe('for people', () => {
     await ledger.append([anObservation(12), anIntent(12), anIntent(13, web2)]);
     await ledger.append([anOutcome(12)]);
     await ledger.append([
-      { kind: 'hold', at: 1, host: web2, by: 'ada', reason: 'Facts: x\nFormat: 9', until: undefined },
+      {
+        kind: 'hold',
+        at: 1,
+        scope: { kind: 'host', host: web2 },
+        by: 'ada',
+        reason: 'Facts: x\nFormat: 9',
+        until: undefined,
+      },
     ]);
     const subjects = await git.ok(['log', '--reverse', '--format=%s', ledgerRef], { cwd: dir });
     expect(subjects.split('\n')).toEqual([

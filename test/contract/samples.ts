@@ -73,6 +73,7 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
       confirmMs: 60_000,
       settleMs: 1_000,
     },
+    unitFailures: 'new',
     knownBad: [drvPath],
     flake: { folder: '.', attribute: 'nixosConfigurations' },
     attribute: 'web1',

@@ -105,8 +105,8 @@ export function createInvariants(deps: {
   return {
     appended(fact) {
       if (fact.kind === 'observation') observations.set(fact.observation.n, fact);
-      if (fact.kind === 'hold') holds.set(fact.host, fact);
-      if (fact.kind === 'hold-lifted') holds.delete(fact.host);
+      if (fact.kind === 'hold' && fact.scope.kind === 'host') holds.set(fact.scope.host, fact);
+      if (fact.kind === 'hold-lifted' && fact.scope.kind === 'host') holds.delete(fact.scope.host);
       if (fact.kind === 'intent') {
         require(!intents.has(fact.aim.deployment), 7, fact.aim
           .host, `${fact.aim.deployment} has two intents`);

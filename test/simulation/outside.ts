@@ -123,9 +123,18 @@ export function createOutside(deps: {
       const by = 'someone';
       switch (random.pick(['hold', 'hold', 'hold-lifted', 'retry', 'retry all'])) {
         case 'hold':
-          return [{ kind: 'hold', at, host, by, reason: 'hands off', until: at + random.int(120_000) }];
+          return [
+            {
+              kind: 'hold',
+              at,
+              scope: { kind: 'host', host },
+              by,
+              reason: 'hands off',
+              until: at + random.int(120_000),
+            },
+          ];
         case 'hold-lifted':
-          return [{ kind: 'hold-lifted', at, host, by }];
+          return [{ kind: 'hold-lifted', at, scope: { kind: 'host', host }, by }];
         case 'retry':
           return [{ kind: 'retry', at, host, by, drift: undefined }];
         default:

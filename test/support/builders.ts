@@ -3,6 +3,7 @@ import type { Deployment } from '../../shared/domain/deployment.ts';
 import type { Desired } from '../../shared/domain/desired.ts';
 import type { Failure } from '../../shared/domain/errors.ts';
 import type { Fact, FactOf } from '../../shared/domain/facts.ts';
+import { plainFleet, plainHost } from '../../shared/domain/fleet.ts';
 import type { Connection, Fleet, HostSpec } from '../../shared/domain/fleet.ts';
 import { createMemory, type Memory } from '../../shared/domain/memory.ts';
 import {
@@ -60,9 +61,7 @@ export function aSpec(name: string, change: Partial<HostSpec> = {}): HostSpec {
     name: host(name),
     attribute: name,
     connection,
-    labels: {},
-    mode: 'switch',
-    checks: [],
+    ...plainHost,
     timeouts: { buildMs: 1000, pushMs: 1000, activationMs: 1000, confirmMs: 1000, settleMs: 0 },
     ...change,
   };
@@ -72,6 +71,7 @@ export function aFleet(hosts: readonly HostSpec[], change: Partial<Fleet> = {}):
   return {
     flake: { folder: '.', attribute: 'nixosConfigurations' },
     adopt: 'manual',
+    ...plainFleet,
     hosts: { kind: 'listed', list: hosts },
     ...change,
   };
@@ -162,6 +162,7 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
     next: connection,
     checks: [],
     timeouts: { buildMs: 1000, pushMs: 1000, activationMs: 1000, confirmMs: 1000, settleMs: 0 },
+    unitFailures: 'new',
     knownBad: [],
     flake: { folder: '.', attribute: 'nixosConfigurations' },
     attribute: name,

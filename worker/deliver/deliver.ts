@@ -1,6 +1,7 @@
 import type { Delivery, Deployment } from '../../shared/domain/deployment.ts';
 import { FleetError, failureOf } from '../../shared/domain/errors.ts';
 import { type Connection, sameConnection } from '../../shared/domain/fleet.ts';
+import type { DrvPath, StorePath } from '../../shared/domain/names.ts';
 import type { ReleasedHost } from '../../shared/domain/observation.ts';
 import type { Closures } from '../../shared/platform/ports/closures.ts';
 import type { DeliverOutcome, StepContext, Steps } from '../../shared/platform/ports/steps.ts';
@@ -36,13 +37,29 @@ export interface DeliverDeps {
   readonly settings: DeliverSettings;
 }
 
+/** One whose toplevel can be made again, if need be. */
+type Derived = Deployment & { readonly drvPath: DrvPath };
+
+function isDerived(deployment: Deployment): deployment is Derived {
+  return deployment.drvPath !== undefined;
+}
+
+function goneFromHost({ toplevel, host }: Deployment): FleetError {
+  return new FleetError({
+    code: 'PUSH_FAILED',
+    disposition: 'stalled',
+    message: `${host} does not have ${toplevel} any more, and no release that Varve knows of made it`,
+    hint: 'roll back to a generation that Varve deployed; `varve history` has them',
+  });
+}
+
 /** The deliver step. It changes nothing that runs, and may be run any number of times. */
 export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
   const { store, roots, builds, settings } = deps;
 
   /** Makes the toplevel and the guard valid and rooted on this worker; how many builds that took. */
-  const makeValid = async (deployment: Deployment, context: StepContext): Promise<number> => {
-    const { toplevel, drvPath, host } = deployment;
+  const makeValid = async ({ drvPath, ...deployment }: Derived, context: StepContext): Promise<number> => {
+    const { toplevel, host } = deployment;
     const group = ['hosts', host];
     const name = toplevel.slice('/nix/store/'.length);
     // Rooted before it exists: no garbage collection comes in between.
@@ -56,7 +73,7 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
       ]);
       if (invalid.has(deps.guard.path)) await deps.guard.add(context.signal);
       if (!invalid.has(toplevel)) return 0;
-      if (invalid.has(drvPath)) await derive(deployment, context);
+      if (invalid.has(drvPath)) await derive({ ...deployment, drvPath }, context);
       const { builds: count } = await builds.realise(
         {
           drvPath,
@@ -78,7 +95,7 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
   };
 
   /** Brings back the derivation: the same tree gives the same one, or something is wrong. */
-  const derive = async (deployment: Deployment, context: StepContext): Promise<void> => {
+  const derive = async (deployment: Derived, context: StepContext): Promise<void> => {
     context.log('the derivation is not here any more: evaluating again');
     const again = await deps.evaluateAgain(deployment, context);
     if (again.drvPath === deployment.drvPath && again.toplevel === deployment.toplevel) return;
@@ -91,11 +108,11 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     });
   };
 
-  const pushTo = async (deployment: Deployment, context: StepContext): Promise<Pushed> => {
-    const paths = new Map([
-      ['toplevel', deployment.toplevel],
-      ['guard', deps.guard.path],
-    ]);
+  const pushTo = async (
+    deployment: Deployment,
+    paths: ReadonlyMap<string, StorePath>,
+    context: StepContext,
+  ): Promise<Pushed> => {
     let first: unknown;
     for (const connection of candidates(deployment)) {
       try {
@@ -121,8 +138,18 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     });
     const has = await deps.hostHas(deployment, context);
     if (has.toplevel && has.guard) return delivery(0, { paths: 0, bytes: 0 });
+    const guard = ['guard', deps.guard.path] as const;
+    if (!isDerived(deployment)) {
+      if (!has.toplevel) throw goneFromHost(deployment);
+      await deps.guard.root();
+      if ((await store.invalid([deps.guard.path], context)).has(deps.guard.path)) {
+        await deps.guard.add(context.signal);
+      }
+      return delivery(0, await pushTo(deployment, new Map([guard]), context));
+    }
     const count = await makeValid(deployment, context);
-    const pushed = await pushTo(deployment, context);
+    const paths = new Map([['toplevel', deployment.toplevel], guard]);
+    const pushed = await pushTo(deployment, paths, context);
     await catalogue(deployment, pushed, context);
     return delivery(count, pushed);
   };

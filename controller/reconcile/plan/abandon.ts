@@ -1,6 +1,6 @@
 import type { HostContact } from '../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../shared/domain/deployment.ts';
-import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import { hostsOf, memberOf, type Desired } from '../../../shared/domain/desired.ts';
 import { holdAt, type Memory } from '../../../shared/domain/memory.ts';
 import { compareTokens } from '../../../shared/domain/token.ts';
 
@@ -21,7 +21,7 @@ export function isAbandoned(
   // From `confirming` on the host is known to have begun.
   if (deployment.phase !== 'activating' || hasRecord(deployment, input.contact)) return false;
   const { desired, memory, now } = input;
-  if (holdAt(memory.hosts.get(deployment.host), now) !== undefined) return true;
+  if (holdAt(memory, memberOf(deployment.host, desired), now) !== undefined) return true;
   if (desired.kind !== 'ready') return false;
   if (!hostsOf(desired).has(deployment.host)) return true;
   return desired.release.hosts.get(deployment.host)?.toplevel !== deployment.toplevel;

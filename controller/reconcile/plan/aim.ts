@@ -43,6 +43,7 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     next: spec.connection,
     checks: spec.checks,
     timeouts: spec.timeouts,
+    unitFailures: spec.unitFailures,
     knownBad: knownBad(memory),
     flake: desired.fleet.flake,
     attribute: spec.attribute,

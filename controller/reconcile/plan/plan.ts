@@ -1,7 +1,8 @@
 import { isActive, isTerminal, type Deployment } from '../../../shared/domain/deployment.ts';
-import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
-import { holdAt, type Memory } from '../../../shared/domain/memory.ts';
+import { hostsOf, memberOf, type Desired } from '../../../shared/domain/desired.ts';
+import { holdAt, type HoldOn, type Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
+import { scopeText } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { mustNotStartYet } from './abandon.ts';
 import { isDoubtful } from './doubt.ts';
@@ -93,14 +94,14 @@ function judge(
       reason: `deployment ${live.id} is ${live.phase}`,
     };
   }
-  const hold = holdAt(remembered, now);
+  const hold = holdAt(observed.memory, memberOf(host, desired), now);
   if (hold !== undefined) {
     return {
       ...base,
       kind: 'held',
       waitsFor: 'person',
       until: hold.until,
-      reason: `held by ${hold.by}: ${hold.reason}`,
+      reason: heldReason(hold),
     };
   }
   if (desired.kind === 'evaluating' && live !== undefined && isOvertaken(live, desired, observed.memory)) {
@@ -145,6 +146,11 @@ function judge(
     };
   }
   return judgeManaged({ ...view, spec }, desired, observed.memory, patience, now);
+}
+
+function heldReason({ scope, by, reason }: HoldOn): string {
+  const what = scope.kind === 'host' ? 'held' : `${scopeText(scope)} is held`;
+  return `${what} by ${by}: ${reason}`;
 }
 
 /**

@@ -89,6 +89,7 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
       known: [connection],
       next: connection,
       checks: [],
+      unitFailures: 'new',
       knownBad: [],
       flake: { folder: '.', attribute: 'nixosConfigurations' },
       attribute: host.name,

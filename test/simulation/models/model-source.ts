@@ -1,4 +1,5 @@
 import { FleetError } from '../../../shared/domain/errors.ts';
+import { plainFleet, plainHost } from '../../../shared/domain/fleet.ts';
 import type { Fleet, HostSpec } from '../../../shared/domain/fleet.ts';
 import type { HostName, Revision, Tree } from '../../../shared/domain/names.ts';
 import type { Manifest, Source } from '../../../shared/platform/ports/source.ts';
@@ -47,9 +48,7 @@ function specOf(name: HostName, content: Content): HostSpec {
     name,
     attribute: name,
     connection: { address: name, port: content.port, user: 'root', hostKeys: [] },
-    labels: {},
-    mode: 'switch',
-    checks: [],
+    ...plainHost,
     timeouts,
   };
 }
@@ -58,6 +57,7 @@ function fleetOf(content: TreeContent): Fleet {
   return {
     flake: { folder: '.', attribute: 'nixosConfigurations' },
     adopt: 'auto',
+    ...plainFleet,
     hosts: { kind: 'listed', list: [...content.hosts].map(([name, one]) => specOf(name, one)) },
   };
 }

@@ -40,7 +40,13 @@ describe('the body of a commit', () => {
   });
 
   it('keeps one line one line, whatever people wrote', () => {
-    const hold = { kind: 'hold', at: 1, host: web1, by: 'ada', until: undefined } as const;
+    const hold = {
+      kind: 'hold',
+      at: 1,
+      scope: { kind: 'host', host: web1 },
+      by: 'ada',
+      until: undefined,
+    } as const;
     const body = bodyOf([
       { ...hold, reason: 'a\n\nFacts: 0\r\nFormat: 9\u0000\u{1F980}'.padEnd(500, '\u{1F980}') },
     ]);

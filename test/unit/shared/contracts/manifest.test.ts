@@ -39,6 +39,15 @@ describe('varve.yaml', () => {
           confirmMs: 60_000,
           settleMs: 10_000,
         },
+        unitFailures: 'new',
+        wave: 'all',
+        groups: [],
+        after: [],
+        windows: [],
+        reboot: { when: 'never', deadlineMs: 600_000, drain: undefined, undrain: undefined },
+        drift: 'report',
+        retention: { keep: 10, collectGarbage: false },
+        runsVarve: false,
       },
     ]);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Scope } from '../../../../shared/domain/policy.ts';
 import type { Fact } from '../../../../shared/domain/facts.ts';
 import { holdAt, observationOf } from '../../../../shared/domain/memory.ts';
 import { parseDeploymentId } from '../../../../shared/domain/names.ts';
@@ -53,7 +54,7 @@ describe('what the ledger says, remembered', () => {
     const holds = Array.from({ length: 1_100 }, (_, i): Fact => ({
       kind: 'hold',
       at: i,
-      host: web1,
+      scope: { kind: 'host', host: web1 },
       by: 'ada',
       reason: `${i}`,
       until: undefined,
@@ -64,11 +65,44 @@ describe('what the ledger says, remembered', () => {
   });
 
   it('says whether a hold still holds', () => {
-    const hold: Fact = { kind: 'hold', at: 0, host: web1, by: 'ada', reason: 'x', until: 1_000 };
-    const remembered = remembering(hold).hosts.get(web1);
-    expect(holdAt(remembered, 999)?.by).toBe('ada');
-    expect(holdAt(remembered, 1_000)).toBeUndefined();
-    expect(holdAt(undefined, 0)).toBeUndefined();
+    const hold: Fact = {
+      kind: 'hold',
+      at: 0,
+      scope: { kind: 'host', host: web1 },
+      by: 'ada',
+      reason: 'x',
+      until: 1_000,
+    };
+    const memory = remembering(hold);
+    const member = { name: web1, groups: ['routers'] };
+    expect(holdAt(memory, member, 999)?.by).toBe('ada');
+    expect(holdAt(memory, member, 1_000)).toBeUndefined();
+    expect(holdAt(remembering(), member, 0)).toBeUndefined();
+  });
+
+  it('holds the members of a group, or every host, until that hold is lifted', () => {
+    const member = { name: web1, groups: ['routers'] };
+    const other = { name: host('web2'), groups: [] };
+    const hold = (scope: Scope): Fact => ({
+      kind: 'hold',
+      at: 0,
+      scope,
+      by: 'ada',
+      reason: 'x',
+      until: undefined,
+    });
+    const routers: Scope = { kind: 'group', group: 'routers' };
+    const grouped = remembering(hold(routers));
+    expect(holdAt(grouped, member, 1)?.scope).toEqual(routers);
+    expect(holdAt(grouped, other, 1)).toBeUndefined();
+    const all = remembering(hold(routers), hold({ kind: 'fleet' }), {
+      kind: 'hold-lifted',
+      at: 1,
+      scope: routers,
+      by: 'ada',
+    });
+    expect(holdAt(all, member, 2)?.scope).toEqual({ kind: 'fleet' });
+    expect(holdAt(all, other, 2)?.scope).toEqual({ kind: 'fleet' });
   });
 
   it('finds an observation by its number', () => {

@@ -66,7 +66,14 @@ describe('an activation that may never have reached its host', () => {
   });
 
   it('is given up under a hold, also when it is what is wanted', () => {
-    const hold: Fact = { kind: 'hold', at: 0, host: host('web1'), by: 'ada', reason: 'x', until: undefined };
+    const hold: Fact = {
+      kind: 'hold',
+      at: 0,
+      scope: { kind: 'host', host: host('web1') },
+      by: 'ada',
+      reason: 'x',
+      until: undefined,
+    };
     expect(abandoned({ desired: wants('B'), facts: [hold] })).toBe(true);
   });
 });

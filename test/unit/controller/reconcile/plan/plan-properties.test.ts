@@ -114,7 +114,14 @@ function factsOf(name: string, state: HostState, index: number): Fact[] {
     facts.push(anOutcome(deployment(state.wanted, 'c'), { phase: 'failed', failure }));
   }
   if (state.held) {
-    facts.push({ kind: 'hold', at: 0, host: host(name), by: 'ada', reason: 'because', until: undefined });
+    facts.push({
+      kind: 'hold',
+      at: 0,
+      scope: { kind: 'host', host: host(name) },
+      by: 'ada',
+      reason: 'because',
+      until: undefined,
+    });
   }
   return facts;
 }

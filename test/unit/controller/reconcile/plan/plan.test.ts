@@ -247,7 +247,14 @@ describe('plan', () => {
     expect(judge({ live, desired: wanting(2, 'B', aFleet([aSpec('db1')]), {}) })).toMatchObject({
       kind: 'wait',
     });
-    const hold: Fact = { kind: 'hold', at: 0, host: host('web1'), by: 'ada', reason: 'x', until: undefined };
+    const hold: Fact = {
+      kind: 'hold',
+      at: 0,
+      scope: { kind: 'host', host: host('web1') },
+      by: 'ada',
+      reason: 'x',
+      until: undefined,
+    };
     expect(judge({ live, facts: [...aThenB, hold] })).toMatchObject({ kind: 'wait' });
   });
 
@@ -339,14 +346,19 @@ describe('plan', () => {
     const hold: Fact = {
       kind: 'hold',
       at: 0,
-      host: host('web1'),
+      scope: { kind: 'host', host: host('web1') },
       by: 'ada',
       reason: 'demo day',
       until: 11_000,
     };
     expect(judge({ facts: [...aThenB, hold] })).toMatchObject({ kind: 'held', until: 11_000 });
     expect(judge({ facts: [...aThenB, hold], now: 11_001 })).toMatchObject({ kind: 'deliver' });
-    const lifted: Fact = { kind: 'hold-lifted', at: 1, host: host('web1'), by: 'ada' };
+    const lifted: Fact = {
+      kind: 'hold-lifted',
+      at: 1,
+      scope: { kind: 'host', host: host('web1') },
+      by: 'ada',
+    };
     expect(judge({ facts: [...aThenB, hold, lifted] })).toMatchObject({ kind: 'deliver' });
   });
 
