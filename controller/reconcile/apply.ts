@@ -16,6 +16,7 @@ import { isDoubtful } from './plan/doubt.ts';
 import type { AskedProbes } from './asked-probes.ts';
 import { probeTarget } from './plan/probe-target.ts';
 import { evaluationRequest } from './release-key.ts';
+import { isFollowed } from './plan/judge-said.ts';
 import { subject, type JobTracker, type Wanted } from './job-tracker.ts';
 import type { Snapshot } from './observe.ts';
 
@@ -40,17 +41,36 @@ export interface ApplyInput {
   readonly now: number;
 }
 
-/** The intents that have to be in the ledger before `apply` may queue their activations. Pure. */
+/**
+ * What has to be in the ledger before `apply` may queue activations: their intents, and with the first one of an
+ * observation that its rollout begins. Pure.
+ */
 export function intentsOf(
-  input: Pick<ApplyInput, 'verdicts' | 'snapshot' | 'memory' | 'now'>,
-): readonly FactOf<'intent'>[] {
+  input: Pick<ApplyInput, 'verdicts' | 'snapshot' | 'memory' | 'desired' | 'now'>,
+): readonly FactOf<'intent' | 'rollout'>[] {
   const live = liveByHost(input.snapshot.deployments);
-  return input.verdicts.flatMap((verdict) => {
+  const intents = input.verdicts.flatMap((verdict) => {
     const deployment = verdict.kind === 'activate' ? live.get(verdict.host) : undefined;
     if (deployment === undefined) return [];
     const open = input.memory.hosts.get(verdict.host)?.openIntents.has(deployment.id) ?? false;
     return open ? [] : [intentOf(deployment, input.now)];
   });
+  return [...rolloutBegins(input, intents), ...intents];
+}
+
+function rolloutBegins(
+  { desired, memory, snapshot, now }: Pick<ApplyInput, 'snapshot' | 'memory' | 'desired' | 'now'>,
+  intents: readonly FactOf<'intent'>[],
+): readonly FactOf<'rollout'>[] {
+  if (desired.kind !== 'ready') return [];
+  const { n } = desired.observation;
+  const first = intents.some(({ aim }) => aim.observation === n) && memory.rollout?.observation !== n;
+  if (!first) return [];
+  const hosts = hostsOf(desired);
+  const absent = [...snapshot.contacts.values()]
+    .filter(({ kind, host }) => kind === 'unreachable' && hosts.has(host))
+    .map(({ host }) => host);
+  return [{ kind: 'rollout', at: now, observation: n, change: { kind: 'began', absent } }];
 }
 
 /**
@@ -152,7 +172,7 @@ function activationOf({ id, host }: Deployment): Wanted {
 async function create(deps: ApplyDeps, input: ApplyInput, verdict: Verdict): Promise<Wanted | undefined> {
   const { desired, memory, snapshot } = input;
   const spec = hostsOf(desired).get(verdict.host);
-  if (desired.kind !== 'ready' || spec === undefined) return undefined;
+  if (!isFollowed(desired) || spec === undefined) return undefined;
   const deployment = newDeployment({
     id: deps.ids.deployment(),
     token: deps.nextToken(),

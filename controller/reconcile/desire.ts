@@ -25,11 +25,11 @@ export function desire(
     return { kind: 'unknown', reason: `revision ${observation.revision.slice(0, 12)} is being read` };
   }
   if (read.manifest.kind === 'invalid') {
-    return { kind: 'blocked', observation, failure: read.manifest.failure };
+    return { kind: 'blocked', observation, failure: read.manifest.failure, fleet: undefined };
   }
   const { fleet } = read.manifest;
   if (fleet.hosts.kind === 'listed' && fleet.hosts.list.length === 0) {
-    return { kind: 'blocked', observation, failure: noHosts };
+    return { kind: 'blocked', observation, failure: noHosts, fleet };
   }
   const { key } = evaluationRequest(observation.tree, fleet);
   // Another version of Varve read the same revision otherwise: it has to be observed as it is read now.
@@ -41,13 +41,13 @@ export function desire(
   }
   const release = memory.releases.get(key);
   if (release !== undefined) {
-    if (release.hosts.size === 0) return { kind: 'blocked', observation, failure: noHosts };
+    if (release.hosts.size === 0) return { kind: 'blocked', observation, failure: noHosts, fleet };
     return { kind: 'ready', observation, fleet, release };
   }
   const failure = memory.failedEvaluations.get(key);
   return failure === undefined
     ? { kind: 'evaluating', observation, fleet, setback }
-    : { kind: 'blocked', observation, failure };
+    : { kind: 'blocked', observation, failure, fleet };
 }
 
 /** A commit that empties the fleet is more likely a mistake than a wish. */

@@ -17,6 +17,7 @@ import { createJobTracker } from './job-tracker.ts';
 import { createOutages, observe, type Snapshot } from './observe.ts';
 import { plan } from './plan/plan.ts';
 import type { Patience } from './plan/plan-input.ts';
+import type { Rollout } from './plan/rollout.ts';
 import { createAskedProbes } from './asked-probes.ts';
 import { dueProbes } from './plan/probes.ts';
 import { evaluationRequest } from './release-key.ts';
@@ -56,6 +57,7 @@ export interface PassResult {
   readonly at: number;
   readonly desired: Desired;
   readonly verdicts: readonly Verdict[];
+  readonly rollout: Rollout | undefined;
   readonly snapshot: Snapshot;
   /** When the next pass is due at the latest. */
   readonly requeueAt: number | undefined;
@@ -214,8 +216,15 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       const present: Snapshot = { ...snapshot, deployments };
       const desired = desire(memory, deps.read(), setback);
       const observed = { incarnation: term.incarnation, memory, contacts: snapshot.contacts, deployments };
-      const { verdicts, requeueAt } = plan(desired, observed, deps.patience, now);
-      const due = dueProbes(verdicts, snapshot.contacts, deps.patience, now, deps.freshSince());
+      const { verdicts, requeueAt, rollout } = plan(desired, observed, deps.patience, now);
+      const due = dueProbes(
+        verdicts,
+        snapshot.contacts,
+        deps.patience,
+        now,
+        deps.freshSince(),
+        rollout?.looks,
+      );
       const input = {
         term,
         desired,
@@ -226,12 +235,13 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
         fences: settlement.fences,
         now,
       };
-      await append(intentsOf(input));
+      await append([...(rollout?.facts ?? []), ...intentsOf(input)]);
       const retryJobAt = await apply(applyDeps, input);
       return {
         at: now,
         desired,
         verdicts,
+        rollout,
         snapshot: present,
         requeueAt: notAtOnce(earliest(requeueAt, due.requeueAt, setback?.until, retryJobAt), now),
       };

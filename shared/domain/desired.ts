@@ -9,7 +9,13 @@ export type Desired =
   /** Nothing was observed yet, or what was observed is not readable at present. */
   | { readonly kind: 'unknown'; readonly reason: string }
   /** It cannot be followed: hosts keep what they have. */
-  | { readonly kind: 'blocked'; readonly observation: Observation; readonly failure: Failure }
+  | {
+      readonly kind: 'blocked';
+      readonly observation: Observation;
+      readonly failure: Failure;
+      /** As far as the revision can be read. */
+      readonly fleet: Fleet | undefined;
+    }
   | {
       readonly kind: 'evaluating';
       readonly observation: Observation;
@@ -49,10 +55,10 @@ export function memberOf(host: HostName, desired: Desired): Member {
 }
 
 function listHosts(desired: Desired): ReadonlyMap<HostName, HostSpec> {
-  if (desired.kind === 'unknown' || desired.kind === 'blocked') return new Map();
+  if (desired.kind === 'unknown' || desired.fleet === undefined) return new Map();
   const { hosts } = desired.fleet;
   if (hosts.kind === 'listed') return new Map(hosts.list.map((host) => [host.name, host]));
-  if (desired.kind === 'evaluating') return new Map();
+  if (desired.kind !== 'ready') return new Map();
   return new Map(
     [...desired.release.hosts.keys()].map((name) => [name, hostAtItsOwnName(name, hosts.defaults)]),
   );

@@ -11,6 +11,8 @@ export interface Confirmed {
   readonly deployment: DeploymentId | undefined;
   readonly observation: number;
   readonly toplevel: StorePath;
+  /** `undefined` for what the host ran when it was adopted. */
+  readonly drvPath: DrvPath | undefined;
   readonly connection: Connection;
   /** `undefined` for generation 0: what ran when the host was adopted. */
   readonly mode: Mode | undefined;
@@ -115,6 +117,8 @@ export interface Memory {
   readonly overrides: readonly FactOf<'override'>[];
   readonly approvals: readonly FactOf<'approved'>[];
   readonly rollout: Rollout | undefined;
+  /** `<release key> <wave>`: waves that a release has passed, in whichever rollout. */
+  readonly proven: ReadonlySet<string>;
   readonly outcomes: readonly FactOf<'outcome'>[];
   readonly outcomeOf: ReadonlyMap<DeploymentId, FactOf<'outcome'>>;
   /** What people and controllers did, oldest first; the last thousand. */
@@ -159,6 +163,7 @@ interface Draft extends Memory {
   overrides: readonly FactOf<'override'>[];
   approvals: readonly FactOf<'approved'>[];
   rollout: Rollout | undefined;
+  readonly proven: Set<string>;
   readonly outcomes: FactOf<'outcome'>[];
   readonly outcomeOf: Map<DeploymentId, FactOf<'outcome'>>;
   readonly acts: Act[];
@@ -207,6 +212,7 @@ export function createMemory(): MemoryKeeper {
     overrides: [],
     approvals: [],
     rollout: undefined,
+    proven: new Set(),
     outcomes: [],
     outcomeOf: new Map(),
     acts: [],
@@ -287,6 +293,8 @@ function learn(draft: Draft, fact: Fact): void {
     }
     case 'retry':
       forget(draft, fact.host);
+      // Hosts that speak against the release still do so afterwards, and fail their wave again.
+      if (draft.rollout !== undefined) draft.rollout = { ...draft.rollout, failed: new Map() };
       if (fact.host !== undefined) change(draft, fact.host, { mayReplace: fact.drift });
       return;
   }
@@ -372,15 +380,32 @@ function learnRollout(draft: Draft, { at, observation, change: changed }: FactOf
   if (rollout?.observation !== observation) return;
   if (changed.kind === 'wave-passed') {
     draft.rollout = { ...rollout, passed: new Set([...rollout.passed, changed.wave]) };
+    const key = draft.keys.get(observation);
+    if (key !== undefined) draft.proven.add(`${key} ${changed.wave}`);
   } else {
     draft.rollout = { ...rollout, failed: new Map([...rollout.failed, [changed.wave, changed.reason]]) };
   }
+}
+
+/** A commit that changes no system goes on with the rollout that it comes upon. */
+function carryOver(draft: Draft, release: Release): void {
+  const { rollout } = draft;
+  const observation = draft.observations.at(-1)?.n;
+  if (rollout === undefined || observation === undefined || rollout.observation === observation) return;
+  const key = draft.keys.get(rollout.observation);
+  const before = key === undefined ? undefined : draft.releases.get(key);
+  if (before?.hosts.size !== release.hosts.size) return;
+  for (const [host, { toplevel }] of release.hosts) {
+    if (before.hosts.get(host)?.toplevel !== toplevel) return;
+  }
+  draft.rollout = { ...rollout, observation };
 }
 
 /** A failure is remembered until another toplevel is desired: B (fails), C, B tries B again. */
 function desire(draft: Draft): void {
   const release = draft.newestKey === undefined ? undefined : draft.releases.get(draft.newestKey);
   if (release === undefined) return;
+  carryOver(draft, release);
   for (const [host, { toplevel }] of release.hosts) {
     const known = hostOf(draft, host);
     if (known.desired === toplevel) continue;
@@ -410,6 +435,7 @@ function generationZero(fact: FactOf<'adopted'>, running: StorePath): Confirmed 
     deployment: undefined,
     observation: 0,
     toplevel: running,
+    drvPath: undefined,
     connection: fact.connection,
     mode: undefined,
     at: fact.at,
@@ -442,6 +468,7 @@ function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
                 deployment: aim.deployment,
                 observation: aim.observation,
                 toplevel: aim.toplevel,
+                drvPath: aim.drvPath,
                 connection: fact.connection,
                 mode: aim.mode,
                 at: fact.at,
@@ -476,9 +503,9 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
     if (inner !== undefined && isDrvPath(inner)) draft.failedBuilds.set(inner, failure);
     return;
   }
-  const { desired, setback } = hostOf(draft, aim.host);
+  const { desired, setback, pin } = hostOf(draft, aim.host);
   // A late outcome of what nobody wants any more must not be held against what is wanted now.
-  if (desired !== undefined && desired !== aim.toplevel) return;
+  if (desired !== undefined && desired !== aim.toplevel && pin?.to.toplevel !== aim.toplevel) return;
   if (fact.evidence) {
     change(draft, aim.host, { failed: { toplevel: aim.toplevel, failure, at: fact.at } });
     return;
@@ -497,7 +524,9 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
 
 function forget(draft: Draft, only: HostName | undefined): void {
   for (const host of only === undefined ? [...draft.hosts.keys()] : [only]) {
-    change(draft, host, { failed: undefined, setback: undefined });
+    const { pin } = hostOf(draft, host);
+    const back = pin?.cause === 'wave' ? { pin: undefined } : {};
+    change(draft, host, { failed: undefined, setback: undefined, ...back });
     const release = draft.newestKey === undefined ? undefined : draft.releases.get(draft.newestKey);
     const drv = release?.hosts.get(host)?.drvPath;
     const failure = drv === undefined ? undefined : draft.failedBuilds.get(drv);

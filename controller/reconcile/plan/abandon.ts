@@ -2,6 +2,7 @@ import type { HostContact } from '../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../shared/domain/deployment.ts';
 import { hostsOf, memberOf, type Desired } from '../../../shared/domain/desired.ts';
 import { holdAt, type Memory } from '../../../shared/domain/memory.ts';
+import { targetOf } from './target.ts';
 import { compareTokens } from '../../../shared/domain/token.ts';
 
 /**
@@ -21,10 +22,14 @@ export function isAbandoned(
   // From `confirming` on the host is known to have begun.
   if (deployment.phase !== 'activating' || hasRecord(deployment, input.contact)) return false;
   const { desired, memory, now } = input;
+  const remembered = memory.hosts.get(deployment.host);
+  const target = targetOf(deployment.host, desired, remembered, now);
+  if (target?.pin?.cause === 'person') return target.toplevel !== deployment.toplevel;
+  if (memory.suspended !== undefined) return true;
   if (holdAt(memory, memberOf(deployment.host, desired), now) !== undefined) return true;
   if (desired.kind !== 'ready') return false;
   if (!hostsOf(desired).has(deployment.host)) return true;
-  return desired.release.hosts.get(deployment.host)?.toplevel !== deployment.toplevel;
+  return target?.toplevel !== deployment.toplevel;
 }
 
 function hasRecord(deployment: Deployment, contact: HostContact | undefined): boolean {

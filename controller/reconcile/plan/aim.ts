@@ -1,11 +1,12 @@
 import type { Deployment } from '../../../shared/domain/deployment.ts';
-import type { Desired } from '../../../shared/domain/desired.ts';
 import type { Aim, FactOf } from '../../../shared/domain/facts.ts';
 import { sameConnection, type Connection, type HostSpec } from '../../../shared/domain/fleet.ts';
-import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
+import { observationOf, type HostMemory, type Memory } from '../../../shared/domain/memory.ts';
 import type { DeploymentId, DrvPath } from '../../../shared/domain/names.ts';
 import type { HostContact } from '../../../shared/domain/contact.ts';
 import type { Token } from '../../../shared/domain/token.ts';
+import type { Followed } from './judge-said.ts';
+import { modeFor, targetOf } from './target.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 
 export interface NewDeployment {
@@ -13,7 +14,7 @@ export interface NewDeployment {
   readonly token: Token;
   readonly verdict: Verdict;
   readonly spec: HostSpec;
-  readonly desired: Extract<Desired, { readonly kind: 'ready' }>;
+  readonly desired: Followed;
   readonly memory: Memory;
   readonly contact: HostContact | undefined;
   readonly at: number;
@@ -22,9 +23,10 @@ export interface NewDeployment {
 /** The record of a deployment that is about to begin. Pure; `undefined` if the release has no system for the host. */
 export function newDeployment(init: NewDeployment): Deployment | undefined {
   const { desired, memory, spec, verdict } = init;
-  const released = desired.release.hosts.get(spec.name);
-  if (released === undefined || memory.owner === undefined) return undefined;
-  const { observation } = desired;
+  const target = targetOf(spec.name, desired, memory.hosts.get(spec.name), init.at);
+  if (target === undefined || memory.owner === undefined) return undefined;
+  // Who returns to an older system gets that one's generation anew; what it ran at first is nobody's.
+  const observation = (target.pin && observationOf(memory, target.pin.to.observation)) ?? desired.observation;
   return {
     id: init.id,
     version: 1,
@@ -32,10 +34,10 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     observation: observation.n,
     revision: observation.revision,
     tree: observation.tree,
-    toplevel: released.toplevel,
-    drvPath: released.drvPath,
+    toplevel: target.toplevel,
+    drvPath: target.drvPath,
     action: verdict.kind === 'finalise' ? 'finalise' : 'activate',
-    mode: spec.mode,
+    mode: modeFor(target, spec),
     reason: verdict.reason,
     token: init.token,
     owner: memory.owner,

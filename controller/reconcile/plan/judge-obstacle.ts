@@ -2,14 +2,14 @@ import { sameSystems } from '../../../shared/domain/contact.ts';
 import type { Failure } from '../../../shared/domain/errors.ts';
 import type { Mode } from '../../../shared/domain/fleet.ts';
 import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
-import type { ReleasedHost } from '../../../shared/domain/observation.ts';
 import type { Said, State } from './judge-said.ts';
 import { backOff, type HostView, type Patience } from './plan-input.ts';
+import type { Target } from './target.ts';
 
 /** What stands between a host and its new system: remembered failures, drift, back-off. */
 export function obstacleTo(
   view: HostView,
-  released: ReleasedHost,
+  released: Target,
   memory: Memory,
   remembered: HostMemory,
   state: State,
@@ -26,7 +26,7 @@ export function obstacleTo(
       reason: `it failed here before: ${failed.failure.message}`,
     };
   }
-  const build = memory.failedBuilds.get(released.drvPath);
+  const build = released.drvPath === undefined ? undefined : memory.failedBuilds.get(released.drvPath);
   if (build !== undefined) {
     return { ...stalled, code: build.code, reason: `its build failed before: ${build.message}` };
   }

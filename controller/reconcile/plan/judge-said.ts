@@ -1,8 +1,15 @@
+import type { Fleet } from '../../../shared/domain/fleet.ts';
+import type { HoldOn } from '../../../shared/domain/memory.ts';
+import { scopeText } from '../../../shared/domain/policy.ts';
 import type { Desired } from '../../../shared/domain/desired.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 
 /** A desired state that hosts are judged by. */
-export type Followed = Extract<Desired, { readonly kind: 'evaluating' | 'ready' }>;
+export type Followed = Exclude<Desired, { readonly kind: 'unknown' }> & { readonly fleet: Fleet };
+
+export function isFollowed(desired: Desired): desired is Followed {
+  return desired.kind !== 'unknown' && desired.fleet !== undefined;
+}
 
 /** A verdict without the host that it is about. */
 export type Said = Omit<Verdict, 'host' | 'deployment'>;
@@ -25,6 +32,11 @@ export function awaitingRelease({ observation, setback }: Extract<Desired, { rea
     code: setback.failure.code,
     reason: `the evaluation of observation ${observation.n} is tried again: ${setback.failure.message}`,
   } as const;
+}
+
+export function heldReason({ scope, by, reason }: HoldOn): string {
+  const what = scope.kind === 'host' ? 'held' : `${scopeText(scope)} is held`;
+  return `${what} by ${by}: ${reason}`;
 }
 
 export const quiet = { waitsFor: undefined, until: undefined, toplevel: undefined, code: undefined } as const;

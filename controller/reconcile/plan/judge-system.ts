@@ -1,12 +1,13 @@
 import type { ProbeReport } from '../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../shared/domain/deployment.ts';
 import { sameConnection, type HostSpec, type Mode } from '../../../shared/domain/fleet.ts';
-import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
+import type { HostMemory, Memory, Pin } from '../../../shared/domain/memory.ts';
 import type { StorePath } from '../../../shared/domain/names.ts';
-import type { Observation, ReleasedHost } from '../../../shared/domain/observation.ts';
+import type { Observation } from '../../../shared/domain/observation.ts';
 import { obstacleTo } from './judge-obstacle.ts';
 import { awaitingRelease, quiet, type Followed, type Said, type State } from './judge-said.ts';
 import type { HostView, Patience } from './plan-input.ts';
+import { modeFor, targetOf, type Target } from './target.ts';
 
 /** The system that is wanted against the one that runs: what a host of ours that answers needs next. */
 export function judgeSystem(
@@ -17,9 +18,9 @@ export function judgeSystem(
   patience: Patience,
   now: number,
 ): Said {
-  if (desired.kind === 'evaluating') return awaitingRelease(desired);
-  const released = desired.release.hosts.get(view.host);
-  if (released === undefined || view.contact?.kind !== 'reached') {
+  const target = targetOf(view.host, desired, remembered, now);
+  if (target === undefined && desired.kind === 'evaluating') return awaitingRelease(desired);
+  if (target === undefined || view.contact?.kind !== 'reached') {
     return {
       ...quiet,
       kind: 'stalled',
@@ -28,20 +29,21 @@ export function judgeSystem(
       reason: `the release of observation ${desired.observation.n} has no system for it`,
     };
   }
-  const aim = { ...quiet, toplevel: released.toplevel };
+  const aim = { ...quiet, toplevel: target.toplevel };
   const { report, askedAt } = view.contact;
-  const mode = effectiveMode(view.spec.mode, released.toplevel, remembered);
-  const state = compare(report, released.toplevel, mode, remembered);
-  if (view.live !== undefined && !servesTo(state, view.live, view.spec, released)) {
+  const mode = effectiveMode(modeFor(target, view.spec), target.toplevel, remembered);
+  const state = compare(report, target.toplevel, mode, remembered);
+  if (view.live !== undefined && !servesTo(state, view.live, view.spec, target)) {
     return {
       ...aim,
       kind: 'superseded',
       reason:
         state === 'in-sync'
           ? `it runs what is wanted without deployment ${view.live.id}`
-          : `observation ${desired.observation.n} wants something else than deployment ${view.live.id}`,
+          : `${whoWants(target, desired.observation)} something else than deployment ${view.live.id}`,
     };
   }
+  if (state === 'in-sync' && target.pin !== undefined) return { ...aim, ...atPin(target.pin, remembered) };
   if (state === 'in-sync') {
     return { ...aim, kind: 'in-sync', reason: inSyncReason(remembered, desired.observation, mode) };
   }
@@ -53,9 +55,9 @@ export function judgeSystem(
       reason: 'it is set for the next boot; the running system is the one before',
     };
   }
-  const obstacle = obstacleTo(view, released, memory, remembered, state, mode, patience, now);
+  const obstacle = obstacleTo(view, target, memory, remembered, state, mode, patience, now);
   if (obstacle !== undefined) return { ...aim, ...obstacle };
-  if (view.live === undefined && askedAt < desired.observation.at) {
+  if (view.live === undefined && askedAt < (target.pin?.at ?? desired.observation.at)) {
     return { ...aim, kind: 'probe', waitsFor: 'host', reason: 'probed before anything is done to it' };
   }
   if (view.live?.phase === 'delivered') {
@@ -69,8 +71,32 @@ export function judgeSystem(
     kind: 'deliver',
     reason:
       view.live === undefined
-        ? `observation ${desired.observation.n} wants another system than the one that runs`
+        ? `${whoWants(target, desired.observation)} another system than the one that runs`
         : `deployment ${view.live.id} is ${view.live.phase}`,
+  };
+}
+
+function whoWants({ pin }: Target, observation: Observation): string {
+  return pin === undefined ? `observation ${observation.n} wants` : `${pin.by} wants (${pin.reason})`;
+}
+
+/** It is back on what it was to return to. */
+function atPin(pin: Pin, { hold }: HostMemory): Omit<Said, 'toplevel'> {
+  if (pin.cause === 'wave') {
+    return {
+      kind: 'stalled',
+      waitsFor: 'commit or retry',
+      until: undefined,
+      code: 'ROLLED_BACK_WITH_WAVE',
+      reason: `it was rolled back: ${pin.reason}`,
+    };
+  }
+  return {
+    kind: 'held',
+    waitsFor: 'person',
+    until: hold?.until,
+    code: undefined,
+    reason: `rolled back by ${pin.by} to the system of observation ${pin.to.observation}: ${pin.reason}`,
   };
 }
 
@@ -102,16 +128,16 @@ function compare(report: ProbeReport, toplevel: StorePath, mode: Mode, remembere
 }
 
 /** Whether carrying the live deployment on brings its host from `state` to what is wanted. */
-function servesTo(state: State, live: Deployment, spec: HostSpec, released: ReleasedHost): boolean {
-  if (state === 'differs') return stillWanted(live, spec, released);
-  return state === 'persistent-differs' && live.action === 'finalise' && live.toplevel === released.toplevel;
+function servesTo(state: State, live: Deployment, spec: HostSpec, target: Target): boolean {
+  if (state === 'differs') return stillWanted(live, spec, target);
+  return state === 'persistent-differs' && live.action === 'finalise' && live.toplevel === target.toplevel;
 }
 
 /** A live delivery goes on under a newer observation that wants the very same thing in the same way. */
-function stillWanted(live: Deployment, spec: HostSpec, released: ReleasedHost): boolean {
+function stillWanted(live: Deployment, spec: HostSpec, target: Target): boolean {
   return (
-    live.toplevel === released.toplevel &&
-    live.mode === spec.mode &&
+    live.toplevel === target.toplevel &&
+    live.mode === modeFor(target, spec) &&
     sameConnection(live.next, spec.connection) &&
     JSON.stringify(live.checks) === JSON.stringify(spec.checks) &&
     JSON.stringify(live.timeouts) === JSON.stringify(spec.timeouts)

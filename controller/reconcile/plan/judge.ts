@@ -5,6 +5,7 @@ import { isDoubtful } from './doubt.ts';
 import { quiet, type Followed, type Said } from './judge-said.ts';
 import { judgeSystem } from './judge-system.ts';
 import type { HostView, Patience } from './plan-input.ts';
+import { targetOf } from './target.ts';
 
 /** The verdict on a host that the newest observation names and that has no activation under way. */
 export function judgeManaged(
@@ -20,7 +21,7 @@ export function judgeManaged(
     ownership(view, desired.fleet, memory, remembered) ??
     underWay(view, memory, patience, now) ??
     judgeSystem(view, desired, memory, remembered, patience, now);
-  const wanted = desired.kind === 'ready' ? desired.release.hosts.get(view.host)?.toplevel : undefined;
+  const wanted = targetOf(view.host, desired, view.remembered, now)?.toplevel;
   return { ...said, host: view.host, deployment: view.live?.id, toplevel: said.toplevel ?? wanted };
 }
 

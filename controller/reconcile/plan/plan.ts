@@ -1,20 +1,23 @@
 import { isActive, isTerminal, type Deployment } from '../../../shared/domain/deployment.ts';
 import { hostsOf, memberOf, type Desired } from '../../../shared/domain/desired.ts';
-import { holdAt, type HoldOn, type Memory } from '../../../shared/domain/memory.ts';
+import { holdAt, pinAt, type Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
-import { scopeText } from '../../../shared/domain/policy.ts';
+import type { Member } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { mustNotStartYet } from './abandon.ts';
 import { isDoubtful } from './doubt.ts';
 import { judgeManaged, judgeUnsettled } from './judge.ts';
-import { awaitingRelease } from './judge-said.ts';
+import { awaitingRelease, heldReason, isFollowed } from './judge-said.ts';
 import type { HostView, Observed, Patience } from './plan-input.ts';
+import { rollOut, type Judged, type Rollout } from './rollout.ts';
 
 export interface Plan {
   /** Exactly one verdict for every host that is wanted or remembered, sorted by host. */
   readonly verdicts: readonly Verdict[];
   /** When a pass is due at the latest although nothing happened; `undefined`: only when something happens. */
   readonly requeueAt: number | undefined;
+  /** How the newest release moves through the fleet, once there is one. */
+  readonly rollout: Rollout | undefined;
 }
 
 /**
@@ -28,8 +31,7 @@ export function plan(desired: Desired, observed: Observed, patience: Patience, n
     if (!isTerminal(deployment)) live.set(deployment.host, deployment);
   }
   const hosts = [...new Set([...wanted.keys(), ...observed.memory.hosts.keys(), ...live.keys()])].sort();
-  const verdicts: Verdict[] = [];
-  let requeueAt: number | undefined;
+  const judged: Judged[] = [];
   for (const host of hosts) {
     const contact = observed.contacts.get(host);
     const view: HostView = {
@@ -40,11 +42,15 @@ export function plan(desired: Desired, observed: Observed, patience: Patience, n
       live: live.get(host),
     };
     const verdict = judge(view, desired, observed, patience, now);
-    if (verdict === undefined) continue;
-    verdicts.push(verdict);
-    if (verdict.until !== undefined) requeueAt = Math.min(requeueAt ?? verdict.until, verdict.until);
+    if (verdict !== undefined) judged.push({ view, verdict });
   }
-  return { verdicts, requeueAt };
+  const rollout = desired.kind === 'ready' ? rollOut(judged, desired, observed.memory, now) : undefined;
+  const verdicts = judged.map(({ verdict }) => rollout?.verdicts.get(verdict.host) ?? verdict);
+  let requeueAt: number | undefined;
+  for (const { until } of verdicts) {
+    if (until !== undefined) requeueAt = Math.min(requeueAt ?? until, until);
+  }
+  return { verdicts, requeueAt, rollout };
 }
 
 function judge(
@@ -94,15 +100,14 @@ function judge(
       reason: `deployment ${live.id} is ${live.phase}`,
     };
   }
-  const hold = holdAt(observed.memory, memberOf(host, desired), now);
-  if (hold !== undefined) {
-    return {
-      ...base,
-      kind: 'held',
-      waitsFor: 'person',
-      until: hold.until,
-      reason: heldReason(hold),
-    };
+  const pin = spec === undefined ? undefined : pinAt(remembered, now);
+  // Who was rolled back is held, but has to get there first.
+  if (pin?.cause !== 'person') {
+    const held = heldBy(observed.memory, memberOf(host, desired), now);
+    if (held !== undefined) return { ...base, kind: 'held', waitsFor: 'person', ...held };
+  }
+  if (spec !== undefined && pin !== undefined && isFollowed(desired)) {
+    return judgeManaged({ ...view, spec }, desired, observed.memory, patience, now);
   }
   if (desired.kind === 'evaluating' && live !== undefined && isOvertaken(live, desired, observed.memory)) {
     return {
@@ -148,9 +153,13 @@ function judge(
   return judgeManaged({ ...view, spec }, desired, observed.memory, patience, now);
 }
 
-function heldReason({ scope, by, reason }: HoldOn): string {
-  const what = scope.kind === 'host' ? 'held' : `${scopeText(scope)} is held`;
-  return `${what} by ${by}: ${reason}`;
+function heldBy(memory: Memory, member: Member, now: number): Pick<Verdict, 'reason' | 'until'> | undefined {
+  if (memory.suspended !== undefined) {
+    const { by, reason } = memory.suspended;
+    return { reason: `everything is suspended by ${by}: ${reason}`, until: undefined };
+  }
+  const hold = holdAt(memory, member, now);
+  return hold === undefined ? undefined : { reason: heldReason(hold), until: hold.until };
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Token } from '../../../shared/domain/token.ts';
 import { candidateConnections } from './aim.ts';
+import { targetOf } from './target.ts';
 
 /** What a probe of a host is to do now. Pure; `undefined` if nobody knows how to reach it. */
 export function probeTarget(
@@ -25,7 +26,7 @@ export function probeTarget(
   const asked = remembered?.adoptAsked;
   const followed = desired.kind === 'ready' || desired.kind === 'evaluating';
   const adopts = asked !== undefined || (spec !== undefined && followed && desired.fleet.adopt === 'auto');
-  const toplevel = desired.kind === 'ready' ? desired.release.hosts.get(host)?.toplevel : undefined;
+  const toplevel = targetOf(host, desired, remembered, input.now)?.toplevel;
   const records = contact?.kind === 'reached' ? contact.report.records : [];
   const last = remembered?.lastOutcome?.aim.deployment;
   const acknowledged = new Set([

@@ -12,6 +12,7 @@ export interface DueProbes {
 /**
  * Which hosts are to be probed now: those whose verdict needs it, and every other one in its turn. Pure. A host with
  * an activation under way is left alone, so is an orphaned one. `freshSince`: what was asked before then will not do.
+ * `looks`: hosts that are watched, and when the next probe of each is due.
  */
 export function dueProbes(
   verdicts: readonly Verdict[],
@@ -19,19 +20,24 @@ export function dueProbes(
   patience: Patience,
   now: number,
   freshSince = -Infinity,
+  looks: ReadonlyMap<HostName, number> = new Map(),
 ): DueProbes {
   const hosts: HostName[] = [];
   let requeueAt: number | undefined;
   for (const verdict of verdicts) {
     const contact = contacts.get(verdict.host);
     const stale = contact !== undefined && contact.askedAt < freshSince;
-    const usual = dueAt(verdict, contact, patience, now);
+    const usual = earlier(dueAt(verdict, contact, patience, now), looks.get(verdict.host));
     const due = stale && usual !== undefined ? now : usual;
     if (due === undefined) continue;
     if (due <= now) hosts.push(verdict.host);
     else requeueAt = Math.min(requeueAt ?? due, due);
   }
   return { hosts, requeueAt };
+}
+
+function earlier(usual: number | undefined, look: number | undefined): number | undefined {
+  return usual === undefined || look === undefined ? usual : Math.min(usual, look);
 }
 
 function dueAt(

@@ -371,6 +371,7 @@ describe('plan', () => {
     const desired: Desired = {
       kind: 'blocked',
       observation: anObservation(2, 'B'),
+      fleet: undefined,
       failure: aFailure({ code: 'NO_HOSTS', message: 'it names no host at all' }),
     };
     expect(judge({ desired })).toMatchObject({ kind: 'stalled', code: 'NO_HOSTS' });

@@ -1,0 +1,204 @@
+import type { HostSpec } from '../../../shared/domain/fleet.ts';
+import type { Memory } from '../../../shared/domain/memory.ts';
+import type { HostName, StorePath } from '../../../shared/domain/names.ts';
+import type { Observation, Release } from '../../../shared/domain/observation.ts';
+import { hostsIn, type Amount, type Group, type RolloutPolicy } from '../../../shared/domain/policy.ts';
+import type { Gate } from '../../../shared/domain/facts.ts';
+import type { Verdict } from '../../../shared/domain/verdict.ts';
+import { isInFlight, isUnavailable, type Rolling } from './standing.ts';
+import type { WaveState } from './waves.ts';
+
+/** What keeps a delivered host from being activated now; `undefined`: nothing. */
+export type Refusal = Pick<Verdict, 'kind' | 'reason' | 'waitsFor' | 'until' | 'code'>;
+
+const waiting = { kind: 'wait', until: undefined, code: undefined } as const;
+
+/** Nothing goes on by itself: the reason names what speaks against the release. */
+export function halted(reason: string): Refusal {
+  return {
+    kind: 'stalled',
+    waitsFor: 'commit or retry',
+    until: undefined,
+    code: 'ROLLOUT_HALTED',
+    reason,
+  };
+}
+
+/** Whether the wave lets its hosts through. */
+export function waveRefusal(
+  { wave, state, reason, until }: WaveState,
+  isFirstFailed: boolean,
+): Refusal | undefined {
+  switch (state) {
+    case 'failed':
+      return halted(isFirstFailed ? `its wave ${wave.name} failed: ${reason}` : reason);
+    case 'closed':
+      return { ...waiting, waitsFor: until === undefined ? 'wave' : 'soak', until, reason };
+    case 'moving':
+    case 'soaking':
+    case 'passed':
+      return undefined;
+  }
+}
+
+/** Whether a person has let the release in, where that is asked for. */
+export function createApprovals(
+  memory: Memory,
+  observation: Observation,
+  release: Release,
+): (gate: Gate, members: () => readonly HostName[]) => Refusal | undefined {
+  const known = new Map<string, boolean>();
+  const approved = (gate: Gate, members: () => readonly HostName[]): boolean =>
+    memory.approvals.some((fact) => {
+      if (fact.gate.kind !== gate.kind || fact.gate.name !== gate.name) return false;
+      if (fact.observation === observation.n) return true;
+      // What was approved are systems: a commit that leaves them as they are needs no new word.
+      const key = memory.keys.get(fact.observation);
+      const seen = key === undefined ? undefined : memory.releases.get(key);
+      return seen !== undefined && members().every((host) => sameSystem(seen, release, host));
+    });
+  return (gate, members) => {
+    const name = `${gate.kind} ${gate.name}`;
+    const is = known.get(name) ?? approved(gate, members);
+    known.set(name, is);
+    if (is) return undefined;
+    return {
+      ...waiting,
+      waitsFor: 'approval',
+      reason: `observation ${observation.n} is not approved for ${name}: \`varve approve ${gate.name}\``,
+    };
+  };
+}
+
+function sameSystem(a: Release, b: Release, host: HostName): boolean {
+  const toplevel: StorePath | undefined = a.hosts.get(host)?.toplevel;
+  return toplevel !== undefined && toplevel === b.hosts.get(host)?.toplevel;
+}
+
+/** Whether the hosts that come before one are done. */
+export function dependencyRefusal(
+  { after }: HostSpec,
+  hosts: ReadonlyMap<HostName, Rolling>,
+  policy: RolloutPolicy,
+): Refusal | undefined {
+  for (const name of after) {
+    const before = hosts.get(name)?.standing;
+    if (before === undefined || before.kind === 'done' || before.kind === 'out') continue;
+    if (before.kind === 'moving') {
+      return { ...waiting, waitsFor: 'dependency', reason: `${name} comes first, and is not there yet` };
+    }
+    if (policy.onFailure === 'continue') continue;
+    return halted(`${name} comes first, and failed: ${before.why}`);
+  }
+  return undefined;
+}
+
+/** A host that Varve itself runs on goes last, and alone. */
+export function lastRefusal(spec: HostSpec, hosts: readonly Rolling[]): Refusal | undefined {
+  const under = hosts.find((other) => other.view.spec.runsVarve && isInFlight(other.view));
+  if (under !== undefined && under.view.host !== spec.name) {
+    return {
+      ...waiting,
+      waitsFor: 'dependency',
+      reason: `Varve itself runs on ${under.view.host}, which is being activated alone`,
+    };
+  }
+  if (!spec.runsVarve) return undefined;
+  const other = hosts.find(({ view, standing }) => !view.spec.runsVarve && standing.kind === 'moving');
+  if (other === undefined) return undefined;
+  return {
+    ...waiting,
+    waitsFor: 'dependency',
+    reason: `Varve itself runs on it, so it goes last: ${other.view.host} is not there yet`,
+  };
+}
+
+/** Counts what is under way or not available, in the fleet, its waves and its groups, while hosts are let through. */
+export interface Budgets {
+  refusal(host: Rolling): Refusal | undefined;
+  /** One more activation is let through. */
+  take(host: Rolling): void;
+}
+
+interface Budget {
+  readonly what: string;
+  readonly most: number;
+  readonly inFlight: Set<HostName>;
+  readonly unavailable: ReadonlySet<HostName>;
+  /** Some of those have only not been asked yet. */
+  readonly unsure: boolean;
+}
+
+export function createBudgets(input: {
+  readonly policy: RolloutPolicy;
+  readonly groups: readonly Group[];
+  readonly hosts: readonly Rolling[];
+  readonly wasAbsent: (host: HostName) => boolean;
+}): Budgets {
+  const { policy, hosts } = input;
+  const budgets = new Map<string, Budget>();
+  const define = (
+    key: string,
+    what: string,
+    amount: Amount | undefined,
+    has: (host: Rolling) => boolean,
+  ): void => {
+    if (amount === undefined) return;
+    const members = hosts.filter(has);
+    const inFlight = members.filter(({ view }) => isInFlight(view));
+    const unavailable = members.filter(
+      ({ view }) => !isInFlight(view) && isUnavailable(view, input.wasAbsent(view.host)),
+    );
+    const counted = members.filter(
+      ({ view }) => view.contact?.kind !== 'unreachable' || !input.wasAbsent(view.host),
+    );
+    budgets.set(key, {
+      what,
+      most: hostsIn(amount, counted.length),
+      inFlight: new Set(inFlight.map(({ view }) => view.host)),
+      unavailable: new Set(unavailable.map(({ view }) => view.host)),
+      unsure: unavailable.some(({ view }) => view.contact === undefined),
+    });
+  };
+  define('fleet', 'the fleet', policy.maxUnavailable, () => true);
+  for (const { name, maxUnavailable } of policy.waves) {
+    define(`wave ${name}`, `wave ${name}`, maxUnavailable, ({ view }) => view.spec.wave === name);
+  }
+  for (const { name, maxUnavailable } of input.groups) {
+    define(`group ${name}`, `group ${name}`, maxUnavailable, ({ view }) => view.spec.groups.includes(name));
+  }
+  const budgetsOf = ({ view: { spec } }: Rolling): readonly Budget[] =>
+    ['fleet', `wave ${spec.wave}`, ...spec.groups.map((group) => `group ${group}`)].flatMap(
+      (key) => budgets.get(key) ?? [],
+    );
+  return {
+    refusal: (host) => firstOf(budgetsOf(host).map((budget) => over(budget, host.view.host))),
+    take(host) {
+      budgetsOf(host).forEach(({ inFlight }) => inFlight.add(host.view.host));
+    },
+  };
+}
+
+function over({ what, most, inFlight, unavailable, unsure }: Budget, host: HostName): Refusal | undefined {
+  const away = unavailable.size - (unavailable.has(host) ? 1 : 0);
+  if (inFlight.size + away + 1 <= most) return undefined;
+  const limit = `at most ${most} of ${what} may be unavailable at once`;
+  if (inFlight.size > 0 || unsure) {
+    return {
+      ...waiting,
+      waitsFor: 'budget',
+      reason: `${limit}: now ${listed([...inFlight, ...unavailable])}`,
+    };
+  }
+  // Nothing is under way whose end could make room.
+  return halted(`${limit}, and these are: ${listed([...unavailable])}`);
+}
+
+export function firstOf(refusals: readonly (Refusal | undefined)[]): Refusal | undefined {
+  return refusals.find((refusal) => refusal !== undefined);
+}
+
+function listed(names: readonly HostName[]): string {
+  const shown = names.slice(0, 4).join(', ');
+  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
+}

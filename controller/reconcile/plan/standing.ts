@@ -1,0 +1,99 @@
+import { isActive } from '../../../shared/domain/deployment.ts';
+import type { HostSpec } from '../../../shared/domain/fleet.ts';
+import type { HostMemory, Rollout } from '../../../shared/domain/memory.ts';
+import type { Verdict } from '../../../shared/domain/verdict.ts';
+import type { HostView } from './plan-input.ts';
+
+/** Where a host stands in the rollout of the newest release. */
+export type Standing =
+  /** It runs the release, or boots it next. */
+  | { readonly kind: 'done' }
+  /** Something is under way there, or yet to come. */
+  | { readonly kind: 'moving' }
+  /** It speaks against the release. `proven`: by evidence, which the host's return does not take back. */
+  | { readonly kind: 'failed'; readonly why: string; readonly proven: boolean }
+  /** It says nothing about the release, and nobody waits for it. */
+  | { readonly kind: 'out'; readonly why: string };
+
+/** A host, with everything that the rollout asks of it. */
+export interface Rolling {
+  readonly view: HostView & { readonly spec: HostSpec };
+  readonly verdict: Verdict;
+  readonly standing: Standing;
+}
+
+/** So many probes in a row in vain are not a passing trouble of the network any more. */
+const awayAfterProbes = 3;
+
+/** Where a host stands, judged by itself: before waves and budgets were asked. Pure. */
+export function standingOf(
+  view: HostView & { readonly spec: HostSpec },
+  verdict: Verdict,
+  rollout: Rollout | undefined,
+): Standing {
+  const { remembered, contact } = view;
+  switch (verdict.kind) {
+    case 'in-sync':
+      return { kind: 'done' };
+    case 'wait':
+      if (verdict.waitsFor === 'reboot') return { kind: 'done' };
+      // Left alone by a check of its own: not the release's doing.
+      return verdict.waitsFor === 'check' ? { kind: 'out', why: verdict.reason } : { kind: 'moving' };
+    case 'deliver':
+    case 'activate':
+    case 'finalise':
+    case 'superseded':
+    case 'probe':
+      return { kind: 'moving' };
+    case 'unreachable':
+      if (!isTouched(remembered, rollout)) return { kind: 'out', why: 'it is unreachable' };
+      return contact?.kind === 'unreachable' && contact.attempts >= awayAfterProbes
+        ? { kind: 'failed', why: 'it cannot be reached any more', proven: false }
+        : { kind: 'moving' };
+    case 'stalled':
+      return stalledStanding(verdict, remembered);
+    case 'held':
+    case 'unmanaged':
+    case 'orphaned':
+      return { kind: 'out', why: verdict.reason };
+  }
+}
+
+function stalledStanding(verdict: Verdict, remembered: HostMemory | undefined): Standing {
+  if (remembered?.stuck !== undefined) return { kind: 'failed', why: verdict.reason, proven: true };
+  if (remembered?.failed !== undefined && remembered.failed.toplevel === verdict.toplevel) {
+    return { kind: 'failed', why: remembered.failed.failure.message, proven: true };
+  }
+  switch (verdict.code) {
+    case 'DRIFTED':
+    case 'OWNED_BY':
+    case 'UNMANAGED':
+    case 'EVALUATION_FAILED':
+    case 'ROLLED_BACK_WITH_WAVE':
+      return { kind: 'out', why: verdict.reason };
+    default:
+      return { kind: 'failed', why: verdict.reason, proven: verdict.code !== 'UNCONFIRMED' };
+  }
+}
+
+/** The release was activated there in this rollout, or is just being activated. */
+export function isTouched(remembered: HostMemory | undefined, rollout: Rollout | undefined): boolean {
+  if (remembered === undefined || rollout === undefined) return false;
+  if (remembered.openIntents.size > 0) return true;
+  return (remembered.confirmed?.at ?? -Infinity) >= rollout.beganAt;
+}
+
+/**
+ * Whether a host serves nobody, or may not, since this rollout began: what `maxUnavailable` counts besides activations
+ * under way. A host that rolled back runs the system of before, and is available.
+ */
+export function isUnavailable({ remembered, contact }: HostView, wasAbsent: boolean): boolean {
+  if (remembered?.stuck !== undefined) return true;
+  // Nobody knows yet: were it away, one more would be too many.
+  return contact?.kind !== 'reached' && !wasAbsent;
+}
+
+/** An activation is under way there, is queued, or may be: until the ledger has its outcome. */
+export function isInFlight({ remembered, live }: Pick<HostView, 'remembered' | 'live'>): boolean {
+  return (remembered?.openIntents.size ?? 0) > 0 || (live !== undefined && isActive(live));
+}

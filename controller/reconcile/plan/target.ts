@@ -1,0 +1,37 @@
+import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import type { HostSpec, Mode } from '../../../shared/domain/fleet.ts';
+import { pinAt, type HostMemory, type Pin } from '../../../shared/domain/memory.ts';
+import type { DrvPath, HostName, StorePath } from '../../../shared/domain/names.ts';
+
+/** The system that a host is to run, and why that one. */
+export interface Target {
+  readonly toplevel: StorePath;
+  readonly drvPath: DrvPath | undefined;
+  /** Set where it is not what the newest observation wants. */
+  readonly pin: Pin | undefined;
+}
+
+/** How a host is brought to its target: whoever goes back is to stay there after a reboot, whatever its usual mode. */
+export function modeFor(target: Target, { mode }: HostSpec): Mode {
+  if (target.pin === undefined || mode === 'boot') return mode;
+  return 'switch';
+}
+
+/**
+ * What a host is to run at a time: the system that it was rolled back to, else what the newest release has for it;
+ * `undefined` if nothing is known, or nothing is wanted. Pure.
+ */
+export function targetOf(
+  host: HostName,
+  desired: Desired,
+  remembered: HostMemory | undefined,
+  now: number,
+): Target | undefined {
+  const pin = pinAt(remembered, now);
+  if (pin !== undefined && hostsOf(desired).has(host)) {
+    return { toplevel: pin.to.toplevel, drvPath: pin.to.drvPath, pin };
+  }
+  if (desired.kind !== 'ready') return undefined;
+  const released = desired.release.hosts.get(host);
+  return released === undefined ? undefined : { ...released, pin: undefined };
+}

@@ -1,0 +1,141 @@
+import { hostsIn, type RolloutPolicy, type Wave } from '../../../shared/domain/policy.ts';
+import type { Memory, Rollout } from '../../../shared/domain/memory.ts';
+import type { HostName } from '../../../shared/domain/names.ts';
+import type { Observation } from '../../../shared/domain/observation.ts';
+import type { Rolling } from './standing.ts';
+
+/** How far a wave is, for decisions and for people. */
+export interface WaveState {
+  readonly wave: Wave;
+  /**
+   * `closed`: an earlier wave is not through. `moving`: its hosts may be let through. `soaking`: they are there, and
+   * are watched. `failed`: nothing more of this release is let through, here and later.
+   */
+  readonly state: 'closed' | 'moving' | 'soaking' | 'passed' | 'failed';
+  readonly hosts: readonly Rolling[];
+  /** Hosts that are waited for. */
+  readonly moving: readonly HostName[];
+  readonly failed: readonly HostName[];
+  /** One line: what it waits for, or why it failed. */
+  readonly reason: string;
+  /** When the soak time is over. */
+  readonly until: number | undefined;
+  /** It failed by evidence, so that only a commit or a retry goes on. */
+  readonly proven: boolean;
+}
+
+/** The waves of a rollout, in order, each as far as it is. Pure. */
+export function waveStates(
+  policy: RolloutPolicy,
+  hosts: readonly Rolling[],
+  memory: Memory,
+  observation: Observation,
+  now: number,
+): readonly WaveState[] {
+  const byWave = new Map<string, Rolling[]>();
+  for (const host of hosts) {
+    const { wave } = host.view.spec;
+    const members = byWave.get(wave);
+    if (members === undefined) byWave.set(wave, [host]);
+    else members.push(host);
+  }
+  const rollout = memory.rollout?.observation === observation.n ? memory.rollout : undefined;
+  const states: WaveState[] = [];
+  let open = true;
+  for (const wave of policy.waves) {
+    const members = byWave.get(wave.name) ?? [];
+    const state = open
+      ? openWave(policy, wave, members, memory, rollout, now)
+      : closedWave(wave, members, states);
+    if (state.state !== 'passed') open = false;
+    states.push(state);
+  }
+  return states;
+}
+
+function openWave(
+  policy: RolloutPolicy,
+  wave: Wave,
+  hosts: readonly Rolling[],
+  memory: Memory,
+  rollout: Rollout | undefined,
+  now: number,
+): WaveState {
+  const counted = hosts.filter(({ standing }) => standing.kind !== 'out');
+  const failing = counted.filter(({ standing }) => standing.kind === 'failed');
+  const moving = counted.filter(({ standing }) => standing.kind === 'moving').map(({ view }) => view.host);
+  const failed = failing.map(({ view }) => view.host);
+  const base = { wave, hosts, moving, failed, until: undefined, proven: false };
+  const remembered = rollout?.failed.get(wave.name);
+  if (policy.onFailure !== 'continue') {
+    if (remembered !== undefined) return { ...base, state: 'failed', reason: remembered, proven: true };
+    const threshold = hostsIn(policy.failureThreshold, counted.length);
+    if (failing.length > 0 && failing.length >= threshold) {
+      const proven = failing.filter(({ standing }) => standing.kind === 'failed' && standing.proven);
+      return {
+        ...base,
+        state: 'failed',
+        reason: `${failedText(failing)}${failing.length > 1 ? ` (${failing.length} of ${counted.length} hosts)` : ''}`,
+        proven: proven.length >= threshold,
+      };
+    }
+  }
+  if (rollout?.passed.has(wave.name) === true) return { ...base, state: 'passed', reason: 'it passed' };
+  if (moving.length > 0) {
+    return {
+      ...base,
+      state: 'moving',
+      reason: `${moving.length} of ${counted.length} hosts are not there yet`,
+    };
+  }
+  const until = soakedAt(wave, counted, memory);
+  if (until > now || !seenSince(counted, until)) {
+    return { ...base, state: 'soaking', until, reason: `its hosts are there, and are watched for a while` };
+  }
+  return { ...base, state: 'passed', reason: 'all of its hosts are there' };
+}
+
+function closedWave(wave: Wave, hosts: readonly Rolling[], before: readonly WaveState[]): WaveState {
+  const inTheWay = before.find(({ state }) => state !== 'passed');
+  return {
+    wave,
+    hosts,
+    state: inTheWay?.state === 'failed' ? 'failed' : 'closed',
+    moving: [],
+    failed: [],
+    until: inTheWay?.until,
+    proven: false,
+    reason:
+      inTheWay?.state === 'failed'
+        ? `wave ${inTheWay.wave.name} failed: ${inTheWay.reason}`
+        : `wave ${inTheWay?.wave.name ?? ''} comes first: ${inTheWay?.reason ?? ''}`,
+  };
+}
+
+function failedText(failing: readonly Rolling[]): string {
+  const first = failing[0];
+  return first?.standing.kind === 'failed' ? `${first.view.host}: ${first.standing.why}` : '';
+}
+
+/** When the hosts will have been on their systems for long enough, whichever commit brought those. */
+function soakedAt(wave: Wave, counted: readonly Rolling[], memory: Memory): number {
+  // A release that has soaked here before (a revert comes back to it) has nothing left to prove.
+  if (wave.soakMs === 0 || hasProven(memory, wave)) return -Infinity;
+  let last = -Infinity;
+  for (const { view, standing } of counted) {
+    if (standing.kind === 'done') last = Math.max(last, view.remembered?.confirmed?.at ?? -Infinity);
+  }
+  return last + wave.soakMs;
+}
+
+function hasProven({ newestKey, proven }: Memory, wave: Wave): boolean {
+  return newestKey !== undefined && proven.has(`${newestKey} ${wave.name}`);
+}
+
+/** Every host has been looked at since the soak time ended: what died meanwhile must not be missed. */
+function seenSince(counted: readonly Rolling[], since: number): boolean {
+  return counted.every(
+    ({ view: { contact }, standing }) =>
+      standing.kind !== 'done' || (contact?.kind === 'reached' && contact.askedAt >= since),
+  );
+}
