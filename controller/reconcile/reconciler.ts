@@ -216,7 +216,13 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       const present: Snapshot = { ...snapshot, deployments };
       const desired = desire(memory, deps.read(), setback);
       const observed = { incarnation: term.incarnation, memory, contacts: snapshot.contacts, deployments };
-      const { verdicts, requeueAt, rollout } = plan(desired, observed, deps.patience, now);
+      let decided = plan(desired, observed, deps.patience, now);
+      if (decided.rollout !== undefined && decided.rollout.facts.length > 0) {
+        // That a wave failed, say, changes what is to be done: decided again from what is durable by now.
+        await append(decided.rollout.facts);
+        decided = plan(desired, observed, deps.patience, now);
+      }
+      const { verdicts, requeueAt, rollout } = decided;
       const due = dueProbes(
         verdicts,
         snapshot.contacts,
@@ -235,7 +241,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
         fences: settlement.fences,
         now,
       };
-      await append([...(rollout?.facts ?? []), ...intentsOf(input)]);
+      await append(intentsOf(input));
       const retryJobAt = await apply(applyDeps, input);
       return {
         at: now,
