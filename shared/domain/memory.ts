@@ -47,6 +47,8 @@ export interface HostMemory {
    * doing, not drift.
    */
   readonly stuck: Connection | undefined;
+  /** How often, in a row of days, the confirmed system had to be brought back, and when last. */
+  readonly heals: { readonly count: number; readonly at: number } | undefined;
   /** Drift that a person has seen and asked to be replaced; until something is confirmed. */
   readonly mayReplace: Systems | undefined;
   /** A dry activation of this toplevel succeeded. */
@@ -181,6 +183,7 @@ export const blankHost: HostMemory = {
   before: undefined,
   lastOutcome: undefined,
   stuck: undefined,
+  heals: undefined,
   mayReplace: undefined,
   dryRun: undefined,
   desired: undefined,
@@ -464,6 +467,7 @@ function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
               stuck: undefined,
               mayReplace: undefined,
               before: host.confirmed?.toplevel === aim.toplevel ? host.before : host.confirmed,
+              heals: host.confirmed?.toplevel === aim.toplevel ? healed(host.heals, fact.at) : undefined,
               confirmed: {
                 deployment: aim.deployment,
                 observation: aim.observation,
@@ -488,6 +492,14 @@ function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
     default:
       return;
   }
+}
+
+const healedForMs = 24 * 3_600_000;
+
+/** A day without drift, and the next heal does not wait. */
+function healed(before: HostMemory['heals'], at: number): NonNullable<HostMemory['heals']> {
+  const again = before !== undefined && at - before.at < healedForMs;
+  return { count: again ? before.count + 1 : 1, at };
 }
 
 function runsOn(confirmed: Confirmed | undefined): Connection | undefined {

@@ -165,6 +165,11 @@ export class Stage {
     this.activating().forEach((name) => this.end(name));
   }
 
+  /** Somebody switches a host to another system. */
+  drift(name: string, letter: string): void {
+    this.#runs.set(hostName(name), letter);
+  }
+
   away(...names: readonly string[]): void {
     names.forEach((name) => this.#awaySince.set(hostName(name), this.now));
   }

@@ -1,6 +1,6 @@
 import { sameSystems } from '../../../shared/domain/contact.ts';
 import type { Failure } from '../../../shared/domain/errors.ts';
-import type { Mode } from '../../../shared/domain/fleet.ts';
+import type { HostSpec, Mode } from '../../../shared/domain/fleet.ts';
 import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
 import type { Said, State } from './judge-said.ts';
 import { backOff, type HostView, type Patience } from './plan-input.ts';
@@ -8,7 +8,7 @@ import type { Target } from './target.ts';
 
 /** What stands between a host and its new system: remembered failures, drift, back-off. */
 export function obstacleTo(
-  view: HostView,
+  view: HostView & { readonly spec: HostSpec },
   released: Target,
   memory: Memory,
   remembered: HostMemory,
@@ -49,12 +49,22 @@ export function obstacleTo(
     confirmed.mode === mode &&
     !mayReplace(view, remembered);
   if (drifted) {
-    const what = state === 'differs' ? 'runs' : 'would boot';
-    return {
-      ...stalled,
-      code: 'DRIFTED',
-      reason: `drift: it was confirmed on what is wanted and now ${what} something else; \`varve retry ${view.host}\` brings it back`,
-    };
+    const what = `drift: it was confirmed on what is wanted and now ${state === 'differs' ? 'runs' : 'would boot'} something else`;
+    if (view.spec.drift === 'report') {
+      return { ...stalled, code: 'DRIFTED', reason: `${what}; \`varve retry ${view.host}\` brings it back` };
+    }
+    // Whoever keeps changing it back is not fought with: each time in a row is waited for longer.
+    const { heals } = remembered;
+    const until = heals === undefined ? now : heals.at + healAgainMs(heals.count);
+    if (until > now) {
+      return {
+        kind: 'wait',
+        waitsFor: 'back-off',
+        until,
+        code: 'DRIFTED',
+        reason: `${what}; it was brought back ${heals?.count ?? 0} times in a row`,
+      };
+    }
   }
   if (setback?.toplevel === released.toplevel) {
     const until = setback.at + backOff(setback.count, patience);
@@ -69,6 +79,11 @@ export function obstacleTo(
     }
   }
   return undefined;
+}
+
+/** A minute, two, four … at most a day, in milliseconds. */
+function healAgainMs(count: number): number {
+  return Math.min(60_000 * 2 ** Math.min(count - 1, 20), 86_400_000);
 }
 
 /** A person saw this very drift, and asked for it to be replaced. */

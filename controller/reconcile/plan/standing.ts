@@ -37,8 +37,10 @@ export function standingOf(
       return { kind: 'done' };
     case 'wait':
       if (verdict.waitsFor === 'reboot') return { kind: 'done' };
-      // Left alone by a check of its own: not the release's doing.
-      return verdict.waitsFor === 'check' ? { kind: 'out', why: verdict.reason } : { kind: 'moving' };
+      // Left alone by a check of its own, or changed by somebody else: not the release's doing.
+      return verdict.waitsFor === 'check' || verdict.code === 'DRIFTED'
+        ? { kind: 'out', why: verdict.reason }
+        : { kind: 'moving' };
     case 'deliver':
     case 'activate':
     case 'finalise':
