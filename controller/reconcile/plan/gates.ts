@@ -94,22 +94,17 @@ export function dependencyRefusal(
 }
 
 /** A host that Varve itself runs on goes last, and alone. */
-export function lastRefusal(spec: HostSpec, hosts: readonly Rolling[]): Refusal | undefined {
-  const under = hosts.find((other) => other.view.spec.runsVarve && isInFlight(other.view));
-  if (under !== undefined && under.view.host !== spec.name) {
-    return {
-      ...waiting,
-      waitsFor: 'dependency',
-      reason: `Varve itself runs on ${under.view.host}, which is being activated alone`,
-    };
-  }
-  if (!spec.runsVarve) return undefined;
-  const other = hosts.find(({ view, standing }) => !view.spec.runsVarve && standing.kind === 'moving');
-  if (other === undefined) return undefined;
-  return {
-    ...waiting,
-    waitsFor: 'dependency',
-    reason: `Varve itself runs on it, so it goes last: ${other.view.host} is not there yet`,
+export function createOrder(hosts: readonly Rolling[]): (spec: HostSpec) => Refusal | undefined {
+  const under = hosts.find(({ view }) => view.spec.runsVarve && isInFlight(view))?.view.host;
+  const others = hosts.find(({ view, standing }) => !view.spec.runsVarve && standing.kind === 'moving');
+  return (spec) => {
+    if (under !== undefined && under !== spec.name) {
+      const reason = `Varve itself runs on ${under}, which is being activated alone`;
+      return { ...waiting, waitsFor: 'dependency', reason };
+    }
+    if (!spec.runsVarve || others === undefined) return undefined;
+    const reason = `Varve itself runs on it, so it goes last: ${others.view.host} is not there yet`;
+    return { ...waiting, waitsFor: 'dependency', reason };
   };
 }
 
@@ -168,9 +163,11 @@ export function createBudgets(input: {
     define(`group ${name}`, `group ${name}`, maxUnavailable, ({ view }) => view.spec.groups.includes(name));
   }
   const budgetsOf = ({ view: { spec } }: Rolling): readonly Budget[] =>
-    ['fleet', `wave ${spec.wave}`, ...spec.groups.map((group) => `group ${group}`)].flatMap(
-      (key) => budgets.get(key) ?? [],
-    );
+    budgets.size === 0
+      ? []
+      : ['fleet', `wave ${spec.wave}`, ...spec.groups.map((group) => `group ${group}`)].flatMap(
+          (key) => budgets.get(key) ?? [],
+        );
   return {
     refusal: (host) => firstOf(budgetsOf(host).map((budget) => over(budget, host.view.host))),
     take(host) {
@@ -194,7 +191,7 @@ function over({ what, most, inFlight, unavailable, unsure }: Budget, host: HostN
   return halted(`${limit}, and these are: ${listed([...unavailable])}`);
 }
 
-export function firstOf(refusals: readonly (Refusal | undefined)[]): Refusal | undefined {
+function firstOf(refusals: readonly (Refusal | undefined)[]): Refusal | undefined {
   return refusals.find((refusal) => refusal !== undefined);
 }
 

@@ -1,5 +1,6 @@
-import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import type { Desired } from '../../../shared/domain/desired.ts';
 import type { Fact, RolloutChange } from '../../../shared/domain/facts.ts';
+import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import type { Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
@@ -7,8 +8,7 @@ import {
   createApprovals,
   createBudgets,
   dependencyRefusal,
-  firstOf,
-  lastRefusal,
+  createOrder,
   waveRefusal,
   type Refusal,
 } from './gates.ts';
@@ -48,6 +48,7 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   const wasAbsent = (host: HostName): boolean => begun?.absent.has(host) ?? true;
   const budgets = createBudgets({ policy, groups, hosts, wasAbsent });
   const approvals = createApprovals(memory, desired.observation, desired.release);
+  const order = createOrder(hosts);
   const byName = new Map(hosts.map((host) => [host.view.host, host]));
   const verdicts = new Map<HostName, Verdict>();
   const firstFailed = waves.findIndex(({ state }) => state === 'failed');
@@ -63,32 +64,41 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   function refusalOf(host: Rolling, wave: WaveState, isFirstFailed: boolean): Refusal | undefined {
     const { view, verdict } = host;
     if (!isGated(host)) return undefined;
-    const refusal = firstOf([
-      waveRefusal(wave, isFirstFailed),
-      wave.wave.approval
-        ? approvals({ kind: 'wave', name: wave.wave.name }, () => names(wave.hosts))
-        : undefined,
-      ...groups
-        .filter(({ name, approval }) => approval && view.spec.groups.includes(name))
-        .map(({ name }) => approvals({ kind: 'group', name }, () => names(inGroup(hosts, name)))),
-      dependencyRefusal(view.spec, byName, policy),
-      lastRefusal(view.spec, hosts),
-      budgets.refusal(host),
-    ]);
+    const refusal =
+      waveRefusal(wave, isFirstFailed) ??
+      approvalRefusal(host, wave) ??
+      dependencyRefusal(view.spec, byName, policy) ??
+      order(view.spec) ??
+      budgets.refusal(host);
     // It may be delivered while it waits: that changes nothing that runs.
     return verdict.kind !== 'activate' && refusal?.kind === 'wait' ? undefined : refusal;
+  }
+
+  function approvalRefusal({ view }: Rolling, { wave, hosts: members }: WaveState): Refusal | undefined {
+    if (wave.approval) {
+      const refusal = approvals({ kind: 'wave', name: wave.name }, () => names(members));
+      if (refusal !== undefined) return refusal;
+    }
+    for (const { name, approval } of groups) {
+      if (!approval || !view.spec.groups.includes(name)) continue;
+      const refusal = approvals({ kind: 'group', name }, () => names(inGroup(hosts, name)));
+      if (refusal !== undefined) return refusal;
+    }
+    return undefined;
   }
 }
 
 function rolling(judged: readonly Judged[], desired: Ready, memory: Memory): readonly Rolling[] {
-  const specs = hostsOf(desired);
   const rollout = memory.rollout?.observation === desired.observation.n ? memory.rollout : undefined;
-  return judged.flatMap(({ view, verdict }) => {
-    const spec = specs.get(view.host);
-    if (spec === undefined) return [];
-    const known = { ...view, spec };
-    return [{ view: known, verdict, standing: standingOf(known, verdict, rollout) }];
-  });
+  const hosts: Rolling[] = [];
+  for (const { view, verdict } of judged) {
+    if (isWanted(view)) hosts.push({ view, verdict, standing: standingOf(view, verdict, rollout) });
+  }
+  return hosts;
+}
+
+function isWanted(view: HostView): view is HostView & { readonly spec: HostSpec } {
+  return view.spec !== undefined;
 }
 
 /** Whether the rollout has a say: what was let through before, and whoever goes back, is not asked again. */

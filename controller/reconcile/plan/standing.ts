@@ -25,6 +25,9 @@ export interface Rolling {
 /** So many probes in a row in vain are not a passing trouble of the network any more. */
 const awayAfterProbes = 3;
 
+const done: Standing = { kind: 'done' };
+const moving: Standing = { kind: 'moving' };
+
 /** Where a host stands, judged by itself: before waves and budgets were asked. Pure. */
 export function standingOf(
   view: HostView & { readonly spec: HostSpec },
@@ -34,24 +37,24 @@ export function standingOf(
   const { remembered, contact } = view;
   switch (verdict.kind) {
     case 'in-sync':
-      return { kind: 'done' };
+      return done;
     case 'wait':
-      if (verdict.waitsFor === 'reboot') return { kind: 'done' };
+      if (verdict.waitsFor === 'reboot') return done;
       // Left alone by a check of its own, or changed by somebody else: not the release's doing.
       return verdict.waitsFor === 'check' || verdict.code === 'DRIFTED'
         ? { kind: 'out', why: verdict.reason }
-        : { kind: 'moving' };
+        : moving;
     case 'deliver':
     case 'activate':
     case 'finalise':
     case 'superseded':
     case 'probe':
-      return { kind: 'moving' };
+      return moving;
     case 'unreachable':
       if (!isTouched(remembered, rollout)) return { kind: 'out', why: 'it is unreachable' };
       return contact?.kind === 'unreachable' && contact.attempts >= awayAfterProbes
         ? { kind: 'failed', why: 'it cannot be reached any more', proven: false }
-        : { kind: 'moving' };
+        : moving;
     case 'stalled':
       return stalledStanding(verdict, remembered);
     case 'held':
