@@ -28,27 +28,49 @@ interface Rules {
   readonly overrides: readonly FactOf<'override'>[];
 }
 
-/** The last answer about windows alone: without a freeze or an override, hosts that share them share it. */
-const alone = new WeakMap<readonly Window[], { readonly now: number; readonly answer: MayStart }>();
+/** The answers of one pass: of ten thousand hosts, few differ in what applies to them. */
+interface Pass {
+  readonly now: number;
+  readonly freezes: readonly Freeze[];
+  readonly overrides: readonly FactOf<'override'>[];
+  /** By which of the freezes and overrides apply. */
+  readonly answers: Map<string, MayStart>;
+}
+
+/** By the array of windows, which hosts share. */
+const passes = new WeakMap<readonly Window[], Pass>();
 
 /**
  * Whether an activation may start on a host now: what has started is never interrupted, so nobody asks this of one
  * that is under way. An override opens everything in its scope; else a freeze closes, else a deny window that is
  * active, else allow windows of which none is. Without any window it is open. Pure: what is kept between calls is
- * only what they would find out again.
+ * only what they would find out again, so no array may be changed once it was handed in.
  */
 export function mayStart({ windows, freezes, overrides, member }: StartRules, now: number): MayStart {
-  const rules: Rules = {
-    windows,
-    freezes: freezes.filter(({ scope, until }) => until > now && isIn(scope, member)),
-    overrides: overrides.filter(({ scope, until }) => until > now && isIn(scope, member)),
-  };
-  if (rules.freezes.length > 0 || rules.overrides.length > 0) return answer(rules, now);
-  const before = alone.get(windows);
-  if (before?.now === now) return before.answer;
-  const found = answer(rules, now);
-  alone.set(windows, { now, answer: found });
+  const { answers } = passOf(windows, freezes, overrides, now);
+  let key = '';
+  for (const said of [freezes, overrides]) {
+    for (const { scope } of said) key += isIn(scope, member) ? 'y' : 'n';
+  }
+  const before = answers.get(key);
+  if (before !== undefined) return before;
+  const mine = ({ scope, until }: Said) => until > now && isIn(scope, member);
+  const found = answer({ windows, freezes: freezes.filter(mine), overrides: overrides.filter(mine) }, now);
+  answers.set(key, found);
   return found;
+}
+
+function passOf(
+  windows: readonly Window[],
+  freezes: readonly Freeze[],
+  overrides: readonly FactOf<'override'>[],
+  now: number,
+): Pass {
+  const pass = passes.get(windows);
+  if (pass?.now === now && pass.freezes === freezes && pass.overrides === overrides) return pass;
+  const fresh: Pass = { now, freezes, overrides, answers: new Map() };
+  passes.set(windows, fresh);
+  return fresh;
 }
 
 function answer(rules: Rules, now: number): MayStart {
