@@ -51,8 +51,9 @@ export function stretchAt(
 function stretchOf(windows: readonly Window[], at: number): Stretch {
   const known = stretches.get(windows) ?? [];
   stretches.set(windows, known);
-  const found = known.find(({ steps: [first = Infinity, ...later], end }) => {
-    return first <= at && (end === 'never' || at < (later.at(-1) ?? first));
+  const found = known.find(({ steps, end }) => {
+    const [first = Infinity] = steps;
+    return first <= at && (end === 'never' || at < (steps.at(-1) ?? first));
   });
   if (found !== undefined) return found;
   const fresh: Stretch = { open: lookAt(windows, at).open, steps: [at], end: 'unknown' };

@@ -1,54 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { mayStart, type StartRules } from '../../../../../controller/reconcile/plan/windows.ts';
-import type { FactOf } from '../../../../../shared/domain/facts.ts';
-import type { Freeze, Scope, Window } from '../../../../../shared/domain/policy.ts';
-import { host } from '../../../../support/builders.ts';
-
-const minute = 60_000;
-const hour = 60 * minute;
-const day = 24 * hour;
-const fleet: Scope = { kind: 'fleet' };
-
-function at(text: string): number {
-  return Date.parse(text);
-}
-
-function allow(schedule: string, durationMs: number, timeZone = 'UTC'): Window {
-  return { kind: 'allow', schedule, durationMs, timeZone };
-}
-
-function deny(schedule: string, durationMs: number, timeZone = 'UTC'): Window {
-  return { kind: 'deny', schedule, durationMs, timeZone };
-}
-
-function freeze(from: string, until: string, scope = fleet): Freeze {
-  return { from: at(from), until: at(until), reason: 'holidays', author: 'ada', scope };
-}
-
-function override(from: string, until: string, scope = fleet): FactOf<'override'> {
-  return { kind: 'override', at: at(from), until: at(until), by: 'bob', reason: 'CVE-2026-1', scope };
-}
-
-/** web1 is in the group routers. */
-function ask(rules: Partial<StartRules>, now: string | number) {
-  const member = { name: host('web1'), groups: ['routers'] };
-  const given = { windows: [], freezes: [], overrides: [], member, ...rules };
-  return mayStart(given, typeof now === 'number' ? now : at(now));
-}
-
-/** When windows open and close in a time, found out by following `until`. */
-function openings(windows: readonly Window[], from: string, to: string): string[] {
-  const found: string[] = [];
-  let now: number | undefined = at(from);
-  while (now !== undefined && now < at(to)) {
-    const answer = ask({ windows }, now);
-    if (answer.open) {
-      found.push(`${new Date(now).toISOString()} for ${((answer.until ?? Infinity) - now) / minute} min`);
-    }
-    now = answer.until;
-  }
-  return found;
-}
+import {
+  allow,
+  ask,
+  at,
+  day,
+  deny,
+  freeze,
+  hour,
+  minute,
+  openings,
+  override,
+} from '../../../../support/windows.ts';
 
 // 1 July 2026 is a Wednesday.
 const night = allow('0 22 * * *', 4 * hour);
@@ -170,6 +132,14 @@ describe('windows', () => {
     });
   });
 
+  it('open on either day where both are restricted', () => {
+    // Wednesday, and the third of the month, a Friday.
+    expect(openings([allow('0 6 3 * 3', hour)], '2026-07-01T00:00:00Z', '2026-07-07T00:00:00Z')).toEqual([
+      '2026-07-01T06:00:00.000Z for 60 min',
+      '2026-07-03T06:00:00.000Z for 60 min',
+    ]);
+  });
+
   it('of one minute are never missed', () => {
     const windows = [allow('17 4 * * *', minute)];
     expect(openings(windows, '2026-07-01T00:00:00Z', '2026-07-04T00:00:00Z')).toEqual(
@@ -235,188 +205,5 @@ describe('windows', () => {
     const answer = ask({ windows: [allow('0 22 * * 3', hour)] }, now);
     expect(new Date(answer.until ?? 0).getUTCDay()).toBe(3);
     expect((answer.until ?? 0) - now).toBeLessThan(8 * day);
-  });
-});
-
-describe('windows and daylight saving', () => {
-  it.each([
-    // zone, schedule, from, to: at the time that is skipped it opens when the clocks have gone on
-    [
-      'Europe/Berlin',
-      '30 2 * * *',
-      '2026-03-28T12:00:00Z',
-      '2026-03-29T12:00:00Z',
-      '2026-03-29T01:00:00.000Z',
-    ],
-    [
-      'Europe/Berlin',
-      '30 2 * * *',
-      '2026-10-24T12:00:00Z',
-      '2026-10-25T12:00:00Z',
-      '2026-10-25T00:30:00.000Z',
-    ],
-    [
-      'America/New_York',
-      '30 2 * * *',
-      '2026-03-07T12:00:00Z',
-      '2026-03-08T12:00:00Z',
-      '2026-03-08T07:00:00.000Z',
-    ],
-    [
-      'America/New_York',
-      '30 1 * * *',
-      '2026-10-31T12:00:00Z',
-      '2026-11-01T12:00:00Z',
-      '2026-11-01T05:30:00.000Z',
-    ],
-    [
-      'Australia/Lord_Howe',
-      '15 2 * * *',
-      '2026-10-03T06:00:00Z',
-      '2026-10-04T06:00:00Z',
-      '2026-10-03T15:30:00.000Z',
-    ],
-  ])('%s: %s opens exactly once between %s and %s', (zone, schedule, from, to, opens) => {
-    for (const length of [1, 30, 60, 90, 240]) {
-      expect(openings([allow(schedule, length * minute, zone)], from, to)).toEqual([
-        `${opens} for ${length} min`,
-      ]);
-    }
-  });
-
-  it('a list of hours opens like hours that are named one by one', () => {
-    const windows = [allow('30 2,14 * * *', hour, 'Europe/Berlin')];
-    expect(openings(windows, '2026-03-28T20:00:00Z', '2026-03-29T20:00:00Z')).toEqual([
-      '2026-03-29T01:00:00.000Z for 60 min',
-      '2026-03-29T12:30:00.000Z for 60 min',
-    ]);
-    expect(openings(windows, '2026-10-24T20:00:00Z', '2026-10-25T20:00:00Z')).toEqual([
-      '2026-10-25T00:30:00.000Z for 60 min',
-      '2026-10-25T13:30:00.000Z for 60 min',
-    ]);
-  });
-
-  it('what opens every hour goes on every hour of real time', () => {
-    const windows = [allow('30 * * * *', minute, 'Europe/Berlin')];
-    for (const from of ['2026-03-29T00:00:00Z', '2026-10-25T00:00:00Z']) {
-      const to = new Date(at(from) + 4 * hour).toISOString();
-      expect(openings(windows, from, to)).toEqual(
-        [0, 1, 2, 3].map((n) => `${new Date(at(from) + n * hour + 30 * minute).toISOString()} for 1 min`),
-      );
-    }
-  });
-
-  it('a window that is open over the change lasts its duration in real time', () => {
-    const windows = [allow('0 22 * * *', 8 * hour, 'Europe/Berlin')];
-    expect(openings(windows, '2026-03-28T12:00:00Z', '2026-03-29T12:00:00Z')).toEqual([
-      '2026-03-28T21:00:00.000Z for 480 min',
-    ]);
-    expect(openings(windows, '2026-10-24T12:00:00Z', '2026-10-25T12:00:00Z')).toEqual([
-      '2026-10-24T20:00:00.000Z for 480 min',
-    ]);
-  });
-
-  it('a day of twenty-five hours has one that a window of twenty-four does not cover', () => {
-    const windows = [allow('0 0 * * *', 24 * hour, 'Europe/Berlin')];
-    expect(ask({ windows }, '2026-07-01T12:00:00Z').until).toBe(at('2026-10-25T22:00:00Z'));
-    expect(ask({ windows }, '2026-10-25T22:00:00Z')).toMatchObject({
-      open: false,
-      until: at('2026-10-25T23:00:00Z'),
-    });
-  });
-});
-
-describe('freezes', () => {
-  const holidays = freeze('2026-12-20T00:00:00Z', '2027-01-02T00:00:00Z');
-
-  it('close from their first instant to their last, and say who wants it and why', () => {
-    expect(ask({ freezes: [holidays] }, holidays.from - 1)).toEqual({ open: true, until: holidays.from });
-    expect(ask({ freezes: [holidays] }, holidays.from)).toEqual({
-      open: false,
-      reason: 'freeze until 2 January 2027 00:00 UTC by ada: holidays',
-      until: holidays.until,
-    });
-    expect(ask({ freezes: [holidays] }, holidays.until)).toEqual({ open: true, until: undefined });
-  });
-
-  it('end at the next window where there are windows', () => {
-    expect(ask({ freezes: [holidays], windows: [night] }, '2026-12-24T23:00:00Z')).toMatchObject({
-      open: false,
-      until: at('2027-01-02T00:00:00Z'),
-    });
-    const morning = allow('0 6 * * *', hour);
-    expect(ask({ freezes: [holidays], windows: [morning] }, '2026-12-24T06:30:00Z')).toMatchObject({
-      open: false,
-      until: at('2027-01-02T06:00:00Z'),
-    });
-  });
-
-  it('that overlap or follow one another are over when the last is', () => {
-    const more = [
-      holidays,
-      freeze('2027-01-01T00:00:00Z', '2027-01-05T00:00:00Z'),
-      freeze('2027-01-05T00:00:00Z', '2027-01-06T00:00:00Z'),
-    ];
-    expect(ask({ freezes: more }, '2026-12-24T00:00:00Z').until).toBe(at('2027-01-06T00:00:00Z'));
-    expect(ask({ freezes: more }, '2027-01-01T12:00:00Z')).toHaveProperty(
-      'reason',
-      'freeze until 5 January 2027 00:00 UTC by ada: holidays',
-    );
-  });
-
-  it.each([
-    [{ kind: 'fleet' }, false],
-    [{ kind: 'group', group: 'routers' }, false],
-    [{ kind: 'group', group: 'web' }, true],
-    [{ kind: 'host', host: host('web1') }, false],
-    [{ kind: 'host', host: host('web2') }, true],
-  ] as const)('of %j leave web1, which is in routers, open: %s', (scope, open) => {
-    const now = '2026-12-24T00:00:00Z';
-    expect(ask({ freezes: [{ ...holidays, scope }] }, now).open).toBe(open);
-    const closed = { freezes: [holidays], windows: [night] };
-    const overrides = [override('2026-12-23T00:00:00Z', '2026-12-25T00:00:00Z', scope)];
-    expect(ask({ ...closed, overrides }, now).open).toBe(!open);
-  });
-});
-
-describe('overrides', () => {
-  const emergency = override('2026-07-01T12:00:00Z', '2026-07-01T14:00:00Z');
-
-  it('open from when they were given until they end, and say whose they are', () => {
-    const rules = { windows: [night], overrides: [emergency] };
-    expect(ask(rules, '2026-07-01T13:00:00Z')).toEqual({
-      open: true,
-      until: emergency.until,
-      overridden: { by: 'bob', reason: 'CVE-2026-1', until: emergency.until },
-    });
-    expect(ask(rules, emergency.until)).toMatchObject({ open: false, until: at('2026-07-01T22:00:00Z') });
-    // One of a leader whose clock is ahead.
-    expect(ask(rules, '2026-07-01T11:00:00Z')).toMatchObject({ open: false, until: emergency.at });
-  });
-
-  it('are not mentioned where it would be open without them', () => {
-    expect(ask({ overrides: [emergency] }, '2026-07-01T13:00:00Z')).toEqual({
-      open: true,
-      until: undefined,
-    });
-  });
-
-  it('that end inside an open window change nothing then', () => {
-    const windows = [allow('0 13 * * *', 3 * hour)];
-    expect(ask({ windows, overrides: [emergency] }, '2026-07-01T12:30:00Z')).toMatchObject({
-      open: true,
-      until: at('2026-07-01T16:00:00Z'),
-      overridden: { by: 'bob' },
-    });
-  });
-
-  it('open against a deny window and a freeze that are both active', () => {
-    const rules = {
-      windows: [deny('0 10 * * *', 8 * hour)],
-      freezes: [freeze('2026-07-01T00:00:00Z', '2026-07-03T00:00:00Z')],
-      overrides: [emergency],
-    };
-    expect(ask(rules, '2026-07-01T13:00:00Z')).toMatchObject({ open: true, until: emergency.until });
-    expect(ask(rules, emergency.until)).toMatchObject({ open: false, until: at('2026-07-03T00:00:00Z') });
   });
 });
