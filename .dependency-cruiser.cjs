@@ -17,6 +17,9 @@ const technologies = [
 ];
 /** What decides, as opposed to what acts on it. */
 const pure = '^controller/reconcile/plan/';
+/** The one file of it that may use a package, and the one package. */
+const openings = '^controller/reconcile/plan/openings\\.ts$';
+const croner = '(^|/)node_modules/croner/';
 const mains = '^(controller|worker|cli)/main\\.ts$';
 
 /** A rule: files of `from` may import, of ours, only what `to` matches. */
@@ -82,13 +85,23 @@ module.exports = {
     {
       name: 'plan-is-pure',
       comment:
-        'What plan/ holds decides over domain values: no I/O, clock or package, however far one follows it.',
+        'What plan/ holds decides over domain values: no I/O, clock or package, however far one follows it. The one ' +
+        'exception is croner, which says when a window opens: cron with time zones and daylight saving is better ' +
+        'kept by a library than written anew, and given the time to start from it does no I/O and answers from ' +
+        'nothing else.',
       severity: 'error',
       from: { path: pure },
       to: {
         reachable: true,
-        pathNot: '^(shared/domain/|shared/platform/ports/|controller/reconcile/plan/)',
+        pathNot: `^(shared/domain/|shared/platform/ports/|controller/reconcile/plan/)|${croner}`,
       },
+    },
+    {
+      name: 'croner-in-one-file',
+      comment: 'What else wants to know when a window opens asks openings.ts.',
+      severity: 'error',
+      from: { path: '^controller/', pathNot: openings },
+      to: { path: croner },
     },
     only(
       'reconcile-awaits-ports',

@@ -7,6 +7,7 @@ import { benchPlan } from './plan.ts';
 import { asJson, asTable, type Measured } from './report.ts';
 import { benchMemory, benchStartup } from './resting.ts';
 import { benchRevert } from './revert.ts';
+import { benchWindows } from './windows.ts';
 
 type Bench = (runs: number) => AsyncIterable<Measured>;
 
@@ -24,6 +25,9 @@ const benches: Readonly<Record<string, Bench>> = {
   },
   async *plan(runs) {
     yield benchPlan(runs);
+  },
+  async *windows(runs) {
+    yield benchWindows(runs);
   },
   async *memory(runs) {
     yield* await benchMemory(runs);
