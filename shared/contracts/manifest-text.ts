@@ -2,6 +2,7 @@ import { LineCounter, isMap, isNode, isScalar, parseDocument, visit } from 'yaml
 import type { Document } from 'yaml';
 import type { z } from 'zod';
 import type { Failure } from '../domain/errors.ts';
+import { contradictions } from './manifest-contradictions.ts';
 import { manifestJsonSchema, manifestSchema } from './manifest-schema.ts';
 import type { WrittenManifest } from './manifest-schema.ts';
 import { nearest } from './nearest.ts';
@@ -50,7 +51,7 @@ export function readManifestText(text: string, file: string): ReadManifest {
     return invalid([{ offset: 0, message }], lines, file);
   }
   const parsed = manifestSchema.safeParse(data ?? {});
-  if (parsed.success) return { kind: 'written', manifest: parsed.data };
+  if (parsed.success) return withoutContradictions(parsed.data, document, lines, file);
   const { issues } = parsed.error;
   return invalid(
     issues.slice(0, placedProblems).flatMap((issue) => problemsOf(issue, document)),
@@ -58,6 +59,24 @@ export function readManifestText(text: string, file: string): ReadManifest {
     file,
     Math.max(0, issues.length - placedProblems),
   );
+}
+
+function withoutContradictions(
+  manifest: WrittenManifest,
+  document: Document,
+  lines: LineCounter,
+  file: string,
+): ReadManifest {
+  const found = contradictions(manifest);
+  if (found.length === 0) return { kind: 'written', manifest };
+  const problems = found.slice(0, placedProblems).map(({ path, atKey, message }): Problem => ({
+    offset:
+      atKey === true
+        ? keyOffset(document, path.slice(0, -1), String(path.at(-1)))
+        : valueOffset(document, path),
+    message: `${at(path)}${message}`,
+  }));
+  return invalid(problems, lines, file, found.length - problems.length);
 }
 
 /** Keys that JavaScript keeps apart, which would pass the schema unseen, and keys that are there twice. */

@@ -1,9 +1,10 @@
 import type { Failure } from '../domain/errors.ts';
 import { plainFleet, plainHost } from '../domain/fleet.ts';
-import type { Check, Fleet, HostSpec, Timeouts } from '../domain/fleet.ts';
-import { parseHostName } from '../domain/names.ts';
-import { durationMs, normalHostKey, unitWithType } from './manifest-schema.ts';
-import type { WrittenCheck, WrittenManifest, WrittenTimeouts } from './manifest-schema.ts';
+import type { Fleet } from '../domain/fleet.ts';
+import { membersOf } from './manifest-members.ts';
+import { resolveFreeze, resolveGroup, resolveRollout } from './manifest-resolve-policy.ts';
+import { defaultTimeouts, hostResolver } from './manifest-resolve-host.ts';
+import type { WrittenManifest } from './manifest-schema.ts';
 import { readManifestText } from './manifest-text.ts';
 
 /** The file's name, at the top of the repository. */
@@ -12,16 +13,6 @@ export const manifestFile = 'varve.yaml';
 export type ManifestResult =
   | { readonly kind: 'fleet'; readonly fleet: Fleet }
   | { readonly kind: 'invalid'; readonly failure: Failure };
-
-export const defaultTimeouts: Timeouts = {
-  buildMs: 3_600_000,
-  pushMs: 1_800_000,
-  activationMs: 600_000,
-  confirmMs: 60_000,
-  settleMs: 10_000,
-};
-
-const defaultCheckTimeoutMs = 10_000;
 
 /**
  * Reads the text of a `varve.yaml`. Failures: MANIFEST_INVALID with every error as `varve.yaml:line:column: …`, and
@@ -60,34 +51,17 @@ function noHosts(): Failure {
 }
 
 function resolve(manifest: WrittenManifest): Fleet {
-  const defaults = manifest.defaults ?? {};
-  const list = Object.entries(manifest.hosts ?? {}).map(([key, written]): HostSpec => {
-    const name = parseHostName(key);
-    const host = written ?? {};
-    const address = host.address ?? name;
-    return {
-      ...plainHost,
-      name,
-      attribute: host.attribute ?? name,
-      connection: {
-        address,
-        port: host.port ?? defaults.port ?? 22,
-        user: host.user ?? defaults.user ?? 'root',
-        hostKeys: (host.hostKeys ?? []).flatMap((hostKey) => normalHostKey(hostKey) ?? []),
-      },
-      labels: host.labels ?? {},
-      mode: host.mode ?? defaults.mode ?? 'switch',
-      checks: (host.checks ?? defaults.checks ?? []).flatMap((check) => resolveCheck(check, address)),
-      timeouts: resolveTimeouts(resolveTimeouts(defaultTimeouts, defaults.timeouts), host.timeouts),
-    };
-  });
+  const members = membersOf(manifest);
+  const list = Object.keys(manifest.hosts ?? {}).map(hostResolver(manifest, members));
   return {
     flake: {
       folder: plainFolder(manifest.flake?.folder ?? '.'),
       attribute: manifest.flake?.attribute ?? 'nixosConfigurations',
     },
-    ...plainFleet,
     adopt: manifest.adopt ?? 'manual',
+    rollout: resolveRollout(manifest.rollout, members),
+    groups: Object.entries(manifest.groups ?? {}).map(resolveGroup),
+    freezes: (manifest.freezes ?? []).map(resolveFreeze),
     // One order whatever the file's: equal fleets compare equal.
     hosts: { kind: 'listed', list: list.sort((a, b) => (a.name < b.name ? -1 : 1)) },
   };
@@ -96,37 +70,4 @@ function resolve(manifest: WrittenManifest): Fleet {
 function plainFolder(folder: string): string {
   const parts = folder.split('/').filter((part) => part !== '' && part !== '.');
   return parts.length === 0 ? '.' : parts.join('/');
-}
-
-function ms(text: string | undefined, otherwise: number): number {
-  return (text === undefined ? undefined : durationMs(text)) ?? otherwise;
-}
-
-function resolveTimeouts(base: Timeouts, written: WrittenTimeouts | undefined): Timeouts {
-  return {
-    buildMs: ms(written?.build, base.buildMs),
-    pushMs: ms(written?.push, base.pushMs),
-    activationMs: ms(written?.activation, base.activationMs),
-    confirmMs: ms(written?.confirm, base.confirmMs),
-    settleMs: ms(written?.settle, base.settleMs),
-  };
-}
-
-/** One check; the schema has made sure that exactly one kind is given. */
-function resolveCheck(check: WrittenCheck, address: string): readonly Check[] {
-  const timeoutMs = ms(check.timeout, defaultCheckTimeoutMs);
-  if (check.unit !== undefined) return [{ kind: 'unit', name: unitWithType(check.unit) }];
-  if (check.tcp !== undefined) return [{ kind: 'tcp', port: check.tcp, timeoutMs }];
-  if (check.command !== undefined) return [{ kind: 'command', command: check.command, timeoutMs }];
-  if (check.http === undefined) return [];
-  const { http } = check;
-  const authority = address.includes(':') ? `[${address}]` : address;
-  return [
-    {
-      kind: 'http',
-      url: http.url ?? `http://${authority}:${http.port ?? 80}${http.path ?? '/'}`,
-      status: http.status ?? 200,
-      timeoutMs: ms(http.timeout, defaultCheckTimeoutMs),
-    },
-  ];
 }

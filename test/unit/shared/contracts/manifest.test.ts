@@ -2,25 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { manifestJsonSchema } from '../../../../shared/contracts/manifest-schema.ts';
 import { discoveredFleet, parseManifest } from '../../../../shared/contracts/manifest.ts';
-import type { Fleet, HostSpec } from '../../../../shared/domain/fleet.ts';
+import { fleetOf, hostsOf, messageOf } from '../../../support/manifests.ts';
 
 const keyLine = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ';
-
-function fleetOf(text: string): Fleet {
-  const read = parseManifest(text);
-  if (read.kind === 'invalid') throw new Error(read.failure.message);
-  return read.fleet;
-}
-
-function hostsOf(text: string): readonly HostSpec[] {
-  const { hosts } = fleetOf(text);
-  return hosts.kind === 'listed' ? hosts.list : [];
-}
-
-function messageOf(text: string): string {
-  const read = parseManifest(text);
-  return read.kind === 'invalid' ? `${read.failure.code} ${read.failure.message}` : 'valid';
-}
 
 describe('varve.yaml', () => {
   it('makes a host of a name alone, with every default said', () => {
@@ -125,7 +109,7 @@ hosts:
 
   it('lists the known keys where nothing similar exists', () => {
     expect(messageOf('hosts: { web1: {} }\nzzzzzz: 1\n')).toContain(
-      'unknown key "zzzzzz"; known here: version, flake, adopt, defaults, hosts',
+      'unknown key "zzzzzz"; known here: version, flake, adopt, defaults, groups, rollout, windows, freezes, hosts',
     );
   });
 

@@ -1,0 +1,17 @@
+import { circles, tooManyDependencies } from './manifest-after.ts';
+import { membersOf } from './manifest-members.ts';
+import { wrongNames } from './manifest-references.ts';
+import type { Contradiction } from './manifest-references.ts';
+import type { WrittenManifest } from './manifest-schema.ts';
+import { againstTheWaves, wrongWaves } from './manifest-waves.ts';
+
+/** What the parts of a file say against each other, although each by itself is right. */
+export function contradictions(manifest: WrittenManifest): readonly Contradiction[] {
+  const wrong = [...wrongNames(manifest), ...wrongWaves(manifest)];
+  // Who waits for whom is only clear when every name stands for something.
+  if (wrong.length > 0) return wrong;
+  const members = membersOf(manifest);
+  const circle = circles(manifest, members);
+  if (circle.length > 0) return circle;
+  return [...againstTheWaves(manifest, members), ...tooManyDependencies(manifest, members)];
+}

@@ -1,0 +1,87 @@
+import type { WrittenManifest } from './manifest-schema.ts';
+import { nearest } from './nearest.ts';
+
+/** Something that no single value of the file is wrong about, with the place where it shows. */
+export interface Contradiction {
+  readonly path: readonly (string | number)[];
+  /** Whether the last part of the path is a key that is meant, not its value. */
+  readonly atKey?: boolean;
+  readonly message: string;
+}
+
+/** The word that stands for all hosts where commands ask for a host or a group. */
+const fleetWord = 'fleet';
+
+/** Names that stand for nothing, or for two things. */
+export function wrongNames(manifest: WrittenManifest): readonly Contradiction[] {
+  return [
+    ...ambiguousNames(manifest),
+    ...[...references(manifest)].flatMap((reference) => unknownName(reference, manifest)),
+  ];
+}
+
+interface Reference {
+  readonly path: readonly (string | number)[];
+  readonly name: string;
+  readonly to: readonly ('host' | 'group')[];
+}
+
+/** Every place where a host or a group is named. */
+export function* references({ groups, hosts, rollout, freezes }: WrittenManifest): Iterable<Reference> {
+  const each = function* (
+    at: Reference['path'],
+    names: readonly string[] | undefined,
+    to: Reference['to'],
+  ): Iterable<Reference> {
+    for (const [i, name] of (names ?? []).entries()) yield { path: [...at, i], name, to };
+  };
+  for (const [name, group] of Object.entries(groups ?? {})) {
+    yield* each(['groups', name, 'hosts'], group.hosts, ['host']);
+    yield* each(['groups', name, 'after'], group.after, ['host', 'group']);
+  }
+  for (const [name, host] of Object.entries(hosts ?? {})) {
+    yield* each(['hosts', name, 'after'], host?.after, ['host', 'group']);
+  }
+  for (const [i, wave] of (rollout?.waves ?? []).entries()) {
+    yield* each(['rollout', 'waves', i, 'hosts'], wave.hosts, ['host']);
+    yield* each(['rollout', 'waves', i, 'groups'], wave.groups, ['group']);
+  }
+  for (const [i, { host, group }] of (freezes ?? []).entries()) {
+    if (host !== undefined) yield { path: ['freezes', i, 'host'], name: host, to: ['host'] };
+    if (group !== undefined) yield { path: ['freezes', i, 'group'], name: group, to: ['group'] };
+  }
+}
+
+function unknownName({ path, name, to }: Reference, manifest: WrittenManifest): readonly Contradiction[] {
+  const named = { host: manifest.hosts ?? {}, group: manifest.groups ?? {} };
+  if (to.some((kind) => Object.hasOwn(named[kind], name))) return [];
+  const meant = nearest(
+    name,
+    to.flatMap((kind) => Object.keys(named[kind])),
+  );
+  const other = to.length === 1 && Object.hasOwn(named[to[0] === 'host' ? 'group' : 'host'], name);
+  const hint = other
+    ? `; that is a ${to[0] === 'host' ? 'group' : 'host'}`
+    : meant === undefined
+      ? ''
+      : `; did you mean \`${meant}\`?`;
+  return [{ path, message: `there is no ${to.join(' or ')} "${name}"${hint}` }];
+}
+
+function ambiguousNames({ groups, hosts }: WrittenManifest): readonly Contradiction[] {
+  const doubled = Object.keys(groups ?? {})
+    .filter((name) => Object.hasOwn(hosts ?? {}, name))
+    .map((name) => ({
+      path: ['groups', name],
+      atKey: true,
+      message: `there is a host "${name}" too, and commands take either by its name: call the group otherwise`,
+    }));
+  const reserved = (['groups', 'hosts'] as const)
+    .filter((kind) => Object.hasOwn({ groups, hosts }[kind] ?? {}, fleetWord))
+    .map((kind) => ({
+      path: [kind, fleetWord],
+      atKey: true,
+      message: `for commands "${fleetWord}" means all hosts: choose another name`,
+    }));
+  return [...doubled, ...reserved];
+}

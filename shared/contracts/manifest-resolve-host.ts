@@ -1,0 +1,118 @@
+import { plainHost } from '../domain/fleet.ts';
+import type { Check, HostSpec, Timeouts } from '../domain/fleet.ts';
+import { parseHostName } from '../domain/names.ts';
+import type { Window } from '../domain/policy.ts';
+import { dependenciesIn } from './manifest-after.ts';
+import type { Members } from './manifest-members.ts';
+import { resolveReboot, resolveRetention, resolveWindow } from './manifest-resolve-policy.ts';
+import { unitWithType } from './manifest-schema.ts';
+import type { WrittenCheck, WrittenGroup, WrittenManifest, WrittenTimeouts } from './manifest-schema.ts';
+import type { WrittenWindow } from './manifest-schema-policy.ts';
+import { msOf, normalHostKey } from './manifest-words.ts';
+
+export const defaultTimeouts: Timeouts = {
+  buildMs: 3_600_000,
+  pushMs: 1_800_000,
+  activationMs: 600_000,
+  confirmMs: 60_000,
+  settleMs: 10_000,
+};
+
+const defaultCheckTimeoutMs = 10_000;
+
+/** What `defaults`, groups and hosts may all say of a host, with the windows. */
+type Treatment = Pick<
+  WrittenGroup,
+  'mode' | 'checks' | 'timeouts' | 'unitFailures' | 'windows' | 'reboot' | 'drift' | 'retention'
+>;
+
+/** Makes hosts of their names: each is what the file says of it, of its groups and of all. */
+export function hostResolver(manifest: WrittenManifest, members: Members): (key: string) => HostSpec {
+  const dependenciesOf = dependenciesIn(manifest, members);
+  const windowsOf = sharedWindows();
+  const defaults = manifest.defaults ?? {};
+  const ofAll: Treatment = { ...defaults, windows: manifest.windows };
+  return (key) => {
+    const name = parseHostName(key);
+    const host = manifest.hosts?.[key] ?? {};
+    const groups = members.groupsOf.get(key) ?? [];
+    const layers: readonly Treatment[] = [
+      ofAll,
+      ...groups.flatMap((group) => manifest.groups?.[group] ?? []),
+      host,
+    ];
+    const address = host.address ?? name;
+    return {
+      name,
+      attribute: host.attribute ?? name,
+      connection: {
+        address,
+        port: host.port ?? defaults.port ?? 22,
+        user: host.user ?? defaults.user ?? 'root',
+        hostKeys: (host.hostKeys ?? []).flatMap((hostKey) => normalHostKey(hostKey) ?? []),
+      },
+      labels: host.labels ?? {},
+      mode: last(layers, 'mode') ?? plainHost.mode,
+      checks: (last(layers, 'checks') ?? []).flatMap((check) => resolveCheck(check, address)),
+      timeouts: layers.reduce((base, layer) => resolveTimeouts(base, layer.timeouts), defaultTimeouts),
+      unitFailures: last(layers, 'unitFailures') ?? plainHost.unitFailures,
+      wave: members.waves[members.waveOf.get(key) ?? 0]?.name ?? plainHost.wave,
+      groups,
+      after: dependenciesOf(key),
+      windows: windowsOf(last(layers, 'windows')),
+      reboot: layers.reduce((base, layer) => resolveReboot(base, layer.reboot), plainReboot),
+      drift: last(layers, 'drift') ?? plainHost.drift,
+      retention: layers.reduce((base, layer) => resolveRetention(base, layer.retention), plainRetention),
+      runsVarve: host.runsVarve ?? plainHost.runsVarve,
+    };
+  };
+}
+
+const plainReboot: HostSpec['reboot'] = plainHost.reboot;
+const plainRetention: HostSpec['retention'] = plainHost.retention;
+
+/** What the innermost layer says that says anything. */
+function last<Key extends keyof Treatment>(layers: readonly Treatment[], key: Key): Treatment[Key] {
+  return layers.findLast((layer) => layer[key] !== undefined)?.[key];
+}
+
+/** Resolves a list of windows once, however many hosts have it. */
+function sharedWindows(): (written: readonly WrittenWindow[] | undefined) => readonly Window[] {
+  const none: readonly Window[] = [];
+  const known = new Map<readonly WrittenWindow[], readonly Window[]>();
+  return (written) => {
+    if (written === undefined) return none;
+    const windows = known.get(written) ?? written.map(resolveWindow);
+    known.set(written, windows);
+    return windows;
+  };
+}
+
+function resolveTimeouts(base: Timeouts, written: WrittenTimeouts | undefined): Timeouts {
+  return {
+    buildMs: msOf(written?.build, base.buildMs),
+    pushMs: msOf(written?.push, base.pushMs),
+    activationMs: msOf(written?.activation, base.activationMs),
+    confirmMs: msOf(written?.confirm, base.confirmMs),
+    settleMs: msOf(written?.settle, base.settleMs),
+  };
+}
+
+/** One check; the schema has made sure that exactly one kind is given. */
+function resolveCheck(check: WrittenCheck, address: string): readonly Check[] {
+  const timeoutMs = msOf(check.timeout, defaultCheckTimeoutMs);
+  if (check.unit !== undefined) return [{ kind: 'unit', name: unitWithType(check.unit) }];
+  if (check.tcp !== undefined) return [{ kind: 'tcp', port: check.tcp, timeoutMs }];
+  if (check.command !== undefined) return [{ kind: 'command', command: check.command, timeoutMs }];
+  if (check.http === undefined) return [];
+  const { http } = check;
+  const authority = address.includes(':') ? `[${address}]` : address;
+  return [
+    {
+      kind: 'http',
+      url: http.url ?? `http://${authority}:${http.port ?? 80}${http.path ?? '/'}`,
+      status: http.status ?? 200,
+      timeoutMs: msOf(http.timeout, defaultCheckTimeoutMs),
+    },
+  ];
+}
