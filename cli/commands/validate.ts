@@ -7,6 +7,7 @@ import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { renderTable } from '../table.ts';
 import { type Terminal, harmless } from '../terminal.ts';
 import { counted } from '../words.ts';
+import { policyText } from './fleet-text.ts';
 
 /** `varve validate [path]`: is the varve.yaml in a folder (or at a path) right? Asks nobody. */
 export async function runValidate(
@@ -42,13 +43,13 @@ export async function runValidate(
     return exitCodes.failed;
   }
   const hosts = hostsOf(result.fleet);
+  const { flake, rollout, groups, freezes } = result.fleet;
   if (output === 'json') {
     terminal.line(
-      JSON.stringify({ valid: true, manifest: true, flake: result.fleet.flake, hosts }, undefined, 2),
+      JSON.stringify({ valid: true, manifest: true, flake, rollout, groups, freezes, hosts }, undefined, 2),
     );
     return exitCodes.ok;
   }
-  const { flake } = result.fleet;
   terminal.line(
     `${terminal.paint('green', terminal.signs.good)} ${counted(hosts.length, 'host')} from ${flake.attribute} of the flake in ${flake.folder}`,
   );
@@ -63,6 +64,7 @@ export async function runValidate(
   ]);
   const columns = ['HOST', 'ADDRESS', 'MODE', 'KEYS', 'CHECKS'].map((title) => ({ title }));
   for (const line of renderTable(columns, rows, terminal)) terminal.line(line);
+  for (const line of policyText(result.fleet, hosts, terminal)) terminal.line(line);
   return exitCodes.ok;
 }
 

@@ -44,7 +44,9 @@ function isCron(text: string): boolean {
 
 function isTimeZone(name: string): boolean {
   try {
-    return /^[A-Za-z]/.test(name) && new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined;
+    const known = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions();
+    // An offset is none: it knows no summer time, and not every runtime takes it.
+    return /^[A-Za-z]/.test(name) && known.timeZone !== '';
   } catch {
     return false;
   }

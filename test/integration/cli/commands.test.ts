@@ -370,6 +370,19 @@ describe('validate', () => {
     expect(code).toBe(0);
   });
 
+  test('says which hosts are in which wave', async () => {
+    const waves = 'rollout: { waves: [{ name: canary, hosts: [web2] }] }\n';
+    await writeFile(join(folder, 'varve.yaml'), `${waves}hosts: { web1: , web2: }\n`);
+    const { stdout } = await varve(['validate', folder]);
+    expect(stdout).toMatch(/^canary .*\bweb2$/m);
+    expect(stdout).toMatch(/^rest .*\bweb1$/m);
+    const json = await varve(['validate', folder, '-o', 'json']);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      rollout: { waves: [{ name: 'canary' }, { name: 'rest' }] },
+      hosts: [{ wave: 'rest' }, { wave: 'canary' }],
+    });
+  });
+
   test('refuses a folder that is not there', async () => {
     expect((await varve(['validate', join(folder, 'gone')])).code).toBe(2);
   });

@@ -20,8 +20,8 @@ test.each(services)('the service configuration in $path is valid', (example) => 
   expect(parseWorkerConfig(input).warnings).toEqual([]);
 });
 
-test('the varve.yaml in the README has every key that there is', () => {
-  const text = textOf(manifests, 'README.md');
+test('the varve.yaml in the README and that in docs/configuration.md have every key that there is', () => {
+  const text = textOf(manifests, 'README.md') + textOf(manifests, 'docs/configuration.md');
   // `url` is said beside it: it excludes `port` and `path`.
   for (const key of keysOf(manifestJsonSchema())) expect(text).toMatch(new RegExp(`\\b${key}\\b`));
 });
