@@ -3,7 +3,7 @@ import { membersOf } from './manifest-members.ts';
 import { wrongNames } from './manifest-references.ts';
 import type { Contradiction } from './manifest-references.ts';
 import type { WrittenManifest } from './manifest-schema.ts';
-import { againstTheWaves, wrongWaves } from './manifest-waves.ts';
+import { againstTheOrder, wrongWaves } from './manifest-waves.ts';
 
 /** What the parts of a file say against each other, although each by itself is right. */
 export function contradictions(manifest: WrittenManifest): readonly Contradiction[] {
@@ -13,5 +13,5 @@ export function contradictions(manifest: WrittenManifest): readonly Contradictio
   const members = membersOf(manifest);
   const circle = circles(manifest, members);
   if (circle.length > 0) return circle;
-  return [...againstTheWaves(manifest, members), ...tooManyDependencies(manifest, members)];
+  return [...againstTheOrder(manifest, members), ...tooManyDependencies(manifest, members)];
 }

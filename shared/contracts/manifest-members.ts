@@ -6,7 +6,7 @@ export const restWave = 'rest';
 
 /** Which host is in which group and in which wave. */
 export interface Members {
-  /** The hosts of each group, in the order of the file. */
+  /** The hosts of each group. */
   readonly hostsOf: ReadonlyMap<string, readonly string[]>;
   /** The groups of each host, in the order of the file. */
   readonly groupsOf: ReadonlyMap<string, readonly string[]>;
@@ -16,28 +16,14 @@ export interface Members {
   readonly waveOf: ReadonlyMap<string, number>;
 }
 
-type Selection = Pick<WrittenWave, 'select' | 'hosts' | 'groups'>;
-
 /** Looks up all selections once, so that whoever asks for a member has an answer at hand. */
 export function membersOf(manifest: WrittenManifest): Members {
-  const hosts = Object.entries(manifest.hosts ?? {}).map(([name, host]) => ({
-    name,
-    labels: new Map(Object.entries(host?.labels ?? {})),
-  }));
-  const none: readonly string[] = [];
-  const selected = (selection: Selection, groupsOf: ReadonlyMap<string, readonly string[]>) => {
-    const isNamed = namedIn(selection);
-    return hosts.filter(
-      ({ name, labels }) =>
-        isNamed(name, groupsOf.get(name) ?? none) ||
-        (selection.select !== undefined && hasLabels(labels, selection.select)),
-    );
-  };
-
+  const all = Object.keys(manifest.hosts ?? {});
+  const withLabels = labelLookup(manifest);
   const hostsOf = new Map<string, readonly string[]>();
-  const groupsOf = new Map<string, string[]>(hosts.map(({ name }) => [name, []]));
-  for (const [group, { select, hosts: listed }] of Object.entries(manifest.groups ?? {})) {
-    const names = selected({ select, hosts: listed }, groupsOf).map(({ name }) => name);
+  const groupsOf = new Map<string, string[]>(all.map((name) => [name, []]));
+  for (const [group, { select, hosts }] of Object.entries(manifest.groups ?? {})) {
+    const names = select === undefined ? [...new Set(hosts)] : withLabels(select);
     hostsOf.set(group, names);
     for (const name of names) groupsOf.get(name)?.push(group);
   }
@@ -45,14 +31,19 @@ export function membersOf(manifest: WrittenManifest): Members {
   const waves = wavesOf(manifest.rollout?.waves ?? []);
   const waveOf = new Map<string, number>();
   for (const [index, wave] of waves.entries()) {
-    const those = isCatchAll(wave) ? hosts : selected(wave, groupsOf);
-    for (const { name } of those) if (!waveOf.has(name)) waveOf.set(name, index);
+    for (const name of ofWave(wave)) if (!waveOf.has(name)) waveOf.set(name, index);
   }
   return { hostsOf, groupsOf, waves, waveOf };
+
+  function ofWave(wave: WrittenWave): readonly string[] {
+    if (isCatchAll(wave)) return all;
+    if (wave.select !== undefined) return withLabels(wave.select);
+    return wave.hosts ?? (wave.groups ?? []).flatMap((group) => hostsOf.get(group) ?? []);
+  }
 }
 
 /** A wave that is of every host that no other wave has. */
-export function isCatchAll({ select, hosts, groups }: Selection): boolean {
+export function isCatchAll({ select, hosts, groups }: WrittenWave): boolean {
   return select === undefined && hosts === undefined && groups === undefined;
 }
 
@@ -60,15 +51,23 @@ function wavesOf(written: readonly WrittenWave[]): readonly WrittenWave[] {
   return written.length === 0 || written.some(isCatchAll) ? written : [...written, { name: restWave }];
 }
 
-function namedIn({ hosts, groups }: Selection): (host: string, groupsOfIt: readonly string[]) => boolean {
-  const hostNames = new Set(hosts);
-  const groupNames = new Set(groups);
-  return (host, groupsOfIt) => hostNames.has(host) || groupsOfIt.some((group) => groupNames.has(group));
-}
-
-function hasLabels(labels: ReadonlyMap<string, string>, select: WrittenSelect): boolean {
-  return Object.entries(select).every(([key, wanted]) => {
-    const value = labels.get(key);
-    return value !== undefined && (typeof wanted === 'string' ? wanted === value : wanted.includes(value));
-  });
+/** Finds hosts by their labels. Through an index: every group and wave asks, and there may be many hosts. */
+function labelLookup({ hosts }: WrittenManifest): (select: WrittenSelect) => readonly string[] {
+  const index = new Map<string, Set<string>>();
+  for (const [name, host] of Object.entries(hosts ?? {})) {
+    for (const [key, value] of Object.entries(host?.labels ?? {})) {
+      const at = `${key}=${value}`;
+      const found = index.get(at);
+      if (found === undefined) index.set(at, new Set([name]));
+      else found.add(name);
+    }
+  }
+  return (select) => {
+    const [first = [], ...others] = Object.entries(select).map(([key, wanted]) =>
+      [...new Set([wanted].flat())].flatMap((value) => index.get(`${key}=${value}`) ?? []),
+    );
+    return first
+      .flatMap((names) => [...names])
+      .filter((name) => others.every((sets) => sets.some((names) => names.has(name))));
+  };
 }

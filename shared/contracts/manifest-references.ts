@@ -14,10 +14,7 @@ const fleetWord = 'fleet';
 
 /** Names that stand for nothing, or for two things. */
 export function wrongNames(manifest: WrittenManifest): readonly Contradiction[] {
-  return [
-    ...ambiguousNames(manifest),
-    ...[...references(manifest)].flatMap((reference) => unknownName(reference, manifest)),
-  ];
+  return [...ambiguousNames(manifest), ...unknownNames(manifest)];
 }
 
 interface Reference {
@@ -52,20 +49,28 @@ export function* references({ groups, hosts, rollout, freezes }: WrittenManifest
   }
 }
 
-function unknownName({ path, name, to }: Reference, manifest: WrittenManifest): readonly Contradiction[] {
-  const named = { host: manifest.hosts ?? {}, group: manifest.groups ?? {} };
-  if (to.some((kind) => Object.hasOwn(named[kind], name))) return [];
-  const meant = nearest(
-    name,
-    to.flatMap((kind) => Object.keys(named[kind])),
-  );
-  const other = to.length === 1 && Object.hasOwn(named[to[0] === 'host' ? 'group' : 'host'], name);
-  const hint = other
-    ? `; that is a ${to[0] === 'host' ? 'group' : 'host'}`
-    : meant === undefined
-      ? ''
-      : `; did you mean \`${meant}\`?`;
-  return [{ path, message: `there is no ${to.join(' or ')} "${name}"${hint}` }];
+/** To find what was meant takes a look at every name: for the first ones, which are those that are shown. */
+const mostHints = 40;
+
+function unknownNames(manifest: WrittenManifest): readonly Contradiction[] {
+  const names = { host: manifest.hosts ?? {}, group: manifest.groups ?? {} };
+  return [...references(manifest)]
+    .filter(({ name, to }) => !to.some((kind) => Object.hasOwn(names[kind], name)))
+    .map(({ path, name, to }, i) => {
+      const hint = i < mostHints ? whatWasMeant({ path, name, to }, names) : '';
+      return { path, message: `there is no ${to.join(' or ')} "${name}"${hint}` };
+    });
+}
+
+function whatWasMeant(
+  { name, to }: Reference,
+  names: Readonly<Record<'host' | 'group', Readonly<Record<string, unknown>>>>,
+): string {
+  const other = (['host', 'group'] as const).find((kind) => Object.hasOwn(names[kind], name));
+  if (other !== undefined) return `; that is a ${other}`;
+  const candidates = to.flatMap((kind) => Object.keys(names[kind]));
+  const meant = nearest(name, candidates);
+  return meant === undefined ? '' : `; did you mean \`${meant}\`?`;
 }
 
 function ambiguousNames({ groups, hosts }: WrittenManifest): readonly Contradiction[] {

@@ -90,10 +90,10 @@ const hook = z
     workerCommand: z
       .string()
       .regex(
-        /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
-        'a worker command is named by letters, digits, `.`, `_` and `-`',
+        /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+        'a worker command is named by lower-case letters, digits and inner hyphens',
       )
-      .meta({ description: "A command that the service's configuration knows by this name." })
+      .meta({ description: 'A command that the service configuration has under `worker.commands`.' })
       .optional(),
     timeout: duration.meta({ description: 'Default 5m.' }).optional(),
   })

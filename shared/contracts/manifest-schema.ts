@@ -196,7 +196,7 @@ export const manifestSchema = z
       .optional(),
     groups: z
       .record(nameOf('a group'), group)
-      .refine((groups) => Object.keys(groups).length <= 1_000, { error: 'at most 1000 groups' })
+      .refine((groups) => Object.keys(groups).length <= 256, { error: 'at most 256 groups' })
       .meta({
         description:
           'Hosts with something in common. What a group says of its hosts stands above `defaults` and earlier groups.',

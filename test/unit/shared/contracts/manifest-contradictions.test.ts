@@ -51,6 +51,26 @@ describe('names in varve.yaml', () => {
   });
 });
 
+describe('a large file', () => {
+  const hosts = (says: (i: number) => string): string =>
+    `hosts:\n${Array.from({ length: 10_000 }, (_, i) => `  h${i}: { ${says(i)} }\n`).join('')}`;
+  const groups = Array.from({ length: 256 }, (_, i) => `  g${i}: { select: { n: ["${i % 10}", x] } }\n`);
+
+  it.each([
+    ['is wrong in every line', hosts((i) => `after: [x${i}]`), 'and 9980 more'],
+    ['has many groups', `groups:\n${groups.join('')}${hosts((i) => `labels: { n: "${i % 10}" }`)}`, 'valid'],
+    [
+      'has too many groups',
+      `groups:\n${groups.join('')}  one-more: { hosts: [] }\nhosts: { r1: }`,
+      'at most 256',
+    ],
+  ])('does not hold up the process when it %s', (_, text, expected) => {
+    const began = performance.now();
+    expect(errorOf(text)).toContain(expected);
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
+});
+
 describe('waves in varve.yaml', () => {
   it.each([
     ['[{ name: one, hosts: [r1] }, { name: one }]', 'rollout.waves.1.name: wave 1 is called "one" too'],
@@ -74,7 +94,23 @@ hosts: { a: , b: , c: { after: [early] }, d: }
 `;
     expect(errorOf(text('b'))).toBe('valid');
     expect(errorOf(text('d'))).toContain(
-      'varve.yaml:3:65: groups.early.after.0: "a" of wave "canary" would wait for "d" of wave "rest", which begins later',
+      'varve.yaml:3:65: groups.early.after.0: "a" of wave "canary" would wait for "d" of wave "rest", which goes later: neither could ever begin',
+    );
+  });
+
+  it('and dependencies are not against that what runs Varve goes last', () => {
+    expect(errorOf('hosts: { a: { after: [v] }, v: { runsVarve: true } }')).toContain(
+      'hosts.a.after.0: "a" would wait for "v", where Varve runs, which goes later: neither could ever begin',
+    );
+    expect(errorOf('hosts: { a: , v: { runsVarve: true, after: [a, w] }, w: { runsVarve: true } }')).toBe(
+      'valid',
+    );
+    const text = (wave: string): string =>
+      `rollout: { waves: [{ name: one, hosts: [${wave}] }] }\nhosts: { a: , b: , v: { runsVarve: true } }`;
+    expect(errorOf(text('a'))).toBe('valid');
+    expect(errorOf(text('a, b, v'))).toBe('valid');
+    expect(errorOf(text('a, v'))).toContain(
+      'hosts.v.runsVarve: where Varve runs goes last, but "v" is in wave "one", which wave "rest" waits for',
     );
   });
 });
