@@ -5,6 +5,7 @@ import { paintedHealth, paintedSync, signOf, whatHappens, worstFirst } from '../
 import { renderTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { ago, counted, duration, shortPath, shortRevision } from '../words.ts';
+import { bannerLines } from './banner.ts';
 
 /** `varve status`: the whole fleet, the worst first. */
 export async function runStatus(
@@ -106,6 +107,7 @@ export function headLines(status: Status, terminal: Terminal, now: number): read
       ),
     );
   }
+  lines.push(...bannerLines(status, terminal, now));
   if (status.hosts.length > 0) lines.push(summary(status.hosts));
   return lines;
 }

@@ -36,7 +36,7 @@ export function defineSeeCommands(program: Command, deps: ProgramDeps): void {
       .description('why a host is what it is, and what you can do')
       .argument('<host>')
       .addHelpText('after', examples('varve why web1')),
-    async (context, [host = '']) => (await import('../commands/plan.ts')).runWhy(context, host),
+    async (context, [host = '']) => (await import('../commands/why.ts')).runWhy(context, host),
   );
   talking(
     deps,

@@ -1,0 +1,201 @@
+import type { WaveView } from '../../../shared/contracts/api-common.ts';
+import type { WhyLink } from '../../../shared/contracts/api.ts';
+import { activePhases } from '../../../shared/domain/deployment.ts';
+import { hostsOf } from '../../../shared/domain/desired.ts';
+import type { HostSpec } from '../../../shared/domain/fleet.ts';
+import type { HostName } from '../../../shared/domain/names.ts';
+import { hostsIn, isIn, scopeText, type Amount } from '../../../shared/domain/policy.ts';
+import type { Verdict } from '../../../shared/domain/verdict.ts';
+import { holdOf, liveDeployments, type ViewContext } from '../context.ts';
+import { closedGates } from '../gates.ts';
+import { judgedFleet } from '../names.ts';
+import { byWave, rolloutOf } from '../rollout.ts';
+
+/** So many hosts are named where a reason has many. */
+const mostNamed = 5;
+
+/** What a host waits for, by its name: `wave canary`, `approval of wave all`, `router1`. */
+export function waitsForText(context: ViewContext, verdict: Verdict): string | undefined {
+  const { waitsFor, host } = verdict;
+  switch (waitsFor) {
+    case 'wave':
+      return named('wave', waveInTheWay(context, host)?.name);
+    case 'soak':
+      return named('the soak time of wave', waveInTheWay(context, host)?.name);
+    case 'approval': {
+      const gates = closedGates(context, host).map(({ kind, name }) => `${kind} ${name}`);
+      return gates.length === 0 ? waitsFor : `approval of ${gates.join(' and ')}`;
+    }
+    case 'dependency':
+      return listed(notYetThere(context, host).map((each) => each.host)) || waitsFor;
+    case 'person': {
+      const hold = verdict.kind === 'held' ? holdOf(context, host) : undefined;
+      if (hold === undefined) return 'a person';
+      return hold.scope.kind === 'host'
+        ? 'the end of its hold'
+        : `the end of the hold of ${scopeText(hold.scope)}`;
+    }
+    default:
+      return waitsFor;
+  }
+}
+
+/** The chain behind what a host waits for: which wave, budget, window or host stands in the way, and why that is so. */
+export function waitingLinks(context: ViewContext, verdict: Verdict): readonly WhyLink[] {
+  const spec = specOf(context, verdict.host);
+  if (spec === undefined) return [];
+  switch (verdict.waitsFor) {
+    case 'wave':
+    case 'soak':
+      return waveLinks(context, spec);
+    case 'approval':
+      return closedGates(context, spec.name).map(({ kind, name, observation }) => ({
+        statement: `${kind} ${name} takes a person's approval of observation ${observation}: \`varve approve ${name}\``,
+        at: judgedAt(context),
+      }));
+    case 'budget':
+      return budgetLinks(context, spec);
+    case 'dependency':
+      return notYetThere(context, spec.name).map(({ host, kind, reason, until }) => ({
+        statement: `it comes after ${host}, which is not there yet: ${kind}: ${reason}`,
+        until,
+      }));
+    case 'window':
+      return windowLinks(context, spec);
+    default:
+      return verdict.code === 'ROLLOUT_HALTED' || verdict.code === 'ROLLED_BACK_WITH_WAVE'
+        ? failedWaves(context)
+        : [];
+  }
+}
+
+/** The wave that has to pass before that of a host may begin. */
+export function waveInTheWay(context: ViewContext, host: HostName): WaveView | undefined {
+  const waves = rolloutOf(context)?.waves ?? [];
+  const own = waves.findIndex(({ name }) => name === specOf(context, host)?.wave);
+  return waves.slice(0, Math.max(own, 0)).find(({ state }) => state !== 'passed');
+}
+
+/** Hosts of a wave that do not have the release yet, those that will not by themselves first. */
+export function lateHosts(context: ViewContext, wave: string): readonly Verdict[] {
+  const { last } = context;
+  if (last === undefined) return [];
+  const late = (byWave(last.verdicts, last.desired).get(wave) ?? []).filter(({ kind }) => kind !== 'in-sync');
+  return late.toSorted((a, b) => Number(b.kind === 'stalled') - Number(a.kind === 'stalled'));
+}
+
+function waveLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
+  const rollout = rolloutOf(context);
+  const blocking = waveInTheWay(context, spec.name);
+  if (rollout === undefined) return [];
+  const place = rollout.waves.findIndex(({ name }) => name === spec.wave) + 1;
+  const links: WhyLink[] = [
+    {
+      statement: `it is in wave ${spec.wave}, number ${place} of ${rollout.waves.length} of the rollout of observation ${rollout.observation}`,
+      at: rollout.since,
+    },
+  ];
+  if (blocking === undefined) return links;
+  const { name, state, done, total, until, reason } = blocking;
+  links.push({
+    statement: `wave ${name} comes before it: ${state}, ${done} of ${total} hosts done${reason === undefined ? '' : `: ${reason}`}`,
+    until,
+  });
+  for (const late of lateHosts(context, name).slice(0, mostNamed)) {
+    links.push({
+      statement: `${late.host} of wave ${name}: ${late.kind}: ${late.reason}`,
+      until: late.until,
+    });
+  }
+  const closed = lateHosts(context, name).some(({ waitsFor }) => waitsFor === 'approval');
+  if (closed) links.push({ statement: `wave ${name} takes a person's approval: \`varve approve ${name}\`` });
+  return links;
+}
+
+function failedWaves({ memory }: ViewContext): readonly WhyLink[] {
+  return [...(memory.rollout?.failed ?? [])].map(([wave, reason]) => ({
+    statement: `wave ${wave} failed: ${reason}`,
+    at: memory.rollout?.beganAt,
+  }));
+}
+
+/** Every budget that a host is under, and the hosts that use it up. */
+function budgetLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
+  const fleet = judgedFleet(context);
+  if (fleet === undefined || context.last === undefined) return [];
+  const all = [...hostsOf(context.last.desired).values()];
+  const wave = fleet.rollout.waves.find(({ name }) => name === spec.wave);
+  const budgets: readonly (readonly [string, Amount | undefined, readonly HostSpec[]])[] = [
+    ['the fleet', fleet.rollout.maxUnavailable, all],
+    [`wave ${spec.wave}`, wave?.maxUnavailable, all.filter((each) => each.wave === spec.wave)],
+    ...fleet.groups
+      .filter(({ name }) => spec.groups.includes(name))
+      .map(
+        ({ name, maxUnavailable }) =>
+          [`group ${name}`, maxUnavailable, all.filter(({ groups }) => groups.includes(name))] as const,
+      ),
+  ];
+  return budgets.flatMap(([whose, amount, hosts]) => {
+    if (amount === undefined) return [];
+    const away = hosts.flatMap(({ name }) => (name === spec.name ? [] : unavailability(context, name)));
+    const most = hostsIn(amount, hosts.length);
+    if (away.length < most) return [];
+    return [{ statement: `at most ${most} of ${whose} may be away at once: ${listed(away)}` }];
+  });
+}
+
+/** Why a host counts as away: its activation is under way, or it cannot be reached. */
+function unavailability(context: ViewContext, host: HostName): readonly string[] {
+  const { last, memory } = context;
+  const live = last === undefined ? undefined : liveDeployments(last).get(host);
+  if (live !== undefined && activePhases.has(live.phase)) return [`${host} is ${live.phase}`];
+  const lost = last?.snapshot.contacts.get(host)?.kind === 'unreachable';
+  if (lost && memory.rollout?.absent.has(host) !== true) return [`${host} is unreachable`];
+  return memory.hosts.get(host)?.stuck === undefined ? [] : [`${host} is stuck`];
+}
+
+/** The hosts that must be done before a host, and are not. */
+function notYetThere(context: ViewContext, host: HostName): readonly Verdict[] {
+  const after = specOf(context, host)?.after ?? [];
+  return (context.last?.verdicts ?? []).filter(
+    (each) => after.includes(each.host) && each.kind !== 'in-sync',
+  );
+}
+
+function windowLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
+  const freezes = (judgedFleet(context)?.freezes ?? []).filter(
+    ({ from, until, scope }) => from <= context.at && context.at < until && isIn(scope, spec),
+  );
+  return [
+    ...freezes.map(({ author, reason, from, until, scope }) => ({
+      statement: `${author} has frozen ${scopeText(scope)}: ${reason}`,
+      at: from,
+      until,
+    })),
+    ...spec.windows.map(({ kind, schedule, durationMs, timeZone }) => ({
+      statement: `its windows: ${kind} from \`${schedule}\` for ${minutes(durationMs)}, ${timeZone}`,
+    })),
+  ];
+}
+
+function minutes(ms: number): string {
+  const count = Math.round(ms / 60_000);
+  return count % 60 === 0 ? `${count / 60} h` : `${count} min`;
+}
+
+function specOf({ last }: ViewContext, host: HostName): HostSpec | undefined {
+  return last === undefined ? undefined : hostsOf(last.desired).get(host);
+}
+
+function judgedAt({ last }: ViewContext): number | undefined {
+  return last === undefined || last.desired.kind === 'unknown' ? undefined : last.desired.observation.at;
+}
+
+function listed(texts: readonly string[]): string {
+  const more = texts.length - mostNamed;
+  return texts.slice(0, mostNamed).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+function named(what: string, name: string | undefined): string {
+  return name === undefined ? what : `${what} ${name}`;
+}
