@@ -19,8 +19,7 @@ export function suspensionText({ by, since, reason }: SuspensionView, now: numbe
   return `suspended by ${by} ${ago(since, now)}, until \`varve resume\`: ${reason}`;
 }
 
-/** Where a host returns, or has returned, to. Who and why is with the hold, or with the wave. */
-export function pinText(pin: PinView): string {
-  const whose = pin.cause === 'wave' ? ' with its wave' : '';
-  return `rolled back to generation ${pin.observation}${whose}${pin.cause === 'wave' ? `: ${pin.reason}` : ''}`;
+/** Where a host returns, or has returned, to. Who and why is with the hold, or with the verdict. */
+export function pinText({ observation, cause }: PinView): string {
+  return `rolled back to generation ${observation}${cause === 'wave' ? ' with its wave' : ''}`;
 }

@@ -2,6 +2,7 @@ import { FleetError, type ErrorCode } from '../../shared/domain/errors.ts';
 import type { PinnedSystem } from '../../shared/domain/facts.ts';
 import { pinAt, type HostMemory, type Memory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
+import type { ReleasedHost } from '../../shared/domain/observation.ts';
 import type { ViewContext } from '../views/context.ts';
 
 /** Where a person wants a host back: a generation, a toplevel, or what was confirmed before. */
@@ -97,7 +98,15 @@ function ranOn(memory: Memory, host: HostName, { adopted }: HostMemory): readonl
     ...(adopted?.running === undefined
       ? []
       : [{ toplevel: adopted.running, drvPath: undefined, observation: 0 }]),
-    ...ran.map(({ aim: { toplevel, drvPath, observation } }) => ({ toplevel, drvPath, observation })),
+    ...ran.map(({ aim: { toplevel, drvPath, observation } }) => ({
+      toplevel,
+      drvPath,
+      // A deployment that took the host back to generation 0 has the number of an observation all the same.
+      observation:
+        toplevel === adopted?.running && releasedTo(memory, host, observation)?.toplevel !== toplevel
+          ? 0
+          : observation,
+    })),
   ];
 }
 
@@ -109,10 +118,15 @@ function generation(
   ran: readonly PinnedSystem[],
 ): PinnedSystem | undefined {
   if (n === 0) return ran.find(({ observation }) => observation === 0);
-  const key = memory.keys.get(n);
-  const released = key === undefined ? undefined : memory.releases.get(key)?.hosts.get(host);
+  const released = releasedTo(memory, host, n);
   const found = ran.findLast(({ toplevel }) => toplevel === released?.toplevel);
   return found && { ...found, drvPath: released?.drvPath, observation: n };
+}
+
+/** What an observation wanted on a host. */
+function releasedTo(memory: Memory, host: HostName, n: number): ReleasedHost | undefined {
+  const key = memory.keys.get(n);
+  return key === undefined ? undefined : memory.releases.get(key)?.hosts.get(host);
 }
 
 /** `generation 3`, as people know it from the history. */

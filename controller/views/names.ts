@@ -6,7 +6,7 @@ import type { ViewContext } from './context.ts';
 /** The fleet that the newest judged revision describes, where it can be read. */
 export function judgedFleet({ last }: ViewContext): Fleet | undefined {
   const desired = last?.desired;
-  return desired?.kind === 'evaluating' || desired?.kind === 'ready' ? desired.fleet : undefined;
+  return desired === undefined || desired.kind === 'unknown' ? undefined : desired.fleet;
 }
 
 /** Every host that has a verdict, or that something is remembered of. */

@@ -1,101 +1,53 @@
 import type { RolloutView, WaveView } from '../../shared/contracts/api-common.ts';
-import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
-import type { HostName } from '../../shared/domain/names.ts';
-import type { Wave } from '../../shared/domain/policy.ts';
-import type { Verdict } from '../../shared/domain/verdict.ts';
+import type { Rolling } from '../reconcile/plan/standing.ts';
+import type { WaveState } from '../reconcile/plan/waves.ts';
 import type { ViewContext } from './context.ts';
 import { gatesOf } from './gates.ts';
 
-/**
- * How far the newest release is, wave by wave, as the last plan and the ledger say. It decides nothing: which wave may
- * begin is the plan's affair.
- */
+/** How far the newest release is, wave by wave, as the last plan says. */
 export function rolloutOf(context: ViewContext): RolloutView | undefined {
-  const desired = context.last?.desired;
-  if (desired?.kind !== 'ready') return undefined;
-  const { rollout } = context.memory;
-  const known = rollout?.observation === desired.observation.n ? rollout : undefined;
-  const waves = byWave(context.last?.verdicts ?? [], desired);
-  const states = desired.fleet.rollout.waves.map((wave): WaveView => {
-    const verdicts = waves.get(wave.name) ?? [];
-    return {
-      name: wave.name,
-      ...count(verdicts),
-      ...(known?.failed.has(wave.name) === true
-        ? { state: 'failed', reason: known.failed.get(wave.name) }
-        : { state: known?.passed.has(wave.name) === true ? 'passed' : stateOf(context, wave, verdicts) }),
-    };
-  });
-  return { observation: desired.observation.n, since: known?.beganAt, waves: soaking(states, context) };
-}
-
-/** The verdicts on the hosts of each wave. */
-export function byWave(
-  verdicts: readonly Verdict[],
-  desired: Desired,
-): ReadonlyMap<string, readonly Verdict[]> {
-  const hosts = hostsOf(desired);
-  const waves = new Map<string, Verdict[]>();
-  for (const verdict of verdicts) {
-    const wave = hosts.get(verdict.host)?.wave;
-    if (wave === undefined) continue;
-    const known = waves.get(wave);
-    if (known === undefined) waves.set(wave, [verdict]);
-    else known.push(verdict);
-  }
-  return waves;
-}
-
-function count(verdicts: readonly Verdict[]): Pick<WaveView, 'done' | 'total' | 'failed'> {
+  const { last, memory } = context;
+  if (last?.rollout === undefined || last.desired.kind !== 'ready') return undefined;
+  const { waves } = last.rollout;
+  const { n } = last.desired.observation;
+  const firstFailed = waves.find(({ state }) => state === 'failed');
   return {
-    done: verdicts.filter(({ kind }) => kind === 'in-sync').length,
-    total: verdicts.length,
-    failed: verdicts.filter(hasFailed).length,
+    observation: n,
+    since: memory.rollout?.observation === n ? memory.rollout.beganAt : undefined,
+    waves: waves.map((wave) => ({
+      name: wave.wave.name,
+      state: stateOf(context, wave, firstFailed),
+      done: wave.hosts.filter(({ standing }) => standing.kind === 'done').length,
+      total: wave.hosts.length,
+      failed: wave.hosts.filter(({ standing }) => standing.kind === 'failed').length,
+      until: wave.until,
+      reason: wave.reason,
+    })),
   };
 }
 
-function hasFailed({ kind, code }: Verdict): boolean {
-  return kind === 'stalled' && code !== undefined && !notTried.has(code);
+/** Every host of the rollout, as the plan saw it. */
+export function rollingHosts({ last }: ViewContext): readonly Rolling[] {
+  return (last?.rollout?.waves ?? []).flatMap(({ hosts }) => hosts);
 }
 
-/** Stalled for another reason than that the release was tried there. */
-const notTried: ReadonlySet<string> = new Set(['OWNED_BY', 'UNMANAGED', 'DRIFTED', 'ROLLOUT_HALTED']);
-
-function stateOf(context: ViewContext, { name }: Wave, verdicts: readonly Verdict[]): WaveView['state'] {
-  const gate = gatesOf(context).find((each) => each.kind === 'wave' && each.name === name);
-  if (gate !== undefined && gate.approved === undefined && gate.waiting > 0) return 'approval';
-  if (verdicts.every(({ kind }) => kind === 'in-sync')) return 'passed';
-  return verdicts.some(isMoving) ? 'moving' : 'waiting';
-}
-
-function isMoving({ kind, waitsFor, deployment }: Verdict): boolean {
-  return (
-    deployment !== undefined ||
-    kind === 'deliver' ||
-    kind === 'activate' ||
-    kind === 'finalise' ||
-    (kind === 'wait' && waitsFor === 'activation')
-  );
-}
-
-/** A wave soaks while hosts of a later one wait for just that: it is the last one before them that is done. */
-function soaking(waves: readonly WaveView[], { last, memory }: ViewContext): readonly WaveView[] {
-  const waiting = last?.verdicts.find(({ waitsFor }) => waitsFor === 'soak');
-  if (waiting === undefined || last === undefined) return waves;
-  const wave = waveOf(last.desired, waiting.host);
-  const before = waves.slice(
-    0,
-    Math.max(
-      0,
-      waves.findIndex(({ name }) => name === wave),
-    ),
-  );
-  const soaks = before.findLast(({ name, state }) => state === 'passed' && !memory.rollout?.passed.has(name));
-  return waves.map((each) =>
-    each === soaks ? { ...each, state: 'soaking' as const, until: waiting.until } : each,
-  );
-}
-
-function waveOf(desired: Desired, host: HostName): string | undefined {
-  return hostsOf(desired).get(host)?.wave;
+function stateOf(
+  context: ViewContext,
+  { state, wave }: WaveState,
+  firstFailed: WaveState | undefined,
+): WaveView['state'] {
+  switch (state) {
+    case 'closed':
+      return 'waiting';
+    case 'failed':
+      // Those behind it were not tried: they wait for a commit, as it does.
+      return wave.name === firstFailed?.wave.name ? 'failed' : 'waiting';
+    case 'moving': {
+      const gate = gatesOf(context).find(({ kind, name }) => kind === 'wave' && name === wave.name);
+      return gate !== undefined && gate.waiting > 0 ? 'approval' : 'moving';
+    }
+    case 'soaking':
+    case 'passed':
+      return state;
+  }
 }

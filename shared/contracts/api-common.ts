@@ -110,8 +110,8 @@ export const WaveView = z.object({
   total: z.number().int().nonnegative(),
   failed: z.number().int().nonnegative(),
   until: Time.optional(),
-  /** Why it failed. */
-  reason: Text.optional(),
+  /** What it waits for, or why it failed. */
+  reason: Text,
 });
 export type WaveView = z.infer<typeof WaveView>;
 

@@ -3,6 +3,7 @@ import { scopeWord } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { holdOf, type ViewContext } from '../context.ts';
 import { closedGates } from '../gates.ts';
+import { rolloutOf } from '../rollout.ts';
 import { failureBehind } from '../status.ts';
 import { lateHosts, waveInTheWay } from './waiting.ts';
 
@@ -26,13 +27,13 @@ export function adviceOn(context: ViewContext, verdict: Verdict): string | undef
 }
 
 function heldAdvice(context: ViewContext, { host }: Verdict): string {
+  const pin = pinAt(context.memory.hosts.get(host), context.at);
+  if (pin !== undefined) {
+    return `\`varve release ${host}\` lets it follow again: revert or mend the commit first`;
+  }
   if (context.memory.suspended !== undefined) return '`varve resume` lets everything go on';
   const hold = holdOf(context, host);
-  const word = hold === undefined ? host : scopeWord(hold.scope);
-  const pin = pinAt(context.memory.hosts.get(host), context.at);
-  return pin === undefined
-    ? `\`varve release ${word}\` lets it follow again`
-    : `\`varve release ${word}\` lets it follow again: revert or mend the commit first`;
+  return `\`varve release ${hold === undefined ? host : scopeWord(hold.scope)}\` lets it follow again`;
 }
 
 function waitingAdvice(context: ViewContext, verdict: Verdict): string | undefined {
@@ -62,7 +63,7 @@ function waveAdvice(context: ViewContext, { host }: Verdict): string | undefined
 
 function stalledAdvice(context: ViewContext, { host, code }: Verdict): string {
   if (code === 'ROLLOUT_HALTED') {
-    const failed = [...(context.memory.rollout?.failed.keys() ?? [])][0];
+    const failed = rolloutOf(context)?.waves.find(({ state }) => state === 'failed')?.name;
     const [late] = failed === undefined ? [] : lateHosts(context, failed);
     return late === undefined
       ? 'revert, or commit a fix'

@@ -1,15 +1,16 @@
 import type { WaveView } from '../../../shared/contracts/api-common.ts';
 import type { WhyLink } from '../../../shared/contracts/api.ts';
-import { activePhases } from '../../../shared/domain/deployment.ts';
 import { hostsOf } from '../../../shared/domain/desired.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
-import { hostsIn, isIn, scopeText, type Amount } from '../../../shared/domain/policy.ts';
+import { isIn, scopeText } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
-import { holdOf, liveDeployments, type ViewContext } from '../context.ts';
+import type { HostView } from '../../reconcile/plan/plan-input.ts';
+import { isInFlight, isUnavailable } from '../../reconcile/plan/standing.ts';
+import { holdOf, type ViewContext } from '../context.ts';
 import { closedGates } from '../gates.ts';
 import { judgedFleet } from '../names.ts';
-import { byWave, rolloutOf } from '../rollout.ts';
+import { rollingHosts, rolloutOf } from '../rollout.ts';
 
 /** So many hosts are named where a reason has many. */
 const mostNamed = 5;
@@ -64,7 +65,7 @@ export function waitingLinks(context: ViewContext, verdict: Verdict): readonly W
       return windowLinks(context, spec);
     default:
       return verdict.code === 'ROLLOUT_HALTED' || verdict.code === 'ROLLED_BACK_WITH_WAVE'
-        ? failedWaves(context)
+        ? failedLinks(context)
         : [];
   }
 }
@@ -78,10 +79,11 @@ export function waveInTheWay(context: ViewContext, host: HostName): WaveView | u
 
 /** Hosts of a wave that do not have the release yet, those that will not by themselves first. */
 export function lateHosts(context: ViewContext, wave: string): readonly Verdict[] {
-  const { last } = context;
-  if (last === undefined) return [];
-  const late = (byWave(last.verdicts, last.desired).get(wave) ?? []).filter(({ kind }) => kind !== 'in-sync');
-  return late.toSorted((a, b) => Number(b.kind === 'stalled') - Number(a.kind === 'stalled'));
+  const late = rollingHosts(context)
+    .filter(({ view, standing }) => view.spec.wave === wave && standing.kind !== 'done')
+    .toSorted((a, b) => Number(b.standing.kind === 'failed') - Number(a.standing.kind === 'failed'));
+  const verdicts = new Map((context.last?.verdicts ?? []).map((verdict) => [verdict.host, verdict]));
+  return late.flatMap(({ view }) => verdicts.get(view.host) ?? []);
 }
 
 function waveLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
@@ -98,7 +100,7 @@ function waveLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
   if (blocking === undefined) return links;
   const { name, state, done, total, until, reason } = blocking;
   links.push({
-    statement: `wave ${name} comes before it: ${state}, ${done} of ${total} hosts done${reason === undefined ? '' : `: ${reason}`}`,
+    statement: `wave ${name} comes before it (${state}, ${done} of ${total} hosts done): ${reason}`,
     until,
   });
   for (const late of lateHosts(context, name).slice(0, mostNamed)) {
@@ -112,54 +114,76 @@ function waveLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
   return links;
 }
 
-function failedWaves({ memory }: ViewContext): readonly WhyLink[] {
-  return [...(memory.rollout?.failed ?? [])].map(([wave, reason]) => ({
-    statement: `wave ${wave} failed: ${reason}`,
-    at: memory.rollout?.beganAt,
-  }));
+/** Why a release goes no further: the wave that failed, and the hosts that it failed on. */
+function failedLinks(context: ViewContext): readonly WhyLink[] {
+  const failed = rolloutOf(context)?.waves.find(({ state }) => state === 'failed');
+  if (failed === undefined) return [];
+  const hosts = rollingHosts(context).flatMap(({ view, standing }) =>
+    view.spec.wave === failed.name && standing.kind === 'failed'
+      ? [
+          {
+            statement: `${view.host} of wave ${failed.name}: ${standing.why}`,
+            at: view.remembered?.failed?.at,
+            deployment: view.remembered?.lastOutcome?.aim.deployment,
+          },
+        ]
+      : [],
+  );
+  return [
+    { statement: `wave ${failed.name} failed: ${failed.reason}`, at: context.memory.rollout?.beganAt },
+    ...hosts.slice(0, mostNamed),
+  ];
 }
 
-/** Every budget that a host is under, and the hosts that use it up. */
+/** The hosts that use up a budget that a host is under. Which one, and how large it is, is the verdict's reason. */
 function budgetLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
   const fleet = judgedFleet(context);
-  if (fleet === undefined || context.last === undefined) return [];
-  const all = [...hostsOf(context.last.desired).values()];
-  const wave = fleet.rollout.waves.find(({ name }) => name === spec.wave);
-  const budgets: readonly (readonly [string, Amount | undefined, readonly HostSpec[]])[] = [
-    ['the fleet', fleet.rollout.maxUnavailable, all],
-    [`wave ${spec.wave}`, wave?.maxUnavailable, all.filter((each) => each.wave === spec.wave)],
-    ...fleet.groups
-      .filter(({ name }) => spec.groups.includes(name))
-      .map(
-        ({ name, maxUnavailable }) =>
-          [`group ${name}`, maxUnavailable, all.filter(({ groups }) => groups.includes(name))] as const,
-      ),
-  ];
-  return budgets.flatMap(([whose, amount, hosts]) => {
-    if (amount === undefined) return [];
-    const away = hosts.flatMap(({ name }) => (name === spec.name ? [] : unavailability(context, name)));
-    const most = hostsIn(amount, hosts.length);
-    if (away.length < most) return [];
-    return [{ statement: `at most ${most} of ${whose} may be away at once: ${listed(away)}` }];
-  });
+  const ofFleet = fleet?.rollout.maxUnavailable !== undefined;
+  const ofWave = fleet?.rollout.waves.find(({ name }) => name === spec.wave)?.maxUnavailable !== undefined;
+  const groups = (fleet?.groups ?? []).filter(
+    ({ name, maxUnavailable }) => maxUnavailable !== undefined && spec.groups.includes(name),
+  );
+  return rollingHosts(context)
+    .filter(
+      ({ view }) =>
+        view.host !== spec.name &&
+        (ofFleet ||
+          (ofWave && view.spec.wave === spec.wave) ||
+          groups.some(({ name }) => view.spec.groups.includes(name))),
+    )
+    .flatMap(({ view }) => awayLink(context, view) ?? [])
+    .slice(0, mostNamed);
 }
 
-/** Why a host counts as away: its activation is under way, or it cannot be reached. */
-function unavailability(context: ViewContext, host: HostName): readonly string[] {
-  const { last, memory } = context;
-  const live = last === undefined ? undefined : liveDeployments(last).get(host);
-  if (live !== undefined && activePhases.has(live.phase)) return [`${host} is ${live.phase}`];
-  const lost = last?.snapshot.contacts.get(host)?.kind === 'unreachable';
-  if (lost && memory.rollout?.absent.has(host) !== true) return [`${host} is unreachable`];
-  return memory.hosts.get(host)?.stuck === undefined ? [] : [`${host} is stuck`];
+function awayLink(context: ViewContext, view: HostView): WhyLink | undefined {
+  const { host, live, contact, remembered } = view;
+  if (isInFlight(view)) {
+    return {
+      statement: `${host} is ${live?.phase ?? 'being activated'}`,
+      at: live?.phaseAt,
+      deployment: live?.id,
+    };
+  }
+  const { rollout } = context.memory;
+  const began = rolloutOf(context)?.since !== undefined;
+  if (!isUnavailable(view, !began || rollout?.absent.has(host) === true)) return undefined;
+  if (remembered?.stuck !== undefined)
+    return { statement: `${host} is stuck`, at: remembered.lastOutcome?.at };
+  return contact?.kind === 'unreachable'
+    ? { statement: `${host} is unreachable`, at: contact.since }
+    : { statement: `${host} has not been asked yet` };
 }
 
 /** The hosts that must be done before a host, and are not. */
 function notYetThere(context: ViewContext, host: HostName): readonly Verdict[] {
   const after = specOf(context, host)?.after ?? [];
-  return (context.last?.verdicts ?? []).filter(
-    (each) => after.includes(each.host) && each.kind !== 'in-sync',
-  );
+  const late = rollingHosts(context)
+    .filter(
+      ({ view, standing }) =>
+        after.includes(view.host) && standing.kind !== 'done' && standing.kind !== 'out',
+    )
+    .map(({ view }) => view.host);
+  return (context.last?.verdicts ?? []).filter((each) => late.includes(each.host));
 }
 
 function windowLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
