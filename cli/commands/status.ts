@@ -22,7 +22,8 @@ export async function runStatus(
   );
 }
 
-function codeOf(status: Status): ExitCode {
+/** 7 where something is stalled, 3 where a host is not there yet. */
+export function codeOf(status: Pick<Status, 'hosts' | 'source'>): ExitCode {
   if (status.hosts.some((host) => host.sync === 'Stalled') || status.source.state === 'failing') {
     return exitCodes.stalled;
   }

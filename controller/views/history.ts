@@ -13,6 +13,7 @@ import type {
 } from '../../shared/contracts/api-history.ts';
 import { actOf, actsAbout } from './acts.ts';
 import type { ViewContext } from './context.ts';
+import { saidOf } from './people.ts';
 import { releaseView } from './status.ts';
 import { noSuchHost } from './names.ts';
 
@@ -184,7 +185,9 @@ function generationsOfObservation(
 export function showDeployment(context: ViewContext, id: DeploymentId): Shown {
   const live = context.last?.snapshot.deployments.find((deployment) => deployment.id === id);
   if (live !== undefined) {
-    return { kind: 'deployment', deployment: { ...ofLive(live), progress: context.activity(id)?.progress } };
+    const { hold } = saidOf(context, live.host);
+    const { progress } = context.activity(id) ?? {};
+    return { kind: 'deployment', deployment: { ...ofLive(live), progress, hold } };
   }
   const outcome = context.memory.outcomeOf.get(id);
   if (outcome === undefined) {
@@ -217,6 +220,7 @@ export function showDeployment(context: ViewContext, id: DeploymentId): Shown {
       delivery: outcome.delivery,
       failure: outcome.failure,
       evidence: outcome.evidence,
+      hold: saidOf(context, aim.host).hold,
     },
   };
 }

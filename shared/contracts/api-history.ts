@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ObservationView, ProgressView, ScopeWord, Text, Time, listOf } from './api-common.ts';
+import { HoldView, ObservationView, ProgressView, ScopeWord, Text, Time, listOf } from './api-common.ts';
 import { Action, Delivery, Failure, Mode, Phase } from './domain.ts';
 import { ReleaseView } from './api.ts';
 
@@ -113,6 +113,8 @@ export const DeploymentView = z.object({
   failure: Failure.optional(),
   /** The failure is the toplevel's own, so this toplevel is not tried there again. */
   evidence: z.boolean(),
+  /** The hold that its host is under now. */
+  hold: HoldView.optional(),
 });
 export type DeploymentView = z.infer<typeof DeploymentView>;
 

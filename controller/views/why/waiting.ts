@@ -2,6 +2,7 @@ import type { WaveView } from '../../../shared/contracts/api-common.ts';
 import type { WhyLink } from '../../../shared/contracts/api.ts';
 import { hostsOf } from '../../../shared/domain/desired.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
+import { pinAt } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import { isIn, scopeText } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
@@ -31,6 +32,10 @@ export function waitsForText(context: ViewContext, verdict: Verdict): string | u
       return listed(notYetThere(context, host).map((each) => each.host)) || waitsFor;
     case 'person': {
       const hold = verdict.kind === 'held' ? holdOf(context, host) : undefined;
+      // Whoever was rolled back gets there although everything is suspended: then it is the hold that keeps it.
+      const suspended = verdict.kind === 'held' && context.memory.suspended !== undefined;
+      if (suspended && pinAt(context.memory.hosts.get(host), context.at) === undefined)
+        return '`varve resume`';
       if (hold === undefined) return 'a person';
       return hold.scope.kind === 'host'
         ? 'the end of its hold'

@@ -13,7 +13,7 @@ import {
   Shown,
 } from '../../../shared/contracts/api-history.ts';
 import { RollbackDone } from '../../../shared/contracts/api-commands.ts';
-import { PlanView, Status, Why } from '../../../shared/contracts/api.ts';
+import { HostStatus, PlanView, Status, Why } from '../../../shared/contracts/api.ts';
 import { createRun } from '../../../shared/platform/exec.ts';
 import { varve } from '../../support/cli-process.ts';
 import {
@@ -95,7 +95,11 @@ describe('for people', () => {
     [['plan'], /web1\s+in-sync/],
     [
       ['why', 'web1'],
-      /web1 in-sync: runs what Git says\nin-sync: it is Synced and Healthy[\s\S]+because observation 2/,
+      /web1 in-sync: runs what Git says[\s\S]+in-sync: it is Synced and Healthy[\s\S]+because observation 2/,
+    ],
+    [
+      ['status', 'web1'],
+      /web1 Synced Healthy\n +now +runs what Git says\n +wave +all[\s\S]+generation 2, 2222222222/,
     ],
     [['history'], /2222222222\s+1 deployed, 2 unchanged/],
     [['history', 'web1'], /rolled-back[\s\S]+CONFIRM_TIMEOUT[\s\S]+ada +hold +fleet +\d{4}-.+nobody is here/],
@@ -121,6 +125,7 @@ describe('for programs', () => {
     [['status'], Status],
     [['plan'], PlanView],
     [['why', 'web1'], Why],
+    [['status', 'web1'], HostStatus],
     [['history'], FleetHistory],
     [['history', 'web1'], HostHistory],
     [['show', 'd000001'], Shown],
@@ -325,6 +330,7 @@ describe('exit codes', () => {
     ['an approval where none is needed', ['approve'], 5],
     ['a bad URL', ['--url', 'ftp://x', 'status'], 2],
     ['a host that is not there', ['why', 'nowhere'], 5],
+    ['the status of a host that is not there', ['status', 'nowhere'], 5],
     ['a deployment that is not there', ['show', 'd999999'], 5],
     ['a revision that is not there', ['show', '9999999'], 5],
     ['a revision that is not reached', ['wait', '--revision', '9'.repeat(40), '--timeout', '1s'], 3],

@@ -211,7 +211,10 @@ describe('an emergency rollback', () => {
     stage.commit('C');
     stage.settle();
     stage.endAll();
-    expect(stage.pass().get('web1')).toMatchObject({ kind: 'held', reason: expect.stringMatching(/down/) as string });
+    expect(stage.pass().get('web1')).toMatchObject({
+      kind: 'held',
+      reason: expect.stringMatching(/down/) as string,
+    });
     expect(stage.runs()).toMatch(/web1 A$/);
     await people.release({ scope: 'web1' }, 'ada');
     await people.approve({ wave: 'rest' }, 'ada');
