@@ -2,6 +2,7 @@ import type { Command, Option } from 'commander';
 import { Status } from '../shared/contracts/api.ts';
 import { FleetError } from '../shared/domain/errors.ts';
 import { type ProgramDeps, globals } from './define/common.ts';
+import { counted } from './words.ts';
 
 /** The shells ask `varve complete -- <words>`: one candidate a line, with a tab and what it means. */
 const scripts: Readonly<Record<string, string>> = {
@@ -99,16 +100,33 @@ async function valuesOf(
 ): Promise<readonly string[]> {
   if (argument === 'shell') return Object.keys(scripts).map((shell) => `${shell}\t`);
   const wanted = argument ?? '';
-  if (!/host|deployment/.test(wanted)) return [];
+  if (!/host|deployment|wave/.test(wanted)) return [];
   try {
     const { api } = await deps.context(globals(program));
-    const { hosts } = await api.get('/status', Status);
-    return wanted.startsWith('host')
-      ? hosts.map((host) => `${host.host}\t${host.sync}, ${host.health}`)
-      : hosts.flatMap(({ host, deployment }) =>
-          deployment === undefined ? [] : [`${deployment.id}\t${host}, ${deployment.phase}`],
-        );
+    const status = await api.get('/status', Status);
+    if (wanted.startsWith('wave')) return gateNames(status);
+    if (wanted.includes('group')) return [...hostNames(status), ...groupNames(status), 'fleet\tall of it'];
+    if (wanted.startsWith('host')) return hostNames(status);
+    return status.hosts.flatMap(({ host, deployment }) =>
+      deployment === undefined ? [] : [`${deployment.id}\t${host}, ${deployment.phase}`],
+    );
   } catch {
     return [];
   }
+}
+
+function hostNames({ hosts }: Status): readonly string[] {
+  return hosts.map((host) => `${host.host}\t${host.sync}, ${host.health}`);
+}
+
+function groupNames({ hosts }: Status): readonly string[] {
+  const sizes = new Map<string, number>();
+  for (const group of hosts.flatMap(({ groups }) => groups)) sizes.set(group, (sizes.get(group) ?? 0) + 1);
+  return [...sizes].map(([group, size]) => `${group}\tgroup of ${counted(size, 'host')}`);
+}
+
+function gateNames({ gates }: Status): readonly string[] {
+  return gates
+    .filter(({ approved }) => approved === undefined)
+    .map(({ kind, name, waiting }) => `${name}\t${kind}, ${counted(waiting, 'host waits', 'hosts wait')}`);
 }

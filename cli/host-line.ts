@@ -1,6 +1,7 @@
 import type { HostStatus } from '../shared/contracts/api.ts';
 import type { Health, ProgressView, Sync } from '../shared/contracts/api-common.ts';
 import type { Terminal } from './terminal.ts';
+import { holdText, overrideText, pinText } from './said-line.ts';
 import { bytes, until } from './words.ts';
 
 type View = Pick<Terminal, 'paint' | 'signs'>;
@@ -63,16 +64,37 @@ export function paintedHealth(health: Health, { paint }: View): string {
   }
 }
 
-/** What is happening on a host (its deployment's phase first), or why nothing is: parts of one line. */
+/**
+ * What is happening on a host (its deployment's phase first), or why nothing is, and what people said of it: parts of
+ * one line.
+ */
 export function whatHappens(host: HostStatus, now: number): readonly string[] {
-  const { deployment } = host;
+  const { deployment, hold } = host;
+  const said = saidParts(host, now);
   if (deployment !== undefined) {
     const parts = [deployment.phase, progressText(deployment.progress), deployment.activity];
-    return parts.flatMap((part) => (part === undefined || part === '' ? [] : [part]));
+    return [...parts.flatMap((part) => (part === undefined || part === '' ? [] : [part])), ...said];
   }
+  // The hold is the reason, and says more.
+  return host.verdict === 'held' && hold !== undefined ? said : [...reasonParts(host, now), ...said];
+}
+
+function reasonParts(host: HostStatus, now: number): readonly string[] {
   const reason = host.failure?.message.split('\n')[0] ?? host.reason;
   const when = host.until === undefined ? '' : ` (${until(host.until, now)})`;
   return host.waitsFor === undefined ? [`${reason}${when}`] : [reason, `waits for ${host.waitsFor}${when}`];
+}
+
+/** Whatever a person said of a host is with it wherever it is shown. */
+export function saidParts(
+  { host, hold, pin, override }: Pick<HostStatus, 'host' | 'hold' | 'pin' | 'override'>,
+  now: number,
+): readonly string[] {
+  return [
+    ...(pin === undefined ? [] : [pinText(pin)]),
+    ...(hold === undefined ? [] : [holdText(hold, host, now)]),
+    ...(override === undefined ? [] : [overrideText(override, now)]),
+  ];
 }
 
 export function progressText(progress: ProgressView | undefined): string | undefined {

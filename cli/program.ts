@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { defineActCommands } from './define/act.ts';
 import { defineCheckCommands } from './define/check.ts';
 import { type ProgramDeps, examples, outputOption } from './define/common.ts';
+import { definePeopleCommands } from './define/people.ts';
 import { defineRunCommands } from './define/run.ts';
 import { defineSeeCommands } from './define/see.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
@@ -34,6 +35,7 @@ export function createProgram(deps: ProgramDeps): Command {
   defineRunCommands(program, deps);
   defineSeeCommands(program, deps);
   defineActCommands(program, deps);
+  definePeopleCommands(program, deps);
   defineCheckCommands(program, deps);
   defineCompletion(program, deps);
   program.helpCommand('help [command]', 'help for a command');

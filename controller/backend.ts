@@ -1,9 +1,6 @@
-import type { CommandDone } from '../shared/contracts/api-commands.ts';
 import type { LeaderView, SourceView, Status } from '../shared/contracts/api.ts';
 import { closureDiff } from '../shared/domain/closure-diff.ts';
-import type { Systems } from '../shared/domain/contact.ts';
 import { FleetError } from '../shared/domain/errors.ts';
-import type { Fact } from '../shared/domain/facts.ts';
 import { createMemory } from '../shared/domain/memory.ts';
 import type { HostName, Revision, StorePath } from '../shared/domain/names.ts';
 import type { Clock } from '../shared/platform/ports/clock.ts';
@@ -14,11 +11,16 @@ import type { Source } from '../shared/platform/ports/source.ts';
 import type { FleetBackend } from './http/backend.ts';
 import type { Controller } from './reconcile/leader.ts';
 import { notLeading } from './reconcile/reconciler.ts';
+import { createPeopleCommands } from './people/people.ts';
+import { mustKnow } from './people/scope.ts';
 import type { Reverter } from './source/revert.ts';
 import { judgedObservation, type Activity, type ViewContext } from './views/context.ts';
 import { fleetHistory, hostHistory, showDeployment, showRevision } from './views/history.ts';
+import { gatesOf } from './views/gates.ts';
+import { overridesNow, suspensionOf, wideHolds } from './views/people.ts';
+import { rolloutOf } from './views/rollout.ts';
 import { hostStatuses, planView, releaseView } from './views/status.ts';
-import { noSuchHost, why } from './views/why.ts';
+import { why } from './views/why/why.ts';
 
 export interface BackendDeps {
   readonly controller: Controller;
@@ -95,28 +97,6 @@ export function createBackend(deps: BackendDeps): FleetBackend {
     }
   }
 
-  async function command(fact: Fact, message: string): Promise<CommandDone> {
-    await controller.command([fact]);
-    return { done: true, at: fact.at, message };
-  }
-
-  /** Commands name hosts of the fleet: a typing error must not sit in the ledger for ever. */
-  function known(host: HostName): void {
-    const { memory, last } = context();
-    const planned = last?.verdicts.some((verdict) => verdict.host === host) ?? false;
-    if (!planned && !memory.hosts.has(host)) throw noSuchHost(host);
-  }
-
-  /** The drift of a host that people were shown. */
-  function shownDrift(host: HostName): Systems | undefined {
-    const { last } = context();
-    const contact = last?.snapshot.contacts.get(host);
-    const drifted = last?.verdicts.some((each) => each.host === host && each.code === 'DRIFTED') ?? false;
-    if (!drifted || contact?.kind !== 'reached') return undefined;
-    const { current, profile, bootDefault } = contact.report;
-    return { current, profile, bootDefault };
-  }
-
   function released(host: HostName, revision: Revision): StorePath {
     const { memory } = context();
     const observation = memory.observations.findLast((each) => each.revision === revision);
@@ -147,6 +127,7 @@ export function createBackend(deps: BackendDeps): FleetBackend {
   }
 
   return {
+    ...createPeopleCommands({ controller, reverter: deps.reverter, led, ref: deps.ref }),
     leadership: () =>
       controller.reign() === undefined ? { kind: 'standby', leader: otherLeader } : { kind: 'leading' },
     async readiness() {
@@ -172,6 +153,11 @@ export function createBackend(deps: BackendDeps): FleetBackend {
         source: sourceView(now),
         observation: newest,
         release: releaseView(now, newest?.n),
+        suspended: suspensionOf(now),
+        holds: wideHolds(now),
+        overrides: overridesNow(now),
+        rollout: rolloutOf(now),
+        gates: gatesOf(now),
         hosts: hostStatuses(now),
       };
     },
@@ -182,7 +168,7 @@ export function createBackend(deps: BackendDeps): FleetBackend {
     showDeployment: async (id) => showDeployment(led(), id),
     showRevision: async (revision) => showRevision(led(), revision),
     async diff(host, from, to) {
-      known(host);
+      mustKnow(context(), host);
       const [before, after] = [released(host, from), released(host, to)];
       const [old, fresh] = [await closure(before), await closure(after)];
       const size = (paths: typeof old): number => paths.reduce((sum, { narSize }) => sum + narSize, 0);
@@ -207,42 +193,6 @@ export function createBackend(deps: BackendDeps): FleetBackend {
     },
     async probe() {
       return controller.probe();
-    },
-    async retry(host, actor) {
-      if (host !== undefined) known(host);
-      const message =
-        host === undefined
-          ? 'every remembered failure is forgotten'
-          : `the failures of ${host} are forgotten`;
-      const drift = host === undefined ? undefined : shownDrift(host);
-      return command({ kind: 'retry', at: clock.now(), host, by: actor, drift }, message);
-    },
-    async adopt(host, { takeover }, actor) {
-      known(host);
-      return command(
-        { kind: 'adopt-asked', at: clock.now(), host, by: actor, takeover },
-        `${host} is adopted as soon as it is reached`,
-      );
-    },
-    async hold(host, { reason, until }, actor) {
-      known(host);
-      return command(
-        { kind: 'hold', at: clock.now(), scope: { kind: 'host', host }, by: actor, reason, until },
-        `${host} is left as it is`,
-      );
-    },
-    async release(host, actor) {
-      known(host);
-      return command(
-        { kind: 'hold-lifted', at: clock.now(), scope: { kind: 'host', host }, by: actor },
-        `${host} follows again`,
-      );
-    },
-    async revert(revision, actor) {
-      if (controller.reign() === undefined) throw notLeading(otherLeader);
-      const made = await deps.reverter.revert({ revision, actor, at: clock.now() });
-      controller.look();
-      return { reverted: made.reverted, revision: made.revision, ref: deps.ref, at: clock.now() };
     },
     pack: (tree) => deps.source.pack(tree),
   };

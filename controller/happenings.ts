@@ -3,6 +3,7 @@ import { axesOf } from '../shared/domain/axes.ts';
 import type { Fact } from '../shared/domain/facts.ts';
 import { observationOf, type Memory } from '../shared/domain/memory.ts';
 import type { DeploymentId, HostName } from '../shared/domain/names.ts';
+import { scopeWord } from '../shared/domain/policy.ts';
 import type { ControllerEvent, Reign } from './reconcile/leader.ts';
 import type { PassResult } from './reconcile/reconciler.ts';
 import type { SourceState } from './reconcile/watcher.ts';
@@ -108,7 +109,7 @@ function ofFact(fact: Fact, memory: Memory | undefined): FleetHappening | undefi
       return {
         kind: 'command',
         act: fact.kind,
-        host: fact.scope.kind === 'host' ? fact.scope.host : undefined,
+        ...(fact.scope.kind === 'host' ? { host: fact.scope.host } : { scope: scopeWord(fact.scope) }),
         by: fact.by,
       };
     case 'suspended':

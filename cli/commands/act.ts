@@ -1,9 +1,7 @@
 import { CommandDone, RevertDone, SyncAsked } from '../../shared/contracts/api-commands.ts';
-import { FleetError } from '../../shared/domain/errors.ts';
 import { parseHostName } from '../../shared/domain/names.ts';
 import { type CommandContext, print } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { parseDuration } from '../parse-duration.ts';
 import { resolveRevision } from '../resolve-revision.ts';
 import { shortRevision } from '../words.ts';
 import { runWait } from './wait.ts';
@@ -39,35 +37,6 @@ export async function runAdopt(
   );
 }
 
-/** `varve hold <host>`: leave it as it is. */
-export async function runHold(
-  context: CommandContext,
-  hostText: string,
-  options: { readonly reason: string; readonly for: string | undefined },
-): Promise<ExitCode> {
-  const host = parseHostName(hostText);
-  if (options.reason.trim() === '') {
-    throw new FleetError({
-      code: 'INVALID_INPUT',
-      disposition: 'stalled',
-      message: 'a hold needs a reason: it is shown wherever the host is',
-      hint: '--reason "until the migration is over"',
-    });
-  }
-  const until =
-    options.for === undefined ? {} : { until: Math.round(context.now() + parseDuration(options.for)) };
-  return done(
-    context,
-    await context.api.post(`/hosts/${host}/hold`, { reason: options.reason, ...until }, CommandDone),
-  );
-}
-
-/** `varve release <host>`. */
-export async function runRelease(context: CommandContext, hostText: string): Promise<ExitCode> {
-  const host = parseHostName(hostText);
-  return done(context, await context.api.post(`/hosts/${host}/release`, {}, CommandDone));
-}
-
 /** `varve revert <rev>`: a commit that undoes it, made and pushed. */
 export async function runRevert(context: CommandContext, text: string): Promise<ExitCode> {
   const revision = await resolveRevision(context.api, text);
@@ -78,7 +47,8 @@ export async function runRevert(context: CommandContext, text: string): Promise<
   ]);
 }
 
-function done(context: CommandContext, answer: CommandDone): ExitCode {
+/** What a command came to. */
+export function done(context: CommandContext, answer: CommandDone): ExitCode {
   return print(context, answer, () => [
     `${context.terminal.paint('green', context.terminal.signs.good)} ${answer.message}`,
   ]);

@@ -1,4 +1,9 @@
-import { FleetHistory, type GenerationResult, HostHistory } from '../../shared/contracts/api-history.ts';
+import {
+  type ActView,
+  FleetHistory,
+  type GenerationResult,
+  HostHistory,
+} from '../../shared/contracts/api-history.ts';
 import { parseHostName } from '../../shared/domain/names.ts';
 import { type CommandContext, print } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -47,19 +52,31 @@ function renderFleet(history: FleetHistory, terminal: Terminal): readonly string
     { title: 'TOOK', align: 'right' as const },
     { title: 'COMMIT' },
   ];
-  const acts = history.acts.map((act) => [clockTime(act.at), act.by, act.act, act.host ?? 'fleet', act.text]);
   return [
     ...(rows.length === 0 ? ['nothing has been observed yet'] : renderTable(columns, rows, terminal)),
-    ...(acts.length === 0
-      ? []
-      : [
-          '',
-          ...renderTable(
-            [{ title: 'WHEN' }, { title: 'WHO' }, { title: 'ACT' }, { title: 'HOST' }, { title: 'WHY' }],
-            acts,
-            terminal,
-          ),
-        ]),
+    ...actLines(history.acts, terminal),
+  ];
+}
+
+/** What people said and did, under the rest. */
+function actLines(acts: readonly ActView[], terminal: Terminal): readonly string[] {
+  if (acts.length === 0) return [];
+  const rows = acts.map((act) => [
+    clockTime(act.at),
+    act.by,
+    act.act,
+    act.host ?? act.scope ?? 'fleet',
+    act.until === undefined ? '' : clockTime(act.until),
+    act.text,
+  ]);
+  const titles = ['WHEN', 'WHO', 'ACT', 'WHAT', 'UNTIL', 'WHY'];
+  return [
+    '',
+    ...renderTable(
+      titles.map((title) => ({ title })),
+      rows,
+      terminal,
+    ),
   ];
 }
 
@@ -89,9 +106,12 @@ function renderHost(history: HostHistory, terminal: Terminal): readonly string[]
     { title: 'DEPLOYMENT' },
     { title: 'WHAT' },
   ];
-  return rows.length === 0
-    ? [`${history.host} has no generations yet`]
-    : renderTable(columns, rows, terminal);
+  return [
+    ...(rows.length === 0
+      ? [`${history.host} has no generations yet`]
+      : renderTable(columns, rows, terminal)),
+    ...actLines(history.acts, terminal),
+  ];
 }
 
 export function paintedResult(result: GenerationResult, { paint }: Pick<Terminal, 'paint'>): string {

@@ -1,12 +1,12 @@
-import { PlanView, type VerdictView, Why } from '../../shared/contracts/api.ts';
+import { PlanView, type VerdictView } from '../../shared/contracts/api.ts';
 import type { VerdictKind } from '../../shared/contracts/api-common.ts';
-import { parseHostName } from '../../shared/domain/names.ts';
 import { type CommandContext, print } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { paintedHealth, paintedSync } from '../host-line.ts';
+import { saidParts } from '../host-line.ts';
 import { renderTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
-import { clockTime, shortPath, shortRevision, until } from '../words.ts';
+import { shortPath, shortRevision, until } from '../words.ts';
+import { suspensionLine } from './banner.ts';
 
 /** `varve plan`: what the next pass would do. Reading it does nothing. */
 export async function runPlan(context: CommandContext): Promise<ExitCode> {
@@ -39,17 +39,14 @@ function renderPlan(plan: PlanView, terminal: Terminal, now: number): readonly s
     terminal.paint('bold', verdict.host),
     paintedVerdict(verdict.verdict, terminal),
     change(verdict, terminal),
-    [
-      verdict.reason,
-      ...(verdict.waitsFor === undefined ? [] : [`waits for ${verdict.waitsFor}`]),
-      ...(verdict.until === undefined ? [] : [until(verdict.until, now)]),
-    ].join(` ${terminal.signs.dot} `),
+    planParts(verdict, now).join(` ${terminal.signs.dot} `),
   ]);
   const { observation } = plan;
   return [
     observation === undefined
       ? 'nothing has been observed yet'
       : `for ${terminal.paint('cyan', shortRevision(observation.revision))} ${observation.subject}`,
+    ...(plan.suspended === undefined ? [] : [suspensionLine(plan.suspended, terminal, now)]),
     '',
     ...(rows.length === 0
       ? ['no hosts']
@@ -61,6 +58,18 @@ function renderPlan(plan: PlanView, terminal: Terminal, now: number): readonly s
     ...(plan.requeueAt === undefined
       ? []
       : ['', terminal.paint('dim', `next look ${until(plan.requeueAt, now)}`)]),
+  ];
+}
+
+function planParts(verdict: VerdictView, now: number): readonly string[] {
+  const said = saidParts({ ...verdict, override: undefined }, now);
+  // The hold is the reason, and says more.
+  if (verdict.verdict === 'held' && verdict.hold !== undefined) return said;
+  return [
+    verdict.reason,
+    ...(verdict.waitsFor === undefined ? [] : [`waits for ${verdict.waitsFor}`]),
+    ...(verdict.until === undefined ? [] : [until(verdict.until, now)]),
+    ...said,
   ];
 }
 
@@ -88,28 +97,4 @@ export function paintedVerdict(verdict: VerdictKind, { paint }: Pick<Terminal, '
     default:
       return paint('yellow', verdict);
   }
-}
-
-/** `varve why <host>`: the chain of reasons, the deepest last. */
-export async function runWhy(context: CommandContext, hostText: string): Promise<ExitCode> {
-  const host = parseHostName(hostText);
-  const why = await context.api.get(`/hosts/${host}/why`, Why);
-  const { terminal } = context;
-  const { paint, signs } = terminal;
-  // The chain begins with the verdict's own reason, which stands above it.
-  const chain = why.chain.filter(({ statement }, depth) => depth > 0 || statement !== why.reason);
-  return print(context, why, () => [
-    `${paint('bold', why.host)} is ${paintedSync(why.sync, terminal)} and ${paintedHealth(why.health, terminal)}`,
-    `${paintedVerdict(why.verdict, terminal)}: ${why.reason}`,
-    ...chain.map((link, depth) => {
-      const facts = [
-        ...(link.revision === undefined ? [] : [shortRevision(link.revision)]),
-        ...(link.deployment === undefined ? [] : [link.deployment]),
-        ...(link.at === undefined ? [] : [clockTime(link.at)]),
-        ...(link.until === undefined ? [] : [until(link.until, context.now())]),
-      ];
-      return `${'  '.repeat(depth)}  because ${link.statement}${facts.length === 0 ? '' : ` ${paint('dim', `(${facts.join(', ')})`)}`}`;
-    }),
-    ...(why.advice === undefined ? [] : [`${paint('cyan', signs.arrow)} ${why.advice}`]),
-  ]);
 }

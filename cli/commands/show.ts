@@ -11,6 +11,7 @@ import { type CommandContext, print } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { progressText } from '../host-line.ts';
 import { resolveRevision } from '../resolve-revision.ts';
+import { holdText } from '../said-line.ts';
 import { renderTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { bytes, clockTime, duration, shortRevision } from '../words.ts';
@@ -24,7 +25,7 @@ export async function runShow(context: CommandContext, name: string): Promise<Ex
   const { terminal } = context;
   return print(context, shown, () =>
     shown.kind === 'deployment'
-      ? renderDeployment(shown.deployment, terminal)
+      ? renderDeployment(shown.deployment, terminal, context.now())
       : renderRevision(shown.revision, terminal),
   );
 }
@@ -52,10 +53,11 @@ async function find({ api }: CommandContext, name: string): Promise<Shown> {
   return api.get(`/revisions/${await resolveRevision(api, name)}`, Shown);
 }
 
-function renderDeployment(deployment: DeploymentView, terminal: Terminal): readonly string[] {
+function renderDeployment(deployment: DeploymentView, terminal: Terminal, now: number): readonly string[] {
   const { paint } = terminal;
   const facts: (readonly [string, string | undefined])[] = [
     ['host', deployment.host],
+    ['people', deployment.hold === undefined ? undefined : holdText(deployment.hold, deployment.host, now)],
     ['phase', paintedResult(deployment.phase, terminal)],
     ['revision', `${deployment.revision} (observation ${deployment.observation})`],
     ['why', deployment.reason],

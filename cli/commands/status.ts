@@ -5,6 +5,7 @@ import { paintedHealth, paintedSync, signOf, whatHappens, worstFirst } from '../
 import { renderTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { ago, counted, duration, shortPath, shortRevision } from '../words.ts';
+import { bannerLines } from './banner.ts';
 
 /** `varve status`: the whole fleet, the worst first. */
 export async function runStatus(
@@ -21,7 +22,8 @@ export async function runStatus(
   );
 }
 
-function codeOf(status: Status): ExitCode {
+/** 7 where something is stalled, 3 where a host is not there yet. */
+export function codeOf(status: Pick<Status, 'hosts' | 'source'>): ExitCode {
   if (status.hosts.some((host) => host.sync === 'Stalled') || status.source.state === 'failing') {
     return exitCodes.stalled;
   }
@@ -106,6 +108,7 @@ export function headLines(status: Status, terminal: Terminal, now: number): read
       ),
     );
   }
+  lines.push(...bannerLines(status, terminal, now));
   if (status.hosts.length > 0) lines.push(summary(status.hosts));
   return lines;
 }

@@ -63,28 +63,4 @@ export function defineActCommands(program: Command, deps: ProgramDeps): void {
         takeover: options['takeover'] === true,
       }),
   );
-  talking(
-    deps,
-    program
-      .command('hold')
-      .description('leave a host as it is')
-      .argument('<host>')
-      .requiredOption('-r, --reason <reason>', 'shown wherever the host is')
-      .option('--for <time>', 'how long (default: until it is released)')
-      .addHelpText('after', examples('varve hold db1 --reason "until the migration is over" --for 2h')),
-    async (context, [host = ''], options) =>
-      (await import('../commands/act.ts')).runHold(context, host, {
-        reason: String(options['reason']),
-        for: typeof options['for'] === 'string' ? options['for'] : undefined,
-      }),
-  );
-  talking(
-    deps,
-    program
-      .command('release')
-      .description('end a hold')
-      .argument('<host>')
-      .addHelpText('after', examples('varve release db1')),
-    async (context, [host = '']) => (await import('../commands/act.ts')).runRelease(context, host),
-  );
 }

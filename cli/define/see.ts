@@ -8,18 +8,26 @@ export function defineSeeCommands(program: Command, deps: ProgramDeps): void {
     deps,
     program
       .command('status')
-      .description('the whole fleet at a glance, the worst first')
+      .description('the whole fleet at a glance, the worst first; or everything about one host')
+      .argument('[host]')
       .option('-w, --wide', 'addresses, systems and contacts too', false)
       .option('--exit-code', 'exit 3 if a host is not there yet, 7 if something is stalled', false)
       .addHelpText(
         'after',
-        examples('varve status', 'varve status -o json | jq ".hosts[] | select(.sync != \\"Synced\\")"'),
+        examples(
+          'varve status',
+          'varve status web1',
+          'varve status -o json | jq ".hosts[] | select(.sync != \\"Synced\\")"',
+        ),
       ),
-    async (context, _args, options) =>
-      (await import('../commands/status.ts')).runStatus(context, {
-        wide: options['wide'] === true,
-        exitCode: options['exitCode'] === true,
-      }),
+    async (context, [host], options) => {
+      const exitCode = options['exitCode'] === true;
+      if (host !== undefined) {
+        return (await import('../commands/status-host.ts')).runHostStatus(context, host, { exitCode });
+      }
+      const wide = options['wide'] === true;
+      return (await import('../commands/status.ts')).runStatus(context, { wide, exitCode });
+    },
   );
   talking(
     deps,
@@ -36,7 +44,7 @@ export function defineSeeCommands(program: Command, deps: ProgramDeps): void {
       .description('why a host is what it is, and what you can do')
       .argument('<host>')
       .addHelpText('after', examples('varve why web1')),
-    async (context, [host = '']) => (await import('../commands/plan.ts')).runWhy(context, host),
+    async (context, [host = '']) => (await import('../commands/why.ts')).runWhy(context, host),
   );
   talking(
     deps,

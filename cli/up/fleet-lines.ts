@@ -112,7 +112,7 @@ export function happeningLine(happening: FleetHappening, { paint, signs }: Termi
     case 'host':
       return `${paint('bold', happening.host)} ${happening.sync}, ${happening.health}: ${oneLine(happening.reason)}`;
     case 'command':
-      return `${happening.act} ${happening.host ?? 'fleet'} ${paint('dim', `by ${happening.by}`)}`;
+      return `${happening.act} ${happening.host ?? happening.scope ?? 'fleet'} ${paint('dim', `by ${happening.by}`)}`;
     case 'leader':
       return happening.leading ? 'this controller leads' : 'this controller stands by';
     case 'reset':

@@ -1,8 +1,14 @@
 import type {
   AdoptRequest,
+  ApproveRequest,
   CommandDone,
   HoldRequest,
+  OverrideRequest,
+  ReleaseRequest,
   RevertDone,
+  RollbackDone,
+  RollbackRequest,
+  SuspendRequest,
 } from '../../shared/contracts/api-commands.ts';
 import type {
   DiffView,
@@ -59,8 +65,16 @@ export interface FleetBackend {
   probe(): Promise<number>;
   retry(host: HostName | undefined, actor: Actor): Promise<CommandDone>;
   adopt(host: HostName, request: AdoptRequest, actor: Actor): Promise<CommandDone>;
-  hold(host: HostName, request: HoldRequest, actor: Actor): Promise<CommandDone>;
-  release(host: HostName, actor: Actor): Promise<CommandDone>;
+  hold(request: HoldRequest, actor: Actor): Promise<CommandDone>;
+  /** @throws FleetError CONFLICT for a host that only a group or the fleet is held with */
+  release(request: ReleaseRequest, actor: Actor): Promise<CommandDone>;
+  suspend(request: SuspendRequest, actor: Actor): Promise<CommandDone>;
+  resume(actor: Actor): Promise<CommandDone>;
+  override(request: OverrideRequest, actor: Actor): Promise<CommandDone>;
+  /** @throws FleetError CONFLICT when something newer than what is approved was seen */
+  approve(request: ApproveRequest, actor: Actor): Promise<CommandDone>;
+  /** Holds the host, and returns it to what ran there before. @throws FleetError CONFLICT when that runs already */
+  rollback(host: HostName, request: RollbackRequest, actor: Actor): Promise<RollbackDone>;
   /** Makes and pushes a commit that undoes `revision`. @throws FleetError CONFLICT when it does not revert cleanly */
   revert(revision: Revision, actor: Actor): Promise<RevertDone>;
 

@@ -33,12 +33,15 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks, on routes of the API. */
     actor: Actor;
+    /** What they may do. */
+    right: ApiRight;
   }
 }
 
 /** Puts every route of the server behind the table of rights. To be called before any route is added. */
 export function installGuard(app: FastifyInstance, settings: GuardSettings): void {
   app.decorateRequest('actor', '');
+  app.decorateRequest('right', 'read');
   app.addHook('onRoute', (route) => {
     for (const method of Array.isArray(route.method) ? route.method : [route.method]) {
       if (routeRights[routeKey(method, route.url)] === undefined) {
@@ -80,15 +83,17 @@ function admit(request: FastifyRequest, needed: Right, settings: GuardSettings):
       }
       if (isCrossSite(request.headers)) throw forbidden('requests of other web pages are refused');
       const caller = callerOf(request, settings);
-      if (!allows(caller.right, needed)) {
-        throw forbidden(
-          `this needs the right "${needed}"; the token has "${caller.right}"`,
-          'use a token with that right',
-        );
-      }
+      mustAllow(caller.right, needed);
       request.actor = caller.actor;
+      request.right = caller.right;
     }
   }
+}
+
+/** For what takes more than its route does. @throws HttpRefusal */
+export function mustAllow(had: ApiRight, needed: Right): void {
+  if (allows(had, needed)) return;
+  throw forbidden(`this needs the right "${needed}"; the token has "${had}"`, 'use a token with that right');
 }
 
 function callerOf(request: FastifyRequest, settings: GuardSettings): Caller {

@@ -4,17 +4,16 @@ import { z } from 'zod';
 import {
   AdoptRequest,
   CommandDone,
-  HoldRequest,
   ProbesAsked,
   RetryRequest,
   RevertDone,
   RevertRequest,
   SyncAsked,
 } from '../../shared/contracts/api-commands.ts';
-import { ErrorAnswer, apiPrefix } from '../../shared/contracts/api-common.ts';
-import { FleetError } from '../../shared/domain/errors.ts';
+import { apiPrefix } from '../../shared/contracts/api-common.ts';
 import { parseHostName, parseRevision } from '../../shared/domain/names.ts';
 import type { FleetBackend } from './backend.ts';
+import { answers, onlyTheLeader } from './only-the-leader.ts';
 
 const HostParams = z.object({ host: z.string() });
 
@@ -25,15 +24,7 @@ export async function commandRoutes(
 ): Promise<void> {
   const { backend } = deps;
   const app = root.withTypeProvider<ZodTypeProvider>();
-  const answers = <Schema extends z.ZodType>(schema: Schema) => ({
-    200: schema,
-    default: ErrorAnswer,
-  });
-
-  app.addHook('preHandler', async () => {
-    const leadership = backend.leadership();
-    if (leadership.kind === 'standby') throw notLeader(leadership.leader);
-  });
+  onlyTheLeader(app, backend);
 
   app.post(
     `${apiPrefix}/sync`,
@@ -77,33 +68,6 @@ export async function commandRoutes(
     async (request) => backend.adopt(parseHostName(request.params.host), request.body, request.actor),
   );
   app.post(
-    `${apiPrefix}/hosts/:host/hold`,
-    {
-      schema: {
-        summary: 'Leave a host as it is',
-        params: HostParams,
-        body: HoldRequest,
-        response: answers(CommandDone),
-      },
-    },
-    async (request) => {
-      if (request.body.until !== undefined && request.body.until <= deps.now()) {
-        throw new FleetError({
-          code: 'INVALID_INPUT',
-          disposition: 'stalled',
-          message: 'the hold would end in the past',
-          hint: '`until` is in milliseconds since the epoch',
-        });
-      }
-      return backend.hold(parseHostName(request.params.host), request.body, request.actor);
-    },
-  );
-  app.post(
-    `${apiPrefix}/hosts/:host/release`,
-    { schema: { summary: 'End a hold', params: HostParams, response: answers(CommandDone) } },
-    async (request) => backend.release(parseHostName(request.params.host), request.actor),
-  );
-  app.post(
     `${apiPrefix}/revert`,
     {
       schema: {
@@ -114,14 +78,4 @@ export async function commandRoutes(
     },
     async (request) => backend.revert(parseRevision(request.body.revision), request.actor),
   );
-}
-
-function notLeader(leader: string | undefined): FleetError {
-  return new FleetError({
-    code: 'NOT_LEADER',
-    disposition: 'transient',
-    message: 'this controller stands by: commands go to the leader',
-    hint: leader === undefined ? 'try again in a moment: a leader is being chosen' : `ask ${leader}`,
-    ...(leader === undefined ? {} : { details: { leader } }),
-  });
 }

@@ -10,6 +10,7 @@ import type { EventHub } from './event-hub.ts';
 import { type GuardSettings, installGuard } from './guard.ts';
 import type { HttpLog } from './http-log.ts';
 import { commandRoutes } from './routes-command.ts';
+import { peopleRoutes } from './routes-people.ts';
 import { readRoutes } from './routes-read.ts';
 import { streamRoutes } from './routes-stream.ts';
 import { type WebhookSource, webhookRoutes } from './webhooks.ts';
@@ -95,6 +96,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
     scope.get(`${apiPrefix}/openapi.json`, { schema: { hide: true } }, async () => app.swagger());
   });
   await app.register((scope) => commandRoutes(scope, deps));
+  await app.register((scope) => peopleRoutes(scope, deps));
   await app.register((scope) =>
     webhookRoutes(scope, {
       ...deps,

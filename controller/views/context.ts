@@ -3,6 +3,7 @@ import { isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
 import { memberOf } from '../../shared/domain/desired.ts';
 import { holdAt, type HoldOn, type Memory } from '../../shared/domain/memory.ts';
 import type { DeploymentId, HostName } from '../../shared/domain/names.ts';
+import type { Member } from '../../shared/domain/policy.ts';
 import type { Observation } from '../../shared/domain/observation.ts';
 import type { PassResult } from '../reconcile/reconciler.ts';
 import type { SourceState } from '../reconcile/watcher.ts';
@@ -44,7 +45,12 @@ export function judgedObservation({ last, memory }: ViewContext): Observation | 
   return last.desired.kind === 'unknown' ? memory.observations.at(-1) : last.desired.observation;
 }
 
+/** A host with its groups, by the newest revision. */
+export function memberAt({ last }: ViewContext, host: HostName): Member {
+  return last === undefined ? { name: host, groups: [] } : memberOf(host, last.desired);
+}
+
 /** The hold that a host is under, its own or that of a group or of the fleet. */
-export function holdOf({ memory, last, at }: ViewContext, host: HostName): HoldOn | undefined {
-  return holdAt(memory, last === undefined ? { name: host, groups: [] } : memberOf(host, last.desired), at);
+export function holdOf(context: ViewContext, host: HostName): HoldOn | undefined {
+  return holdAt(context.memory, memberAt(context, host), context.at);
 }

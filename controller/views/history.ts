@@ -1,28 +1,27 @@
-import { scopeText, type Scope } from '../../shared/domain/policy.ts';
-import { rolloutText } from '../../shared/domain/rollout-text.ts';
 import { activePhases, phases, type Deployment } from '../../shared/domain/deployment.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { FactOf } from '../../shared/domain/facts.ts';
-import type { Act, Memory } from '../../shared/domain/memory.ts';
+import type { Memory } from '../../shared/domain/memory.ts';
 import type { DeploymentId, HostName, Revision } from '../../shared/domain/names.ts';
 import type { Observation } from '../../shared/domain/observation.ts';
 import type {
-  ActView,
   DeploymentView,
   FleetHistory,
   GenerationView,
   HostHistory,
   Shown,
 } from '../../shared/contracts/api-history.ts';
+import { actOf, actsAbout } from './acts.ts';
 import type { ViewContext } from './context.ts';
+import { saidOf } from './people.ts';
 import { releaseView } from './status.ts';
-import { noSuchHost } from './why.ts';
+import { noSuchHost } from './names.ts';
 
 /** A host's generations, newest first. `unchanged` ones are derived: no deployment was needed. */
 export function hostHistory(context: ViewContext, host: HostName, limit: number): HostHistory {
   const { memory } = context;
   const remembered = memory.hosts.get(host);
-  if (remembered === undefined) throw noSuchHost(host);
+  if (remembered === undefined) throw noSuchHost(context, host);
   const outcomes = memory.outcomes.filter(({ aim }) => aim.host === host);
   const generations = memory.observations
     .toReversed()
@@ -37,7 +36,7 @@ export function hostHistory(context: ViewContext, host: HostName, limit: number)
       reason: 'what it ran when it was adopted is generation 0',
     });
   }
-  return { host, generations: generations.slice(0, limit) };
+  return { host, generations: generations.slice(0, limit), acts: actsAbout(context, host, limit) };
 }
 
 /** What an observation meant for a host, newest first: every attempt, or why there was none. */
@@ -182,59 +181,13 @@ function generationsOfObservation(
   );
 }
 
-/** Whom an act is about, where that is not one host. */
-function about(scope: Scope): Pick<ActView, 'host' | 'scope'> {
-  return scope.kind === 'host' ? { host: scope.host } : { scope: scopeText(scope) };
-}
-
-function actOf(fact: Act): ActView {
-  switch (fact.kind) {
-    case 'hold':
-    case 'override':
-      return { at: fact.at, by: fact.by, act: fact.kind, ...about(fact.scope), text: fact.reason };
-    case 'hold-lifted':
-      return { at: fact.at, by: fact.by, act: 'hold-lifted', ...about(fact.scope), text: 'released' };
-    case 'suspended':
-      return { at: fact.at, by: fact.by, act: 'suspended', text: fact.reason };
-    case 'resumed':
-      return { at: fact.at, by: fact.by, act: 'resumed', text: 'everything goes on' };
-    case 'approved':
-      return {
-        at: fact.at,
-        by: fact.by,
-        act: 'approved',
-        text: `observation ${fact.observation} for ${fact.gate.kind} ${fact.gate.name}`,
-      };
-    case 'pin':
-      return { at: fact.at, by: fact.by, act: 'rollback', host: fact.host, text: fact.reason };
-    case 'rollout':
-      return { at: fact.at, by: 'varve', act: 'rollout', text: rolloutText(fact) };
-    case 'retry':
-      return {
-        at: fact.at,
-        by: fact.by,
-        act: 'retry',
-        host: fact.host,
-        text: 'remembered failures forgotten',
-      };
-    case 'adopted':
-      return {
-        at: fact.at,
-        by: fact.by,
-        act: 'adopt',
-        host: fact.host,
-        text: fact.takeover ? 'taken over' : 'adopted',
-      };
-    case 'epoch':
-      return { at: fact.at, by: fact.leader, act: 'leader', text: `leads, epoch ${fact.epoch}` };
-  }
-}
-
 /** @throws FleetError NOT_FOUND */
 export function showDeployment(context: ViewContext, id: DeploymentId): Shown {
   const live = context.last?.snapshot.deployments.find((deployment) => deployment.id === id);
   if (live !== undefined) {
-    return { kind: 'deployment', deployment: { ...ofLive(live), progress: context.activity(id)?.progress } };
+    const { hold } = saidOf(context, live.host);
+    const { progress } = context.activity(id) ?? {};
+    return { kind: 'deployment', deployment: { ...ofLive(live), progress, hold } };
   }
   const outcome = context.memory.outcomeOf.get(id);
   if (outcome === undefined) {
@@ -267,6 +220,7 @@ export function showDeployment(context: ViewContext, id: DeploymentId): Shown {
       delivery: outcome.delivery,
       failure: outcome.failure,
       evidence: outcome.evidence,
+      hold: saidOf(context, aim.host).hold,
     },
   };
 }

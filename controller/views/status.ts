@@ -7,7 +7,8 @@ import { observationOf, type HostMemory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type { HostStatus, LiveDeployment, PlanView, ReleaseView } from '../../shared/contracts/api.ts';
-import { holdOf, judgedObservation, liveDeployments, type ViewContext } from './context.ts';
+import { judgedObservation, liveDeployments, type ViewContext } from './context.ts';
+import { saidOf, suspensionOf } from './people.ts';
 
 /** One line a host, in the order of the plan. */
 export function hostStatuses(context: ViewContext): HostStatus[] {
@@ -23,10 +24,11 @@ export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
     spec?.connection ??
     remembered?.confirmed?.connection;
   const confirmed = remembered?.confirmed;
-  const hold = holdOf(context, host);
   return {
     host,
     labels: spec?.labels ?? {},
+    wave: spec?.wave,
+    groups: spec?.groups ?? [],
     address: connection === undefined ? '' : `${connection.user}@${connection.address}:${connection.port}`,
     ...axesOf(verdict, contact, remembered),
     verdict: verdict.kind,
@@ -34,7 +36,7 @@ export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
     waitsFor: verdict.waitsFor,
     until: verdict.until,
     failure: failureBehind(context, verdict),
-    hold: hold && { by: hold.by, reason: hold.reason, since: hold.at, until: hold.until },
+    ...saidOf(context, host),
     ...(contact?.kind === 'reached'
       ? {
           current: contact.report.current,
@@ -131,9 +133,11 @@ export function planView(context: ViewContext): PlanView {
   return {
     at: context.last?.at ?? context.at,
     observation: judgedObservation(context),
+    suspended: suspensionOf(context),
     requeueAt: context.last?.requeueAt,
     verdicts: (context.last?.verdicts ?? []).map((verdict) => {
       const contact = context.last?.snapshot.contacts.get(verdict.host);
+      const { hold, pin } = saidOf(context, verdict.host);
       return {
         host: verdict.host,
         verdict: verdict.kind,
@@ -142,6 +146,8 @@ export function planView(context: ViewContext): PlanView {
         until: verdict.until,
         from: contact?.kind === 'reached' ? contact.report.current : undefined,
         to: verdict.toplevel,
+        hold,
+        pin,
       };
     }),
   };

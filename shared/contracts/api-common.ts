@@ -49,10 +49,75 @@ export const ObservationView = z.object({
 });
 export type ObservationView = z.infer<typeof ObservationView>;
 
+/** Whom a person's word is about, as commands take it: the name of a host or of a group, or `fleet`. */
+export const ScopeWord = Text;
+
+/** A person's "leave it as it is". */
 export const HoldView = z.object({
+  scope: ScopeWord,
   by: Text,
   reason: Text,
   since: Time,
+  /** Absent: until it is released. */
   until: Time.optional(),
 });
 export type HoldView = z.infer<typeof HoldView>;
+
+/** Closed windows and freezes do not count there until then. */
+export const OverrideView = z.object({
+  scope: ScopeWord,
+  by: Text,
+  reason: Text,
+  since: Time,
+  until: Time,
+});
+export type OverrideView = z.infer<typeof OverrideView>;
+
+/** Nothing is begun anywhere until somebody resumes. */
+export const SuspensionView = z.object({ by: Text, reason: Text, since: Time });
+export type SuspensionView = z.infer<typeof SuspensionView>;
+
+/** The system that a host returns, or has returned, to: by a person's word, or with its wave. */
+export const PinView = z.object({
+  cause: z.enum(['person', 'wave']),
+  toplevel: Text,
+  /** The generation that it was; 0 for what the host ran when it was adopted. */
+  observation: z.number().int().nonnegative(),
+  by: Text,
+  reason: Text,
+  since: Time,
+});
+export type PinView = z.infer<typeof PinView>;
+
+/** What lets a release into a wave or a group: a person's approval. */
+export const GateView = z.object({
+  kind: z.enum(['wave', 'group']),
+  name: Text,
+  /** The release that it is, or would be, opened for. */
+  observation: z.number().int().nonnegative(),
+  /** Hosts that wait for it now. */
+  waiting: z.number().int().nonnegative(),
+  approved: z.object({ by: Text, at: Time }).optional(),
+});
+export type GateView = z.infer<typeof GateView>;
+
+/** One wave of the newest release's rollout. */
+export const WaveView = z.object({
+  name: Text,
+  state: z.enum(['waiting', 'approval', 'moving', 'soaking', 'passed', 'failed']),
+  /** Hosts that have the release, of `total`; `failed`: where it was tried in vain. */
+  done: z.number().int().nonnegative(),
+  total: z.number().int().nonnegative(),
+  failed: z.number().int().nonnegative(),
+  until: Time.optional(),
+  /** What it waits for, or why it failed. */
+  reason: Text,
+});
+export type WaveView = z.infer<typeof WaveView>;
+
+export const RolloutView = z.object({
+  observation: z.number().int().nonnegative(),
+  since: Time.optional(),
+  waves: listOf(WaveView),
+});
+export type RolloutView = z.infer<typeof RolloutView>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Health, ProgressView, Sync, Text, Time, VerdictKind } from './api-common.ts';
+import { Health, ProgressView, ScopeWord, Sync, Text, Time, VerdictKind } from './api-common.ts';
 import { Failure, Phase } from './domain.ts';
 
 /** What happens in the fleet, as it happens: small enough that a reader asks the API for the rest. */
@@ -51,7 +51,14 @@ export const FleetHappening = z.discriminatedUnion('kind', [
     verdict: VerdictKind,
     reason: Text,
   }),
-  z.object({ kind: z.literal('command'), act: Text, host: Text.optional(), by: Text }),
+  z.object({
+    kind: z.literal('command'),
+    act: Text,
+    host: Text.optional(),
+    /** Of what, where that is a group or the whole fleet. */
+    scope: ScopeWord.optional(),
+    by: Text,
+  }),
   z.object({ kind: z.literal('leader'), leading: z.boolean() }),
   /** Events were missed (a restart, a pause that was too long): read the status again. */
   z.object({ kind: z.literal('reset') }),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ObservationView, ProgressView, Text, Time, listOf } from './api-common.ts';
+import { HoldView, ObservationView, ProgressView, ScopeWord, Text, Time, listOf } from './api-common.ts';
 import { Action, Delivery, Failure, Mode, Phase } from './domain.ts';
 import { ReleaseView } from './api.ts';
 
@@ -33,26 +33,6 @@ export const GenerationView = z.object({
 });
 export type GenerationView = z.infer<typeof GenerationView>;
 
-/** One host's generations, newest first, failed ones included. `GET /api/v1/hosts/:host/history` */
-export const HostHistory = z.object({ host: Text, generations: listOf(GenerationView) });
-export type HostHistory = z.infer<typeof HostHistory>;
-
-/** One observation and how many hosts came out how. */
-export const ObservationSummary = z.object({
-  observation: ObservationView,
-  release: ReleaseView,
-  hosts: z.object({
-    total: z.number().int().nonnegative(),
-    unchanged: z.number().int().nonnegative(),
-    succeeded: z.number().int().nonnegative(),
-    failed: z.number().int().nonnegative(),
-    underWay: z.number().int().nonnegative(),
-  }),
-  /** From the observation to the last host's end, when all have ended. */
-  durationMs: z.number().nonnegative().optional(),
-});
-export type ObservationSummary = z.infer<typeof ObservationSummary>;
-
 /** What people said and did: holds, retries, adoptions. */
 export const ActView = z.object({
   at: Time,
@@ -72,10 +52,36 @@ export const ActView = z.object({
   ]),
   host: Text.optional(),
   /** Of what, where that is a group or the whole fleet. */
-  scope: Text.optional(),
+  scope: ScopeWord.optional(),
   text: Text,
+  until: Time.optional(),
 });
 export type ActView = z.infer<typeof ActView>;
+
+/** One host's generations, newest first, failed ones included. `GET /api/v1/hosts/:host/history` */
+export const HostHistory = z.object({
+  host: Text,
+  generations: listOf(GenerationView),
+  /** What people said of it, of its groups, and of the whole fleet. */
+  acts: listOf(ActView),
+});
+export type HostHistory = z.infer<typeof HostHistory>;
+
+/** One observation and how many hosts came out how. */
+export const ObservationSummary = z.object({
+  observation: ObservationView,
+  release: ReleaseView,
+  hosts: z.object({
+    total: z.number().int().nonnegative(),
+    unchanged: z.number().int().nonnegative(),
+    succeeded: z.number().int().nonnegative(),
+    failed: z.number().int().nonnegative(),
+    underWay: z.number().int().nonnegative(),
+  }),
+  /** From the observation to the last host's end, when all have ended. */
+  durationMs: z.number().nonnegative().optional(),
+});
+export type ObservationSummary = z.infer<typeof ObservationSummary>;
 
 /** The fleet's observations and acts, newest first. `GET /api/v1/history` */
 export const FleetHistory = z.object({
@@ -107,6 +113,8 @@ export const DeploymentView = z.object({
   failure: Failure.optional(),
   /** The failure is the toplevel's own, so this toplevel is not tried there again. */
   evidence: z.boolean(),
+  /** The hold that its host is under now. */
+  hold: HoldView.optional(),
 });
 export type DeploymentView = z.infer<typeof DeploymentView>;
 

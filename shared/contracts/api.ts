@@ -1,9 +1,14 @@
 import { z } from 'zod';
 import {
+  GateView,
   Health,
   HoldView,
   ObservationView,
+  OverrideView,
+  PinView,
   ProgressView,
+  RolloutView,
+  SuspensionView,
   Sync,
   Text,
   Time,
@@ -64,6 +69,9 @@ export type LiveDeployment = z.infer<typeof LiveDeployment>;
 export const HostStatus = z.object({
   host: Text,
   labels: z.record(z.string(), z.string()).readonly(),
+  /** Of the newest revision; absent where that does not name the host. */
+  wave: Text.optional(),
+  groups: listOf(Text),
   /** `user@address:port`. */
   address: Text,
   sync: Sync,
@@ -74,7 +82,11 @@ export const HostStatus = z.object({
   waitsFor: Text.optional(),
   until: Time.optional(),
   failure: Failure.optional(),
+  /** Its own, or that of a group or of the whole fleet. */
   hold: HoldView.optional(),
+  pin: PinView.optional(),
+  /** Windows and freezes that are overridden there now. */
+  override: OverrideView.optional(),
   /** The system that runs, by the last probe. */
   current: Text.optional(),
   desired: Text.optional(),
@@ -110,6 +122,13 @@ export const Status = z.object({
   /** The newest one; absent before the first look. */
   observation: ObservationView.optional(),
   release: ReleaseView,
+  suspended: SuspensionView.optional(),
+  /** Of groups and of the whole fleet; those of single hosts are with the hosts. */
+  holds: listOf(HoldView),
+  overrides: listOf(OverrideView),
+  rollout: RolloutView.optional(),
+  /** Waves and groups that a release gets into by approval only. */
+  gates: listOf(GateView),
   hosts: listOf(HostStatus),
 });
 export type Status = z.infer<typeof Status>;
@@ -123,6 +142,8 @@ export const VerdictView = z.object({
   until: Time.optional(),
   from: Text.optional(),
   to: Text.optional(),
+  hold: HoldView.optional(),
+  pin: PinView.optional(),
 });
 export type VerdictView = z.infer<typeof VerdictView>;
 
@@ -130,6 +151,7 @@ export type VerdictView = z.infer<typeof VerdictView>;
 export const PlanView = z.object({
   at: Time,
   observation: ObservationView.optional(),
+  suspended: SuspensionView.optional(),
   requeueAt: Time.optional(),
   verdicts: listOf(VerdictView),
 });
@@ -138,6 +160,7 @@ export type PlanView = z.infer<typeof PlanView>;
 /** One link of the chain that leads to a verdict, the deepest cause last. */
 export const WhyLink = z.object({
   statement: Text,
+  /** Since when. */
   at: Time.optional(),
   until: Time.optional(),
   deployment: Text.optional(),
@@ -152,6 +175,13 @@ export const Why = z.object({
   health: Health,
   verdict: VerdictKind,
   reason: Text,
+  /** By name, where it has one: `wave canary`, `approval of wave all`. */
+  waitsFor: Text.optional(),
+  /** Since when the verdict is so, where that is known. */
+  since: Time.optional(),
+  until: Time.optional(),
+  hold: HoldView.optional(),
+  pin: PinView.optional(),
   chain: listOf(WhyLink),
   /** What a person could do now, if anything. */
   advice: Text.optional(),

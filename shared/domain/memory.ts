@@ -25,7 +25,10 @@ export interface Confirmed {
 
 /** What is remembered of one host. */
 export interface HostMemory {
-  readonly adopted: { readonly by: string; readonly at: number } | undefined;
+  /** `running`: what it ran then, which is generation 0. */
+  readonly adopted:
+    | { readonly by: string; readonly at: number; readonly running: StorePath | undefined }
+    | undefined;
   readonly adoptAsked: { readonly by: string; readonly at: number; readonly takeover: boolean } | undefined;
   readonly confirmed: Confirmed | undefined;
   readonly openIntents: ReadonlyMap<DeploymentId, FactOf<'intent'>>;
@@ -344,8 +347,14 @@ export function holdAt(memory: Memory, member: Member, now: number): HoldOn | un
   return memory.holds.find((hold) => lasts(hold, now) && isIn(hold.scope, member));
 }
 
-function lasts({ until }: Hold, now: number): boolean {
+/** Does a hold still hold at a time? */
+export function lasts({ until }: Hold, now: number): boolean {
   return until === undefined || until > now;
+}
+
+/** The suspensions of windows and freezes that a host is under at a time: emergencies. */
+export function overridesAt(memory: Memory, member: Member, now: number): readonly FactOf<'override'>[] {
+  return memory.overrides.filter(({ scope, until }) => until > now && isIn(scope, member));
 }
 
 /** The system that a host is to return to at a time, instead of what is desired there. */
@@ -427,7 +436,7 @@ function learnAdoption(draft: Draft, fact: FactOf<'adopted'>): void {
     adopted !== undefined && (confirmed?.toplevel === fact.running || confirmed?.awaitingReboot === true);
   const ran = fact.running === undefined ? undefined : generationZero(fact, fact.running);
   change(draft, fact.host, {
-    adopted: { by: fact.by, at: fact.at },
+    adopted: { by: fact.by, at: fact.at, running: fact.running },
     adoptAsked: undefined,
     confirmed: unchanged ? confirmed : ran,
   });

@@ -35,6 +35,21 @@ export function scopeText(scope: Scope): string {
   }
 }
 
+/** The whole fleet, as commands take it. No host and no group is meant by it. */
+export const fleetWord = 'fleet';
+
+/** The one word that commands take for it: `web1`, `routers`, `fleet`. */
+export function scopeWord(scope: Scope): string {
+  switch (scope.kind) {
+    case 'host':
+      return scope.host;
+    case 'group':
+      return scope.group;
+    case 'fleet':
+      return fleetWord;
+  }
+}
+
 /** A number of hosts, or a share of those that are meant. */
 export interface Amount {
   readonly unit: 'hosts' | 'percent';

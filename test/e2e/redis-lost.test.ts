@@ -30,7 +30,7 @@ describe('a Redis that is killed and comes back empty', () => {
     });
     const { varve } = fleet;
     await varve.settle(fleet.first);
-    const held = await varve.post('/api/v1/hosts/web2/hold', { reason: 'a talk is being given from it' });
+    const held = await varve.post('/api/v1/hold', { scope: 'web2', reason: 'a talk is being given from it' });
     if (held.status !== 200) throw new Error(`not held: ${JSON.stringify(held.body)}`);
     await fleet.repo.commit('Break batch1', {
       'hosts/batch1.nix': '{ roles, ... }: { faults.switch = 2; }\n',

@@ -34,6 +34,8 @@ export function aHost(host: string, change: Partial<HostStatus> = {}): HostStatu
   return {
     host,
     labels: {},
+    wave: 'all',
+    groups: [],
     address: `root@${host}.example:22`,
     sync: 'Synced',
     health: 'Healthy',
@@ -73,6 +75,9 @@ export function aStatus(change: Partial<Status> = {}): Status {
       subject: 'web1: a newer page',
     },
     release: { state: 'complete', durationMs: 2_300 },
+    holds: [],
+    overrides: [],
+    gates: [],
     hosts: [aHost('web1'), aHost('web2'), aHost('db1')],
     ...change,
   };
@@ -87,6 +92,10 @@ export function createFakeBackend(): FakeBackend {
     const found = backend.state.hosts.find((each) => each.host === host);
     if (found === undefined) throw notFound(`no host is called ${host}`, 'see `varve status` for the hosts');
     return found;
+  }
+  function knownScope(scope: string): string {
+    const isGroup = backend.state.hosts.some(({ groups }) => groups.includes(scope));
+    return scope === 'fleet' || isGroup ? scope : known(scope).host;
   }
   function maybeBreak(): void {
     const { breakNext } = backend;
@@ -200,6 +209,7 @@ export function createFakeBackend(): FakeBackend {
             },
           },
         ],
+        acts: [{ at, by: 'ada', act: 'hold', scope: 'fleet', text: 'nobody is here', until: at + 3_600_000 }],
       };
     },
     async showDeployment(id): Promise<Shown> {
@@ -285,14 +295,42 @@ export function createFakeBackend(): FakeBackend {
     async adopt(host, request, actor) {
       return done(`adopt ${known(host).host} ${request.takeover} by ${actor}`, `${host} will be adopted`);
     },
-    async hold(host, request, actor) {
-      return done(
-        `hold ${known(host).host} ${request.reason} ${request.until} by ${actor}`,
-        `${host} is held`,
-      );
+    async hold({ scope, reason, until }, actor) {
+      return done(`hold ${knownScope(scope)} ${reason} ${until} by ${actor}`, `${scope} is held`);
     },
-    async release(host, actor) {
-      return done(`release ${known(host).host} by ${actor}`, `${host} is no longer held`);
+    async release({ scope }, actor) {
+      return done(`release ${knownScope(scope)} by ${actor}`, `${scope} is no longer held`);
+    },
+    async suspend({ reason }, actor) {
+      return done(`suspend ${reason} by ${actor}`, 'nothing is begun');
+    },
+    async resume(actor) {
+      return done(`resume by ${actor}`, 'everything goes on');
+    },
+    async override({ scope, reason, until }, actor) {
+      return done(`override ${knownScope(scope)} ${reason} ${until} by ${actor}`, `${scope} is overridden`);
+    },
+    async approve({ wave, group, observation }, actor) {
+      const what = wave === undefined ? `group ${group}` : `wave ${wave}`;
+      return done(`approve ${what} ${observation} by ${actor}`, `${what} is approved`);
+    },
+    async rollback(host, { toGeneration, reason, until, revert }, actor) {
+      const line = `rollback ${known(host).host} ${toGeneration} ${reason} ${until} ${revert} by ${actor}`;
+      const answer = {
+        ...done(line, `${host} goes back to generation 1`),
+        host,
+        to: { toplevel: toplevel('a', host), observation: 1 },
+      };
+      return revert
+        ? {
+            ...answer,
+            revertFailure: {
+              code: 'CONFLICT',
+              disposition: 'stalled',
+              message: 'the same lines were changed',
+            },
+          }
+        : answer;
     },
     async revert(revision, actor) {
       done(`revert ${revision} by ${actor}`, '');

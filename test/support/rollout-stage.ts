@@ -1,6 +1,8 @@
 import { intentsOf } from '../../controller/reconcile/apply.ts';
 import { plan, type Plan } from '../../controller/reconcile/plan/plan.ts';
 import type { Patience } from '../../controller/reconcile/plan/plan-input.ts';
+import type { PassResult } from '../../controller/reconcile/reconciler.ts';
+import type { ViewContext } from '../../controller/views/context.ts';
 import type { HostContact } from '../../shared/domain/contact.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import type { Desired } from '../../shared/domain/desired.ts';
@@ -61,6 +63,7 @@ export class Stage {
   #observations = 0;
   #made = 0;
   last: Plan | undefined;
+  #result: PassResult | undefined;
 
   /** All hosts run and are confirmed on `A`, by observation 1. */
   constructor(
@@ -80,6 +83,17 @@ export class Stage {
 
   get memory(): Memory {
     return this.#keeper.memory;
+  }
+
+  /** What people are shown after the last pass. */
+  get view(): ViewContext {
+    return {
+      at: this.now,
+      memory: this.memory,
+      source: { kind: 'unseen' },
+      last: this.#result,
+      activity: () => undefined,
+    };
   }
 
   learn(...facts: readonly Fact[]): void {
@@ -116,6 +130,7 @@ export class Stage {
       made = decide();
     }
     this.last = made;
+    this.#result = { ...made, at: this.now, desired: this.#desired, snapshot };
     const { verdicts } = made;
     this.learn(
       ...intentsOf({ verdicts, snapshot, memory: this.memory, desired: this.#desired, now: this.now }),

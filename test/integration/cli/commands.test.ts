@@ -12,7 +12,8 @@ import {
   LogView,
   Shown,
 } from '../../../shared/contracts/api-history.ts';
-import { PlanView, Status, Why } from '../../../shared/contracts/api.ts';
+import { RollbackDone } from '../../../shared/contracts/api-commands.ts';
+import { HostStatus, PlanView, Status, Why } from '../../../shared/contracts/api.ts';
 import { createRun } from '../../../shared/platform/exec.ts';
 import { varve } from '../../support/cli-process.ts';
 import {
@@ -92,9 +93,16 @@ describe('for people', () => {
 
   test.each([
     [['plan'], /web1\s+in-sync/],
-    [['why', 'web1'], /web1 is Synced and Healthy[\s\S]+because observation 2/],
+    [
+      ['why', 'web1'],
+      /web1 in-sync: runs what Git says[\s\S]+in-sync: it is Synced and Healthy[\s\S]+because observation 2/,
+    ],
+    [
+      ['status', 'web1'],
+      /web1 Synced Healthy\n +now +runs what Git says\n +wave +all[\s\S]+generation 2, 2222222222/,
+    ],
     [['history'], /2222222222\s+1 deployed, 2 unchanged/],
-    [['history', 'web1'], /rolled-back[\s\S]+CONFIRM_TIMEOUT/],
+    [['history', 'web1'], /rolled-back[\s\S]+CONFIRM_TIMEOUT[\s\S]+ada +hold +fleet +\d{4}-.+nobody is here/],
     [['show', 'd000001'], /deployment d000001[\s\S]+nothing to build or push/],
     [['show', revisions.new], /revision 2{40}[\s\S]+web2\s+unchanged/],
     [['show', '2222222'], /revision 2{40}/],
@@ -117,6 +125,7 @@ describe('for programs', () => {
     [['status'], Status],
     [['plan'], PlanView],
     [['why', 'web1'], Why],
+    [['status', 'web1'], HostStatus],
     [['history'], FleetHistory],
     [['history', 'web1'], HostHistory],
     [['show', 'd000001'], Shown],
@@ -128,6 +137,10 @@ describe('for programs', () => {
     [['adopt', 'web1'], Done],
     [['hold', 'web1', '--reason', 'tests'], Done],
     [['release', 'web1'], Done],
+    [['suspend', '--reason', 'tests'], Done],
+    [['resume'], Done],
+    [['override', 'web1', '--reason', 'tests', '--for', '1h'], Done],
+    [['rollback', 'web1', '--reason', 'tests'], RollbackDone],
     [['revert', revisions.new], Done],
     [['wait', '--timeout', '5s'], z.looseObject({ kind: z.literal('converged') })],
     [
@@ -205,6 +218,15 @@ describe('doctor', () => {
   });
 });
 
+/** A wave that waits for an approval, and a group that will. */
+const withGates = aStatus({
+  hosts: [aHost('web1'), aHost('web2', { groups: ['routers'] }), aHost('db1')],
+  gates: [
+    { kind: 'wave', name: 'all', observation: 2, waiting: 2 },
+    { kind: 'group', name: 'routers', observation: 2, waiting: 0 },
+  ],
+});
+
 describe('what is asked for', () => {
   test.each([
     [['sync'], 'sync command by local:tess'],
@@ -213,9 +235,25 @@ describe('what is asked for', () => {
     [['adopt', 'web1'], 'adopt web1 false by local:tess'],
     [['adopt', 'web1', '--takeover'], 'adopt web1 true by local:tess'],
     [['hold', 'web1', '-r', 'because of tests'], 'hold web1 because of tests undefined by local:tess'],
+    [
+      ['hold', 'routers', '-r', 'tests', '--until', '2126-11-27T18:00Z'],
+      `hold routers tests ${Date.UTC(2126, 10, 27, 18)} by local:tess`,
+    ],
     [['release', 'web1'], 'release web1 by local:tess'],
+    [['release', 'fleet'], 'release fleet by local:tess'],
+    [['suspend', '-r', 'tests'], 'suspend tests by local:tess'],
+    [['resume'], 'resume by local:tess'],
+    [
+      ['override', 'fleet', '-r', 'tests', '--until', '2126-11-27T18:00Z'],
+      `override fleet tests ${Date.UTC(2126, 10, 27, 18)} by local:tess`,
+    ],
+    [['approve'], 'approve wave all 2 by local:tess'],
+    [['approve', 'routers'], 'approve group routers 2 by local:tess'],
+    [['rollback', 'web1', '-r', 'tests'], 'rollback web1 undefined tests undefined false by local:tess'],
+    [['rollback', 'web1', '--to', '0', '-r', 'tests'], 'rollback web1 0 tests undefined false by local:tess'],
     [['revert', '2222222222'], `revert ${revisions.new} by local:tess`],
   ])('%j reaches the controller', async (args, asked) => {
+    controller.backend.state = withGates;
     expect((await varve(args, { url })).code).toBe(0);
     expect(controller.backend.asked).toEqual([asked]);
   });
@@ -284,8 +322,15 @@ describe('exit codes', () => {
     ['a bad format', ['status', '-o', 'yaml'], 2],
     ['a bad time', ['wait', '--timeout', 'soon'], 2],
     ['a hold without a reason', ['hold', 'web1'], 2],
+    ['a hold until what is past', ['hold', 'web1', '-r', 'x', '--until', '2020-01-01T00:00'], 2],
+    ['a hold with two ends', ['hold', 'web1', '-r', 'x', '--for', '1h', '--until', '2126-01-01T00:00'], 2],
+    ['an override without an end', ['override', 'web1', '-r', 'x'], 2],
+    ['a rollback to what is no number', ['rollback', 'web1', '-r', 'x', '--to', 'newest'], 2],
+    ['a group that is not there', ['hold', 'nowhere', '-r', 'x'], 5],
+    ['an approval where none is needed', ['approve'], 5],
     ['a bad URL', ['--url', 'ftp://x', 'status'], 2],
     ['a host that is not there', ['why', 'nowhere'], 5],
+    ['the status of a host that is not there', ['status', 'nowhere'], 5],
     ['a deployment that is not there', ['show', 'd999999'], 5],
     ['a revision that is not there', ['show', '9999999'], 5],
     ['a revision that is not reached', ['wait', '--revision', '9'.repeat(40), '--timeout', '1s'], 3],
@@ -388,6 +433,29 @@ describe('validate', () => {
   });
 });
 
+test('a rollback whose revert is refused ends with 6, and says that the roll back stands', async () => {
+  const { code, stdout } = await varve(['rollback', 'web1', '-r', 'tests', '--revert'], { url });
+  expect(stdout).toMatch(/goes back to generation 1[\s\S]+the roll back stands\n +CONFLICT the same lines/);
+  expect(code).toBe(6);
+});
+
+test('approve says what it approves, and which there are where it is not clear', async () => {
+  controller.backend.state = withGates;
+  const approved = await varve(['approve'], { url });
+  expect(approved.stderr).toMatch(/wave all: 2222222222 web1: a newer page \(Ada\), 2 hosts wait/);
+  expect(approved.stdout).toMatch(/wave all is approved/);
+  const misspelt = await varve(['approve', 'router'], { url });
+  expect([misspelt.code, misspelt.stderr]).toEqual([5, expect.stringMatching(/did you mean routers\?/)]);
+  controller.backend.state = aStatus({
+    gates: withGates.gates.map((gate) => ({ ...gate, waiting: 1 })),
+  });
+  const several = await varve(['approve'], { url });
+  expect([several.code, several.stderr]).toEqual([
+    2,
+    expect.stringMatching(/wave all \(1 host waits\), group routers \(1 host waits\)/),
+  ]);
+});
+
 test('completion knows commands, options and hosts', async () => {
   const complete = async (...words: readonly string[]): Promise<readonly string[]> =>
     (await varve(['complete', '--', ...words], { url })).stdout
@@ -405,6 +473,9 @@ test('completion knows commands, options and hosts', async () => {
   expect(await complete('adopt', '--takeover', 'w')).toEqual(['web1', 'web2']);
   expect(await complete('status', '-o', '')).toEqual(['text', 'json']);
   expect(await complete('host', 'scan-key', '-p', '22', 'd')).toEqual(['db1']);
+  controller.backend.state = withGates;
+  expect(await complete('hold', '')).toEqual(['web1', 'web2', 'db1', 'routers', 'fleet']);
+  expect(await complete('approve', '')).toEqual(['all', 'routers']);
 });
 
 test('the completion for bash completes in a real bash', async () => {

@@ -110,7 +110,7 @@ describe('a host', () => {
     ],
     [
       'that somebody holds',
-      { health: 'Held', verdict: 'held', hold: { by: 'ada', reason: 'firmware', since: now } },
+      { health: 'Held', verdict: 'held', hold: { scope: 'web1', by: 'ada', reason: 'firmware', since: now } },
       ['note: held by ada: firmware -> varve release web1'],
     ],
     [

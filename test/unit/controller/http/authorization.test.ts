@@ -12,7 +12,12 @@ beforeEach(async () => {
 afterEach(() => controller.server.close());
 
 const bodies: Readonly<Record<string, object>> = {
-  'POST /api/v1/hosts/:host/hold': { reason: 'test' },
+  'POST /api/v1/hold': { scope: 'web1', reason: 'test' },
+  'POST /api/v1/release': { scope: 'web1' },
+  'POST /api/v1/suspend': { reason: 'test' },
+  'POST /api/v1/override': { scope: 'fleet', reason: 'test', until: Date.now() + 3_600_000 },
+  'POST /api/v1/approve': { wave: 'all' },
+  'POST /api/v1/hosts/:host/rollback': { reason: 'test' },
   'POST /api/v1/revert': { revision: '1'.repeat(40) },
 };
 

@@ -1,0 +1,27 @@
+import { isHostName, type HostName } from '../../shared/domain/names.ts';
+import { fleetWord, type Scope } from '../../shared/domain/policy.ts';
+import type { ViewContext } from '../views/context.ts';
+import { knownGroups, knownHosts, noSuch, noSuchHost } from '../views/names.ts';
+
+/**
+ * What a word is about: the fleet, a host, or a group. Only what is known: a typing error must not sit in the ledger
+ * for ever. @throws FleetError NOT_FOUND
+ */
+export function scopeOf(context: ViewContext, word: string): Scope {
+  if (word === fleetWord) return { kind: 'fleet' };
+  const hosts = knownHosts(context);
+  if (isHostName(word) && hosts.has(word)) return { kind: 'host', host: word };
+  const groups = knownGroups(context);
+  if (groups.has(word)) return { kind: 'group', group: word };
+  throw noSuch(
+    'host or group',
+    word,
+    [...hosts, ...groups, fleetWord],
+    'name a host, a group, or `fleet` for all of it; `varve status --wide` lists hosts and groups',
+  );
+}
+
+/** @throws FleetError NOT_FOUND */
+export function mustKnow(context: ViewContext, host: HostName): void {
+  if (!knownHosts(context).has(host)) throw noSuchHost(context, host);
+}

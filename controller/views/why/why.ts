@@ -1,0 +1,119 @@
+import { axesOf } from '../../../shared/domain/axes.ts';
+import type { HostName } from '../../../shared/domain/names.ts';
+import type { Verdict } from '../../../shared/domain/verdict.ts';
+import type { Why, WhyLink } from '../../../shared/contracts/api.ts';
+import { holdOf, liveDeployments, type ViewContext } from '../context.ts';
+import { noSuchHost } from '../names.ts';
+import { saidOf } from '../people.ts';
+import { adviceOn } from './advice.ts';
+import { saidLinks } from './said.ts';
+import { waitingLinks, waitsForText } from './waiting.ts';
+
+/** The chain of reasons that leads to a host's verdict, the deepest cause last. @throws FleetError NOT_FOUND */
+export function why(context: ViewContext, host: HostName): Why {
+  const verdict = context.last?.verdicts.find((each) => each.host === host);
+  if (verdict === undefined) throw noSuchHost(context, host);
+  const remembered = context.memory.hosts.get(host);
+  const contact = context.last?.snapshot.contacts.get(host);
+  const { hold, pin } = saidOf(context, host);
+  const since = sinceOf(context, verdict);
+  return {
+    host,
+    ...axesOf(verdict, contact, remembered),
+    verdict: verdict.kind,
+    reason: verdict.reason,
+    waitsFor: waitsForText(context, verdict),
+    since,
+    until: verdict.until,
+    hold,
+    pin,
+    chain: [
+      {
+        statement: verdict.reason,
+        at: since,
+        until: verdict.until,
+        deployment: verdict.deployment,
+      },
+      ...saidLinks(context, host),
+      ...waitingLinks(context, verdict),
+      ...hostLinks(context, host),
+      ...sourceLinks(context),
+    ],
+    advice: adviceOn(context, verdict),
+  };
+}
+
+/** Since when a verdict is what it is, where that is known. */
+function sinceOf(context: ViewContext, verdict: Verdict): number | undefined {
+  const { last, memory } = context;
+  const remembered = memory.hosts.get(verdict.host);
+  const contact = last?.snapshot.contacts.get(verdict.host);
+  const live = last === undefined ? undefined : liveDeployments(last).get(verdict.host);
+  if (live !== undefined && live.id === verdict.deployment) return live.phaseAt;
+  switch (verdict.kind) {
+    case 'held':
+      return memory.suspended?.at ?? holdOf(context, verdict.host)?.at;
+    case 'unreachable':
+      return contact?.kind === 'unreachable' ? contact.since : undefined;
+    case 'in-sync':
+      return remembered?.confirmed?.at;
+    case 'stalled':
+      return remembered?.failed?.at ?? remembered?.setback?.at;
+    case 'wait':
+      return verdict.waitsFor === 'back-off' ? remembered?.setback?.at : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** What is known of the host itself: contact, failures, what it was confirmed on. */
+function hostLinks({ last, memory }: ViewContext, host: HostName): readonly WhyLink[] {
+  const remembered = memory.hosts.get(host);
+  const contact = last?.snapshot.contacts.get(host);
+  const links: WhyLink[] = [];
+  if (contact?.kind === 'unreachable') {
+    links.push({
+      statement: `${contact.attempts} probes in a row failed: ${contact.failure.message}`,
+      at: contact.since,
+    });
+  }
+  if (remembered?.failed !== undefined) {
+    const { failure, at } = remembered.failed;
+    links.push({
+      statement: `${failure.code}: ${failure.message}`,
+      at,
+      deployment: remembered.lastOutcome?.aim.deployment,
+    });
+  } else if (remembered?.setback !== undefined) {
+    const { failure, at, count } = remembered.setback;
+    links.push({ statement: `${failure.code}: ${failure.message} (${count} in a row)`, at });
+  }
+  if (remembered?.confirmed !== undefined) {
+    const { toplevel, observation, at, awaitingReboot } = remembered.confirmed;
+    links.push({
+      statement: awaitingReboot
+        ? `${toplevel} of observation ${observation} is set for its next boot`
+        : `it was last confirmed on ${toplevel}, by observation ${observation}`,
+      at,
+    });
+  }
+  return links;
+}
+
+function sourceLinks({ memory, source }: ViewContext): readonly WhyLink[] {
+  const newest = memory.observations.at(-1);
+  return [
+    ...(newest === undefined
+      ? []
+      : [
+          {
+            statement: `observation ${newest.n}: ${newest.subject} (${newest.author})`,
+            at: newest.at,
+            revision: newest.revision,
+          },
+        ]),
+    ...(source.kind === 'failing'
+      ? [{ statement: `the repository cannot be read: ${source.failure.message}`, at: source.since }]
+      : []),
+  ];
+}

@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest';
+import { why } from '../../../../controller/views/why/why.ts';
+import type { Why } from '../../../../shared/contracts/api.ts';
+import type { HostSpec } from '../../../../shared/domain/fleet.ts';
+import { host } from '../../../support/builders.ts';
+import { createPeople } from '../../../support/people-stage.ts';
+import { aPolicy, aWave, Stage } from '../../../support/rollout-stage.ts';
+
+const waves = [aWave('canary', { soakMs: 60_000 }), aWave('rest')];
+
+/** One canary and two others, unless said otherwise. */
+function aStage(
+  change: Parameters<typeof aPolicy>[1] = {},
+  specs: Readonly<Record<string, Partial<HostSpec>>> = {},
+  of = waves,
+): Stage {
+  const hosts: Record<string, Partial<HostSpec>> = {
+    canary1: { wave: 'canary' },
+    web1: { wave: 'rest', groups: ['shop'] },
+    web2: { wave: 'rest', groups: ['shop'] },
+  };
+  for (const [name, spec] of Object.entries(specs)) hosts[name] = { ...hosts[name], ...spec };
+  const groups = [{ name: 'shop', maxUnavailable: undefined, approval: false }];
+  const stage = new Stage(hosts, aPolicy(of, change), { groups });
+  stage.pass();
+  return stage;
+}
+
+function told(stage: Stage, name: string): Why {
+  stage.pass();
+  return why(stage.view, host(name));
+}
+
+function statements({ chain }: Why): readonly string[] {
+  return chain.map(({ statement }) => statement);
+}
+
+describe('why a host is not updated', () => {
+  it('names the wave that comes first, and the hosts of it that are not there yet', () => {
+    const stage = aStage();
+    stage.commit('B');
+    stage.settle();
+    const answer = told(stage, 'web1');
+    expect(answer).toMatchObject({ verdict: 'wait', waitsFor: 'wave canary' });
+    expect(statements(answer)).toEqual([
+      expect.stringMatching(/wave canary comes first/),
+      'it is in wave rest, number 2 of 2 of the rollout of observation 2',
+      expect.stringMatching(/^wave canary comes before it \(moving, 0 of 1 hosts done\)/),
+      expect.stringMatching(/^canary1 of wave canary: wait: deployment d000001 is activating/),
+      expect.stringMatching(/^it was last confirmed on .*, by observation 0$/),
+      'observation 2: B{} (Ada)',
+    ]);
+  });
+
+  it('says until when the wave before it is watched', () => {
+    const stage = aStage();
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary1');
+    const ends = stage.now + 60_000;
+    const answer = told(stage, 'web1');
+    expect(answer).toMatchObject({ waitsFor: 'the soak time of wave canary', until: ends });
+    expect(answer.chain).toContainEqual(
+      expect.objectContaining({
+        statement: expect.stringMatching(/wave canary comes before it \(soaking/) as string,
+        until: ends,
+      }),
+    );
+  });
+
+  it('names the wave that failed, on which host, and what to do', () => {
+    const stage = aStage();
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary1', 'failed');
+    const answer = told(stage, 'web1');
+    expect(answer.verdict).toBe('stalled');
+    expect(statements(answer)).toEqual(
+      expect.arrayContaining([
+        'wave canary failed: canary1: canary1 broke',
+        'canary1 of wave canary: canary1 broke',
+      ]),
+    );
+    expect(answer.advice).toMatch(/revert, or commit a fix; `varve why canary1`/);
+  });
+
+  it('names the approval that is missing, and the command that gives it', () => {
+    const stage = aStage({}, {}, [aWave('canary'), aWave('rest', { approval: true })]);
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    stage.settle();
+    const answer = told(stage, 'web1');
+    expect(answer).toMatchObject({ waitsFor: 'approval of wave rest', advice: '`varve approve rest`' });
+    expect(statements(answer)).toContain(
+      "wave rest takes a person's approval of observation 2: `varve approve rest`",
+    );
+  });
+
+  it('tells who waits for the wave before it that the approval is missing there', () => {
+    const stage = aStage({}, {}, [aWave('canary', { approval: true }), aWave('rest')]);
+    stage.commit('B');
+    stage.settle();
+    const answer = told(stage, 'web1');
+    expect(statements(answer)).toContain("wave canary takes a person's approval: `varve approve canary`");
+    expect(answer.advice).toBe('`varve approve canary`');
+  });
+
+  it('names the hosts that use up a budget', () => {
+    const stage = aStage({ maxUnavailable: { unit: 'hosts', value: 1 } }, {}, [
+      aWave('canary'),
+      aWave('rest'),
+    ]);
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    expect(stage.settle()).toEqual(['web1']);
+    const answer = told(stage, 'web2');
+    expect(answer).toMatchObject({ waitsFor: 'budget' });
+    expect(statements(answer)).toContain('web1 is activating');
+  });
+
+  it('names the hosts that come first', () => {
+    const stage = aStage({}, { web2: { after: [host('web1')] } }, [aWave('canary'), aWave('rest')]);
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    expect(stage.settle()).toEqual(['web1']);
+    const answer = told(stage, 'web2');
+    expect(answer).toMatchObject({ waitsFor: 'web1' });
+    expect(statements(answer)).toContainEqual(
+      expect.stringMatching(/^it comes after web1, which is not there yet: wait: deployment/),
+    );
+  });
+
+  it('names the hold, of whom, since when and until when, and how it ends', async () => {
+    const stage = aStage();
+    const until = stage.now + 50_000;
+    await createPeople(stage).hold({ scope: 'shop', reason: 'the sale', until }, 'ada');
+    const answer = told(stage, 'web1');
+    expect(answer).toMatchObject({
+      verdict: 'held',
+      waitsFor: 'the end of the hold of group shop',
+      until,
+      hold: { scope: 'shop', by: 'ada', reason: 'the sale' },
+      advice: '`varve release shop` lets it follow again',
+    });
+    expect(answer.since).toBe(answer.hold?.since);
+    expect(answer.chain).toContainEqual(
+      expect.objectContaining({ statement: 'ada holds group shop: the sale', until }),
+    );
+  });
+
+  it('names the suspension of everything', async () => {
+    const stage = aStage();
+    await createPeople(stage).suspend({ reason: 'batteries' }, 'ada');
+    const answer = told(stage, 'web1');
+    expect(answer.since).toBe(stage.memory.suspended?.at);
+    expect(answer).toMatchObject({ waitsFor: '`varve resume`' });
+    expect(answer.advice).toMatch(/varve resume/);
+    expect(statements(answer)).toContain('ada has suspended everything: batteries');
+  });
+
+  it('names the roll back, and that a release lets the host follow again', async () => {
+    const stage = aStage({}, {}, [aWave('canary'), aWave('rest')]);
+    stage.commit('B');
+    for (let i = 0; i < 3; i += 1) {
+      stage.settle();
+      stage.endAll();
+    }
+    stage.settle();
+    await createPeople(stage).rollback(host('web1'), { reason: 'down', revert: false }, 'ada');
+    stage.settle();
+    stage.endAll();
+    const answer = told(stage, 'web1');
+    expect(answer).toMatchObject({
+      verdict: 'held',
+      pin: { cause: 'person', observation: 0, by: 'ada' },
+      advice: expect.stringMatching(/`varve release web1`.*revert or mend/) as string,
+    });
+    expect(statements(answer)).toContainEqual(
+      expect.stringMatching(/^ada takes it back to generation 0 \(\/nix\/store\/.+\): down$/),
+    );
+  });
+
+  it('names who overrides the windows, and until when', async () => {
+    const stage = aStage();
+    const until = stage.now + 50_000;
+    await createPeople(stage).override({ scope: 'fleet', reason: 'CVE', until }, 'ada');
+    const answer = told(stage, 'web1');
+    expect(answer.chain).toContainEqual(
+      expect.objectContaining({
+        statement: 'ada lets windows and freezes of the fleet not count: CVE',
+        until,
+      }),
+    );
+  });
+
+  it('says since when a host is unreachable', () => {
+    const stage = aStage();
+    stage.away('web1');
+    const since = stage.now;
+    const answer = told(stage, 'web1');
+    expect(answer).toMatchObject({ verdict: 'unreachable', since });
+  });
+
+  it('knows no other host, and tells the nearest', () => {
+    const stage = aStage();
+    expect(() => told(stage, 'web3')).toThrow(expect.objectContaining({ hint: 'did you mean web1?' }));
+  });
+});
