@@ -41,6 +41,11 @@ export function waveRefusal(
   }
 }
 
+/** Nothing begins there now; what is under way goes on. */
+export function closedWindow(reason: string, until: number | undefined): Refusal {
+  return { ...waiting, waitsFor: 'window', until, reason };
+}
+
 /** Whether a person has let the release in, where that is asked for. */
 export function createApprovals(
   memory: Memory,

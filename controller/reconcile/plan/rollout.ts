@@ -8,6 +8,7 @@ import {
   createApprovals,
   createBudgets,
   dependencyRefusal,
+  closedWindow,
   createOrder,
   waveRefusal,
   type Refusal,
@@ -16,6 +17,7 @@ import type { HostView } from './plan-input.ts';
 import { isInFlight, standingOf, type Rolling } from './standing.ts';
 import { rollBacks } from './roll-backs.ts';
 import { waveStates, type WaveState } from './waves.ts';
+import { mayStart } from './windows.ts';
 
 /** A host's verdict, judged by itself, with what it was judged by. */
 export interface Judged {
@@ -67,11 +69,20 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
     const refusal =
       waveRefusal(wave, isFirstFailed) ??
       approvalRefusal(host, wave) ??
+      windowRefusal(host) ??
       dependencyRefusal(view.spec, byName, policy) ??
       order(view.spec) ??
       budgets.refusal(host);
     // It may be delivered while it waits: that changes nothing that runs.
     return verdict.kind !== 'activate' && refusal?.kind === 'wait' ? undefined : refusal;
+  }
+
+  function windowRefusal({ view, verdict }: Rolling): Refusal | undefined {
+    if (verdict.kind !== 'activate') return undefined;
+    const { freezes } = desired.fleet;
+    const { windows } = view.spec;
+    const may = mayStart({ windows, freezes, overrides: memory.overrides, member: view.spec }, now);
+    return may.open ? undefined : closedWindow(may.reason, may.until);
   }
 
   function approvalRefusal({ view }: Rolling, { wave, hosts: members }: WaveState): Refusal | undefined {

@@ -610,3 +610,51 @@ describe('drift that is to be healed', () => {
     expect(stage.settle()).toEqual(['web1']);
   });
 });
+
+describe('windows', () => {
+  const nights = [{ kind: 'allow', schedule: '0 22 * * *', durationMs: 3_600_000, timeZone: 'UTC' }] as const;
+  const hour = 3_600_000;
+
+  it('let nothing begin while they are closed, and are told with the time when they open', () => {
+    const stage = new Stage({ web1: { windows: nights }, web2: {} }, aPolicy([aWave('all')]));
+    stage.commit('B');
+    expect(stage.settle()).toEqual(['web2']);
+    expect(stage.pass().get('web1')).toMatchObject({ kind: 'wait', waitsFor: 'window', until: 22 * hour });
+    stage.now = 22 * hour;
+    expect(stage.settle()).toEqual(['web1', 'web2']);
+    // What is under way goes on when it closes.
+    stage.now = 23 * hour;
+    expect(stage.pass().get('web1')).toMatchObject({ kind: 'wait', waitsFor: 'activation' });
+  });
+
+  it('keep a wave behind the host waiting, and give way to an override', () => {
+    const stage = new Stage(
+      { canary: { wave: 'canary', windows: nights }, web1: { wave: 'rest' } },
+      aPolicy([aWave('canary'), aWave('rest')]),
+    );
+    stage.commit('B');
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('web1')).toMatchObject({ kind: 'wait', waitsFor: 'wave' });
+    stage.learn({
+      kind: 'override',
+      at: stage.now,
+      scope: { kind: 'host', host: host('canary') },
+      by: 'ada',
+      reason: 'it burns',
+      until: stage.now + hour,
+    });
+    expect(stage.settle()).toEqual(['canary']);
+  });
+
+  it('heal no drift while they are closed', () => {
+    const stage = new Stage({ web1: { drift: 'heal', windows: nights } }, aPolicy([aWave('all')]));
+    stage.now = 22 * hour;
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    stage.now = 24 * hour;
+    stage.drift('web1', 'C');
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('web1')).toMatchObject({ kind: 'wait', waitsFor: 'window' });
+  });
+});
