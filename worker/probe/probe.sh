@@ -129,41 +129,22 @@ read_state
 
 # --- what is ----------------------------------------------------------------------------------------------------------
 
-# What boots next: a plain pointer, or the `init=` of the default entry of systemd-boot, GRUB or extlinux. Empty: unknown.
-find_boot_default() {
-  boot_default=''
-  if [ -r /boot/default ]; then
-    read -r boot_default < /boot/default
-    return
-  fi
-  entry=''
-  for esp in /boot /efi /boot/efi; do
-    [ -r "$esp/loader/loader.conf" ] || continue
-    name=$(sed -n 's/^default[[:space:]]*//p' "$esp/loader/loader.conf")
-    # The entries may be on a partition of their own.
-    for folder in "$esp" /boot; do
-      [ -r "$folder/loader/entries/${name%.conf}.conf" ] && entry=$folder/loader/entries/${name%.conf}.conf && break 2
-    done
-  done
-  if [ -n "$entry" ]; then :; elif [ -r /boot/grub/grub.cfg ]; then
-    entry=/boot/grub/grub.cfg
-  elif [ -r /boot/extlinux/extlinux.conf ]; then
-    entry=/boot/extlinux/extlinux.conf
-  fi
-  [ -r "$entry" ] && boot_default=$(sed -n 's/.*init=\(\/nix\/store\/[^\/ ]*\)\/init.*/\1/p' "$entry" | sed -n 1p)
-}
-
-# Kernel, initrd, modules, parameters and systemd are only replaced by a reboot.
-needs_reboot() {
-  [ -n "$current" ] && [ -n "$booted" ] && [ "$current" != "$booted" ] || return 1
+# What only a reboot replaces and would replace, comma-separated and quoted, into $needs_reboot. Where the booted system
+# still runs, against the one that boots next: it was set for the boot only.
+find_needs_reboot() {
+  needs_reboot=''
+  newer=$current
+  [ "$newer" = "$booted" ] && newer=${boot_default:-$profile}
+  [ -n "$newer" ] && [ -n "$booted" ] && [ "$newer" != "$booted" ] || return
   for part in kernel initrd kernel-modules systemd; do
-    [ "$booted/$part" -ef "$current/$part" ] && continue
-    [ -e "$booted/$part" ] || [ -e "$current/$part" ] && return 0
+    [ "$booted/$part" -ef "$newer/$part" ] && continue
+    [ -e "$booted/$part" ] || [ -e "$newer/$part" ] && needs_reboot="$needs_reboot,\"$part\""
   done
   first_line "$booted/kernel-params"
   parameters=$first
-  first_line "$current/kernel-params"
-  [ "$parameters" != "$first" ]
+  first_line "$newer/kernel-params"
+  [ "$parameters" = "$first" ] || needs_reboot="$needs_reboot,\"kernel-params\""
+  needs_reboot=${needs_reboot#,}
 }
 first_line() { # file; into $first
   first=''
@@ -208,8 +189,7 @@ if ! is_free "$state/run.lock" || is_held /run/nixos/switch-to-configuration.loc
 find_version
 nixos=false
 [ -e /etc/NIXOS ] && nixos=true
-reboot=false
-needs_reboot && reboot=true
+find_needs_reboot
 
 printf '{'
 string current "$current"
@@ -224,7 +204,7 @@ string counter "$highest_counter"
 string nixVersion "${version##* }"
 printf '"nixos":%s,' "$nixos"
 printf '"freeBytes":%s,"locked":%s,' "$(($1 * $2))" "$locked"
-printf '"rebootNeeded":%s,' "$reboot"
+printf '"rebootNeeded":[%s],' "$needs_reboot"
 failed=$(systemctl list-units --failed --full --plain --no-legend --no-pager 2> /dev/null)
 printf '"failedUnits":['
 comma=''

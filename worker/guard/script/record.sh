@@ -16,6 +16,8 @@ load() { # DEPLOYMENT: its data, and the tools of the system that ran before
       activation) activation=$value ;;
       confirm) confirm=$value ;;
       boot) boot=$value ;;
+      window) window=$value ;;
+      until) until=$value ;;
     esac
   done < "$record/data"
   PATH=$previous/sw/bin
@@ -42,6 +44,14 @@ find_event() {
     [ "$line_event" = "$1" ] && at=$line_at said=$line_rest
   done < "$record/journal"
   [ -n "$at" ]
+}
+
+field() { # name: its value in $said, into $value
+  value=''
+  for pair in $said; do
+    case $pair in "$1="*) value=${pair#*=} ;; esac
+  done
+  [ -n "$value" ]
 }
 
 # Durable before anybody hears of it. The watchdog sees the end, and goes.

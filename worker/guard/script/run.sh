@@ -19,6 +19,7 @@ find_inhibitor() {
 
 switch_live() {
   if find_inhibitor; then
+    printf 'the running system and the new one differ in %s, which only a reboot replaces\n' "$inhibitor" >> "$record/log"
     if [ "$mode" = switch ]; then boot_only inhibitor=1; else finish kind=failed code=ACTIVATION_REFUSED reboot=1; fi
     return
   fi
@@ -99,6 +100,7 @@ run_locked() {
   fault running
   case $action:$mode in
     finalise:*) finalise_only ;;
+    reboot:*) reboot_into ;;
     *:dry-activate) dry_activate ;;
     *:boot) boot_only ;;
     *) switch_live ;;
