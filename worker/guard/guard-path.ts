@@ -13,6 +13,7 @@ const parts = [
   'units',
   'system',
   'loader',
+  'special',
   'once',
   'reboot',
   'run',

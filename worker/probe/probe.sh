@@ -134,7 +134,11 @@ read_state
 find_needs_reboot() {
   needs_reboot=''
   newer=$current
-  [ "$newer" = "$booted" ] && newer=${boot_default:-$profile}
+  if [ "$newer" = "$booted" ]; then
+    newer=${boot_default:-$profile}
+    # Somebody chose a part of what boots by default.
+    [ "$current_parent" != "$newer" ] || return
+  fi
   [ -n "$newer" ] && [ -n "$booted" ] && [ "$newer" != "$booted" ] || return
   for part in kernel initrd kernel-modules systemd; do
     [ "$booted/$part" -ef "$newer/$part" ] && continue
@@ -181,6 +185,10 @@ profile=$(readlink -e "$profiles/system")
 generation=$(readlink "$profiles/system")
 generation=${generation#system-} generation=${generation%-link}
 find_boot_default
+find_parent "$booted"
+booted_parent=$parent
+find_parent "$current"
+current_parent=$parent
 find_rooted
 read -r boot_id < /proc/sys/kernel/random/boot_id
 set -- $(stat -f -c '%a %S' /nix/store)
@@ -192,8 +200,8 @@ nixos=false
 find_needs_reboot
 
 printf '{'
-string current "$current"
-string booted "$booted"
+string current "$current_parent"
+string booted "$booted_parent"
 string profile "$profile"
 string profileGeneration "$generation"
 string bootDefault "$boot_default"

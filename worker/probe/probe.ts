@@ -15,8 +15,8 @@ export interface ProbeDeps {
   readonly deadlineMs?: number;
 }
 
-// How boot loaders are read is the guard's knowledge as well.
-const script = ['../guard/script/loader.sh', './probe.sh']
+// How boot loaders are read, and what a specialisation belongs to, is the guard's knowledge as well.
+const script = ['../guard/script/loader.sh', '../guard/script/special.sh', './probe.sh']
   .map((part) => readFileSync(new URL(part, import.meta.url), 'utf8'))
   .join('');
 const separator = '#---program---';

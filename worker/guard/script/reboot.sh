@@ -8,7 +8,7 @@
 next_units=/etc/systemd/system.control
 
 reboot_into() {
-  booted=$(readlink -e /run/booted-system)
+  booted=$(parent_of "$(readlink -e /run/booted-system)")
   find_boot_default
   if [ "$booted" = "$toplevel" ] && is_current "$toplevel"; then
     finish kind=succeeded
@@ -39,9 +39,10 @@ arm() {
   find_loader || return 1
   journal arming
   sync "$record/journal"
+  find_running
   if return_to "$previous" boot; then
     find_boot_default
-    [ "$boot_default" = "$previous" ] && set_once "$toplevel" && make_durable && return 0
+    [ "$boot_default" = "$previous" ] && set_once "$running" && make_durable && return 0
   fi
   make_default "$toplevel"
   return 1
@@ -110,7 +111,7 @@ before_boot() {
 
 # The first look in another boot. Which one is it?
 after_boot() {
-  booted=$(readlink -e /run/booted-system)
+  booted=$(parent_of "$(readlink -e /run/booted-system)")
   of_boot=''
   find_event switched && field boot && of_boot=$value
   if find_event rolling-back; then

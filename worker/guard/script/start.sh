@@ -87,8 +87,10 @@ start() {
 plan_reboot() {
   [ -n "$window" ] || refuse INVALID_INPUT key=window
   until=$(($(date +%s) + window / 100))
+  # Whatever part of it runs, the whole of it boots.
+  previous=$parent
   [ "$previous" = "$toplevel" ] || return 0
-  booted=$(readlink -e /run/booted-system)
+  booted=$(parent_of "$(readlink -e /run/booted-system)")
   is_store_path "$booted" && [ -x "$booted/bin/switch-to-configuration" ] && previous=$booted
 }
 
@@ -109,6 +111,8 @@ start_new() {
   generation=$(readlink "$profiles/system")
   generation=${generation#system-} generation=${generation%-link}
   read -r boot < /proc/sys/kernel/random/boot_id
+  find_parent "$previous"
+  is_word "$special" || special=''
   until=''
   [ "$action" = reboot ] && plan_reboot
 
@@ -123,7 +127,7 @@ start_new() {
   {
     printf 'deployment=%s\ntoplevel=%s\nprevious=%s\nprofile=%s\n' "$id" "$toplevel" "$previous" "$profile" &&
       printf 'generation=%s\nmode=%s\naction=%s\nactivation=%s\n' "$generation" "$mode" "$action" "$activation" &&
-      printf 'window=%s\nuntil=%s\n' "$window" "$until" &&
+      printf 'window=%s\nuntil=%s\nspecial=%s\n' "$window" "$until" "$special" &&
       printf 'confirm=%s\nboot=%s\nepoch=%s\ncounter=%s\nguard=%s\n' "$confirm" "$boot" "$epoch" "$counter" "$guard"
   } > "$record/data" &&
     printf '%s started\n' "$now" > "$record/journal" &&

@@ -99,7 +99,7 @@ after_run() {
 
 # Power was lost, or somebody rebooted: whatever is the boot default runs now.
 after_reboot() {
-  booted=$(readlink -e /run/booted-system)
+  booted=$(parent_of "$(readlink -e /run/booted-system)")
   find_event default && touched=1 || touched=''
   if [ -n "$touched" ] && [ "$booted" = "$toplevel" ]; then
     [ "$(readlink -e "$profiles/system")" = "$toplevel" ] ||

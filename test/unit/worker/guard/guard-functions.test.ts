@@ -87,7 +87,7 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
         mkdirSync(join(folder, name), { recursive: true });
         writeFileSync(join(folder, name, 'switch-inhibitors'), text);
       }
-      const script = `previous=$1/old toplevel=$1/new record=$1; find_inhibitor; echo "<$inhibitor>"`;
+      const script = `previous=$1/old running=$1/new record=$1; find_inhibitor; echo "<$inhibitor>"`;
       return execFileSync(shell, ['-c', `${functions}\n${script}`, 'sh', folder], {
         encoding: 'utf8',
       }).trim();
