@@ -1,4 +1,5 @@
 import { axesOf } from '../../shared/domain/axes.ts';
+import { partsText } from '../../shared/domain/contact.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Why, WhyLink } from '../../shared/contracts/api.ts';
@@ -24,6 +25,10 @@ export function why(context: ViewContext, host: HostName): Why {
       statement: `${contact.attempts} probes in a row failed: ${contact.failure.message}`,
       at: contact.since,
     });
+  }
+  if (contact?.kind === 'reached' && contact.report.rebootNeeded.length > 0) {
+    const parts = partsText(contact.report.rebootNeeded);
+    chain.push({ statement: `a reboot is needed for ${parts}`, at: contact.at });
   }
   if (remembered?.failed !== undefined) {
     const { failure, at } = remembered.failed;
