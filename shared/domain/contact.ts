@@ -70,8 +70,8 @@ export interface ProbeReport extends Systems {
   /** The queried toplevels that are valid and rooted on the host. */
   readonly rooted: readonly StorePath[];
   /**
-   * What only a boot replaces, and differs between the booted system and the current one; where the booted one still
-   * runs, between it and the one that boots next.
+   * What only a boot replaces, where it differs between the booted system and the current one, or the one that boots
+   * next.
    */
   readonly rebootNeeded: readonly RebootReason[];
 }

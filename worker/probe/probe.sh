@@ -129,26 +129,29 @@ read_state
 
 # --- what is ----------------------------------------------------------------------------------------------------------
 
-# What only a reboot replaces and would replace, comma-separated and quoted, into $needs_reboot. Where the booted system
-# still runs, against the one that boots next: it was set for the boot only.
+# What only a reboot replaces, where it differs between the booted system and the one that runs, or the one that boots next:
+# comma-separated and quoted, into $needs_reboot. Who runs a part of what boots next has chosen that part.
 find_needs_reboot() {
   needs_reboot=''
-  newer=$current
-  if [ "$newer" = "$booted" ]; then
-    newer=${boot_default:-$profile}
-    # Somebody chose a part of what boots by default.
-    [ "$current_parent" != "$newer" ] || return
-  fi
-  [ -n "$newer" ] && [ -n "$booted" ] && [ "$newer" != "$booted" ] || return
-  for part in kernel initrd kernel-modules systemd; do
-    [ "$booted/$part" -ef "$newer/$part" ] && continue
-    [ -e "$booted/$part" ] || [ -e "$newer/$part" ] && needs_reboot="$needs_reboot,\"$part\""
+  [ -n "$booted" ] || return
+  next=${boot_default:-$profile}
+  [ "$current_parent" = "$next" ] && next=$current
+  for part in kernel initrd kernel-modules systemd kernel-params; do
+    { is_same "$current" && is_same "$next"; } || needs_reboot="$needs_reboot,\"$part\""
   done
-  first_line "$booted/kernel-params"
-  parameters=$first
-  first_line "$newer/kernel-params"
-  [ "$parameters" = "$first" ] || needs_reboot="$needs_reboot,\"kernel-params\""
   needs_reboot=${needs_reboot#,}
+}
+is_same() { # system: has the part that the booted one has, or there is none to compare
+  [ -n "$1" ] && [ "$1" != "$booted" ] || return 0
+  if [ "$part" = kernel-params ]; then
+    first_line "$booted/$part"
+    parameters=$first
+    first_line "$1/$part"
+    [ "$parameters" = "$first" ]
+    return
+  fi
+  [ "$booted/$part" -ef "$1/$part" ] && return 0
+  ! [ -e "$booted/$part" ] && ! [ -e "$1/$part" ]
 }
 first_line() { # file; into $first
   first=''

@@ -169,8 +169,8 @@ function needsReboot(
   systems: Systems,
 ): ProbeReport['rebootNeeded'] {
   const kernelOf = (toplevel: StorePath): number => systems.find(toplevel).kernel;
-  const newer = current === booted ? bootDefault : current;
-  return kernelOf(booted) === kernelOf(newer) ? [] : ['kernel', 'initrd', 'kernel-modules'];
+  const isSame = [current, bootDefault].every((toplevel) => kernelOf(toplevel) === kernelOf(booted));
+  return isSame ? [] : ['kernel', 'initrd', 'kernel-modules'];
 }
 
 function reported(record: GuardRecord): HostRecord {
