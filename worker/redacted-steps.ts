@@ -24,8 +24,10 @@ export function redactedSteps(steps: Steps, redact: Redactor): Steps {
           ),
         }),
   });
-  const cleanEnd = (end: RecordedEnd): RecordedEnd =>
-    'failure' in end ? { ...end, failure: clean(end.failure) } : end;
+  const cleanEnd = (end: RecordedEnd): RecordedEnd => {
+    if ('failure' in end) return { ...end, failure: clean(end.failure) };
+    return end.kind === 'succeeded' && end.flaw !== undefined ? { ...end, flaw: clean(end.flaw) } : end;
+  };
   const cleanOutcome = (outcome: ActivateOutcome): ActivateOutcome =>
     outcome.kind === 'ended'
       ? { kind: 'ended', end: cleanEnd(outcome.end) }

@@ -61,12 +61,7 @@ function renderDeployment(deployment: DeploymentView, terminal: Terminal, now: n
     ['phase', paintedResult(deployment.phase, terminal)],
     ['revision', `${deployment.revision} (observation ${deployment.observation})`],
     ['why', deployment.reason],
-    [
-      'mode',
-      deployment.action === 'finalise'
-        ? `${deployment.mode}, profile and boot default only`
-        : deployment.mode,
-    ],
+    ['mode', modeText(deployment)],
     ['toplevel', deployment.toplevel],
     ['before', deployment.previous],
     ['derivation', deployment.drvPath],
@@ -86,13 +81,31 @@ function renderDeployment(deployment: DeploymentView, terminal: Terminal, now: n
     ),
     ...(deployment.failure === undefined
       ? []
-      : ['', ...failureLines('it failed', deployment.failure, terminal)]),
+      : [
+          '',
+          ...failureLines(
+            deployment.phase === 'succeeded' ? 'it went well, but for this' : 'it failed',
+            deployment.failure,
+            terminal,
+          ),
+        ]),
     ...(deployment.evidence
       ? ['  this toplevel is not tried on this host again, unless you `varve retry`']
       : []),
     '',
     `${paint('cyan', terminal.signs.arrow)} varve logs ${deployment.id}`,
   ];
+}
+
+function modeText({ action, mode }: DeploymentView): string {
+  switch (action) {
+    case 'activate':
+      return mode;
+    case 'finalise':
+      return `${mode}, profile and boot default only`;
+    case 'reboot':
+      return `${mode}, a reboot`;
+  }
 }
 
 function renderRevision(view: RevisionView, terminal: Terminal): readonly string[] {

@@ -50,7 +50,10 @@ export function renderHostStatus(
       'profile',
       host.profileGeneration === undefined ? undefined : `generation ${host.profileGeneration} of NixOS`,
     ],
-    ['reboot', host.rebootNeeded === true ? paint('yellow', 'needed') : undefined],
+    [
+      'reboot',
+      host.rebootNeeded?.length ? paint('yellow', `needed for ${host.rebootNeeded.join(', ')}`) : undefined,
+    ],
     ['units', host.failedUnits?.length ? paint('red', `failed: ${host.failedUnits.join(', ')}`) : undefined],
     ['free', host.freeBytes === undefined ? undefined : bytes(host.freeBytes)],
     ['contact', contactText(host, now)],

@@ -1,5 +1,6 @@
 import type { HostStatus } from '../../shared/contracts/api.ts';
 import type { ErrorCode } from '../../shared/domain/errors.ts';
+import { partsText } from '../../shared/domain/contact.ts';
 import { ago, bytes, until } from '../words.ts';
 import { type Finding, firstLine, nixIsTooOld, oldestNixText } from './finding.ts';
 
@@ -102,8 +103,10 @@ function* judgements(host: HostStatus): Iterable<Judgement> {
   } else if (nixVersion !== undefined && nixIsTooOld(nixVersion)) {
     yield ['bad', `Nix ${nixVersion} is too old`, `give it Nix ${oldestNixText} or newer`];
   }
-  if (host.rebootNeeded === true)
-    yield ['note', 'it runs its system in full only after a reboot', 'reboot it'];
+  const waiting = host.rebootNeeded ?? [];
+  if (waiting.length > 0) {
+    yield ['note', `it needs a reboot: ${partsText(waiting)}`, 'reboot it, or let its reboot policy do so'];
+  }
 }
 
 /** Where the failure itself does not say what a person types. */

@@ -15,7 +15,7 @@ import {
   VerdictKind,
   listOf,
 } from './api-common.ts';
-import { Action, Failure, Phase } from './domain.ts';
+import { Action, Failure, Phase, RebootReason } from './domain.ts';
 
 /** Who leads, as the controller that answers knows it. */
 export const LeaderView = z.object({
@@ -96,7 +96,8 @@ export const HostStatus = z.object({
   confirmedAt: Time.optional(),
   /** NixOS's own number. */
   profileGeneration: z.number().int().optional(),
-  rebootNeeded: z.boolean().optional(),
+  /** What runs in full only after a reboot; empty: nothing. */
+  rebootNeeded: listOf(RebootReason).optional(),
   failedUnits: listOf(Text).optional(),
   /** Someone holds the guard's or switch-to-configuration's lock there. */
   locked: z.boolean().optional(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Delivery as DeliveryValue, phases } from '../domain/deployment.ts';
+import { rebootReasons } from '../domain/contact.ts';
+import { type Delivery as DeliveryValue, actions, phases } from '../domain/deployment.ts';
 import { type Failure as FailureValue, FleetError, errorCodes } from '../domain/errors.ts';
 import type {
   Check as CheckValue,
@@ -20,7 +21,7 @@ import type {
   Release as ReleaseValue,
   ReleasedHost as ReleasedHostValue,
 } from '../domain/observation.ts';
-import type { Scope as ScopeValue } from '../domain/policy.ts';
+import type { Hook as HookValue, Scope as ScopeValue } from '../domain/policy.ts';
 import type { Token as TokenValue } from '../domain/token.ts';
 
 /**
@@ -88,7 +89,7 @@ export const Count = z.int().min(0);
 export const ErrorCode = z.enum(errorCodes);
 export const Disposition = z.enum(['stalled', 'waiting', 'transient']);
 export const Phase = z.enum(phases);
-export const Action = z.enum(['activate', 'finalise']);
+export const Action = z.enum(actions);
 export const Mode = z.enum(['switch', 'boot', 'test', 'dry-activate']);
 
 export const Failure = z.object({
@@ -136,6 +137,13 @@ export const Scope = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('group'), group: z.string() }),
   z.strictObject({ kind: z.literal('fleet') }),
 ]) satisfies z.ZodType<ScopeValue>;
+
+export const RebootReason = z.enum(rebootReasons);
+
+export const Hook = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('worker-command'), name: z.string(), timeoutMs: z.number() }),
+  z.object({ kind: z.literal('command'), command: z.array(z.string()).readonly(), timeoutMs: z.number() }),
+]) satisfies z.ZodType<HookValue>;
 
 export const UnitFailures = z.enum(['new', 'any', 'ignore']);
 

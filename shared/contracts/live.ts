@@ -20,10 +20,12 @@ import {
   DeploymentId,
   DrvPath,
   Failure,
+  Hook,
   HostName,
   Instant,
   Mode,
   Phase,
+  RebootReason,
   Release,
   Revision,
   StorePath,
@@ -57,6 +59,7 @@ export const Deployment = z.object({
   checks: z.array(Check).readonly(),
   timeouts: Timeouts,
   unitFailures: UnitFailures,
+  reboot: maybe(z.object({ deadlineMs: z.number(), drain: maybe(Hook), undrain: maybe(Hook) })),
   knownBad: z.array(DrvPath).readonly(),
   flake: z.object({ folder: z.string(), attribute: z.string() }),
   attribute: z.string(),
@@ -71,7 +74,7 @@ export const Deployment = z.object({
 }) satisfies z.ZodType<DeploymentValue>;
 
 export const RecordedEnd = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('succeeded') }),
+  z.object({ kind: z.literal('succeeded'), flaw: z.exactOptional(Failure) }),
   z.object({ kind: z.literal('awaiting-reboot') }),
   z.object({ kind: z.literal('failed'), failure: Failure }),
   z.object({ kind: z.literal('rolled-back'), failure: Failure, evidence: z.boolean() }),
@@ -102,7 +105,7 @@ export const ProbeReport = z.object({
   records: z.array(HostRecord).readonly(),
   nixVersion: z.string(),
   rooted: z.array(StorePath).readonly(),
-  rebootNeeded: z.boolean(),
+  rebootNeeded: z.array(RebootReason).readonly(),
 }) satisfies z.ZodType<ProbeReportValue>;
 
 export const HostContact = z.discriminatedUnion('kind', [

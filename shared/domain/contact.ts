@@ -5,7 +5,8 @@ import type { Token } from './token.ts';
 
 /** How a deployment ended, as the host's own record says. */
 export type RecordedEnd =
-  | { readonly kind: 'succeeded' }
+  /** `flaw`: what did not go well, and is no reason to go back. */
+  | { readonly kind: 'succeeded'; readonly flaw?: Failure }
   | { readonly kind: 'awaiting-reboot' }
   /** Nothing was changed: a check before the switch said no, or it ended before it touched anything. */
   | { readonly kind: 'failed'; readonly failure: Failure }
@@ -38,6 +39,19 @@ export function sameSystems(a: Systems, b: Systems): boolean {
   return a.current === b.current && a.profile === b.profile && a.bootDefault === b.bootDefault;
 }
 
+export const rebootReasons = ['kernel', 'initrd', 'kernel-modules', 'kernel-params', 'systemd'] as const;
+
+/** A part of a system that a switch does not replace. */
+export type RebootReason = (typeof rebootReasons)[number];
+
+/** For people: `kernel, initrd and kernel modules`. */
+export function partsText(parts: readonly RebootReason[]): string {
+  const words = parts.map((part) =>
+    part === 'kernel-params' ? 'kernel parameters' : part.replace('-', ' '),
+  );
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
 /** What one probe of a host says. */
 export interface ProbeReport extends Systems {
   readonly booted: StorePath | undefined;
@@ -55,8 +69,11 @@ export interface ProbeReport extends Systems {
   readonly nixVersion: string;
   /** The queried toplevels that are valid and rooted on the host. */
   readonly rooted: readonly StorePath[];
-  /** Kernel, initrd, modules, parameters or systemd of the booted system differ from the current one's. */
-  readonly rebootNeeded: boolean;
+  /**
+   * What only a boot replaces, where it differs between the booted system and the current one, or the one that boots
+   * next.
+   */
+  readonly rebootNeeded: readonly RebootReason[];
 }
 
 /** The last contact with a host. */

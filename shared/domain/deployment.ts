@@ -1,5 +1,6 @@
 import type { Failure } from './errors.ts';
 import type { Check, Connection, FlakeSpec, Mode, Timeouts, UnitFailures } from './fleet.ts';
+import type { RebootPolicy } from './policy.ts';
 import type { DeploymentId, DrvPath, HostName, Revision, StorePath, Tree } from './names.ts';
 import type { Token } from './token.ts';
 
@@ -45,8 +46,16 @@ export interface Delivery {
   readonly durationMs: number;
 }
 
-/** `activate`: the whole of it. `finalise`: the system runs already, only profile and boot default are set. */
-export type Action = 'activate' | 'finalise';
+export const actions = ['activate', 'finalise', 'reboot'] as const;
+
+/**
+ * `activate`: the whole of it. `finalise`: the system runs already, only profile and boot default are set. `reboot`: it
+ * is the boot default already, and the host is booted into it.
+ */
+export type Action = (typeof actions)[number];
+
+/** What a reboot needs to know of its host's policy. */
+export type RebootWay = Omit<RebootPolicy, 'when'>;
 
 /**
  * One attempt to bring one host to one generation. The record is small, lives in the deployment store, and only
@@ -75,6 +84,8 @@ export interface Deployment {
   readonly checks: readonly Check[];
   readonly timeouts: Timeouts;
   readonly unitFailures: UnitFailures;
+  /** How a reboot goes about it; `undefined` for every other action. */
+  readonly reboot: RebootWay | undefined;
   /** Derivations whose build is remembered as failed. */
   readonly knownBad: readonly DrvPath[];
   /** Where the tree keeps the configuration of the host, should it have to be evaluated again. */

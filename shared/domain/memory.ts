@@ -496,6 +496,7 @@ function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
     case 'stuck':
     case 'unconfirmed':
       if (fact.phase === 'stuck') change(draft, aim.host, { stuck: fact.connection });
+      if (aim.action === 'reboot') learnReturn(draft, fact);
       if (fact.failure !== undefined) learnFailure(draft, fact, fact.failure);
       return;
     default:
@@ -509,6 +510,31 @@ const healedForMs = 24 * 3_600_000;
 function healed(before: HostMemory['heals'], at: number): NonNullable<HostMemory['heals']> {
   const again = before !== undefined && at - before.at < healedForMs;
   return { count: again ? before.count + 1 : 1, at };
+}
+
+/** A host that was rebooted in vain runs what it was booted with before: that is no drift. */
+function learnReturn(draft: Draft, { aim, phase, previous }: FactOf<'outcome'>): void {
+  const { confirmed, before } = hostOf(draft, aim.host);
+  if (phase !== 'rolled-back' && phase !== 'unconfirmed') return;
+  if (confirmed?.toplevel !== aim.toplevel || before === undefined) return;
+  const toplevel = previous ?? before.toplevel;
+  if (toplevel === aim.toplevel) return;
+  const connection = connectionAs(draft, aim.host, toplevel) ?? before.connection;
+  change(draft, aim.host, { confirmed: { ...before, toplevel, connection } });
+}
+
+/** How a host answered when it was last brought to a system, as long as that is remembered. */
+export function connectionAs(
+  { outcomes }: Pick<Memory, 'outcomes'>,
+  host: HostName,
+  toplevel: StorePath,
+): Connection | undefined {
+  return outcomes.findLast(
+    ({ aim, phase }) =>
+      aim.host === host &&
+      aim.toplevel === toplevel &&
+      (phase === 'succeeded' || phase === 'awaiting-reboot'),
+  )?.connection;
 }
 
 function runsOn(confirmed: Confirmed | undefined): Connection | undefined {

@@ -112,6 +112,7 @@ export function judgeEnd(end: RecordedEnd): {
 } {
   switch (end.kind) {
     case 'succeeded':
+      return { phase: end.kind, failure: end.flaw, evidence: false };
     case 'awaiting-reboot':
       return { phase: end.kind, failure: undefined, evidence: false };
     case 'failed':

@@ -1,3 +1,4 @@
+import type { Action } from './deployment.ts';
 import type { ErrorCode } from './errors.ts';
 import type { DeploymentId, HostName, StorePath } from './names.ts';
 
@@ -50,6 +51,8 @@ export interface Verdict {
   readonly until: number | undefined;
   /** What is wanted. */
   readonly toplevel: StorePath | undefined;
+  /** What the deployment that it asks for, or goes on with, is to do; absent: what the kind says. */
+  readonly action?: Action;
   /** The live deployment that the verdict is about. */
   readonly deployment: DeploymentId | undefined;
   /** Why it is stalled, unreachable or waiting, where that is an error. */

@@ -11,6 +11,8 @@ export const behaviours = [
   /** Two that are healthy. */
   'one',
   'two',
+  /** Healthy as well, with another kernel than these. */
+  'other-kernel',
   /** `switch-to-configuration` says no (1) before it changes anything. */
   'refused',
   /** It ends half-way (2). */

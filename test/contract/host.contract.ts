@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseStorePath } from '../../shared/domain/names.ts';
 import { hostEndings } from './host-endings.contract.ts';
+import { hostReboots } from './host-reboots.contract.ts';
 import { done, endOf, refused, succeeded } from './host-outcomes.ts';
 import { hostBench, nowhere, owner, type Activation, type HostRig } from './host-rig.ts';
 
@@ -8,6 +9,7 @@ import { hostBench, nowhere, owner, type Activation, type HostRig } from './host
 export function hostContract(name: string, make: () => Promise<HostRig>): void {
   const present = hostBench(make);
   hostEndings(name, present);
+  hostReboots(name, present);
 
   describe(`who may activate on a host: ${name}`, () => {
     test('nobody, as long as it has no owner', async () => {

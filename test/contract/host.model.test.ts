@@ -36,7 +36,8 @@ hostContract('the model', async () => {
   });
   const toplevels: Record<Behaviour, typeof genesis> = {
     one: aSystem(1, 'good'),
-    two: aSystem(2, 'good'),
+    two: aSystem(3, 'good'),
+    'other-kernel': aSystem(2, 'good'),
     refused: aSystem(1, 'refused'),
     breaks: aSystem(1, 'breaks'),
     'fails-unit': aSystem(1, 'fails-unit'),

@@ -74,6 +74,7 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
       settleMs: 1_000,
     },
     unitFailures: 'new',
+    reboot: undefined,
     knownBad: [drvPath],
     flake: { folder: '.', attribute: 'nixosConfigurations' },
     attribute: 'web1',
@@ -125,7 +126,7 @@ export function aReport(change: Partial<ProbeReport> = {}): ProbeReport {
     ],
     nixVersion: '2.28.3',
     rooted: [toplevel, previous],
-    rebootNeeded: true,
+    rebootNeeded: ['kernel', 'systemd'],
     ...change,
   };
 }

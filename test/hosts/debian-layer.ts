@@ -33,13 +33,14 @@ const masked = [
   'systemd-journal-flush.service',
 ] as const;
 
-// The firmware and the boot loader of a test host: process 1 until the toplevel's own second stage takes over.
+// The firmware and the boot loader of a test host: process 1 until the toplevel's own second stage takes over. What it is
+// to start once comes before the default; whoever wants it to be a simpler boot loader removes `/boot/features`.
 const bootScript = `#!/bin/sh
-default=$(cat /boot/default) || exit 1
-exec "$default/init" "$@"
+if [ -e /boot/features ] && next=$(cat /boot/once 2>/dev/null); then rm /boot/once; else next=$(cat /boot/default) || exit 1; fi
+exec "$next/init" "$@"
 `;
 
-const recipe = JSON.stringify({ version: 5, suite, packages, masked, bootScript });
+const recipe = JSON.stringify({ version: 6, suite, packages, masked, bootScript });
 
 /** The distribution under every test host, made once per machine (about a minute): a folder to mount as the lowest layer. */
 export function debianLayer(log: (line: string) => void): Promise<string> {
@@ -107,6 +108,7 @@ async function configure(folder: string): Promise<void> {
   await writeFile(inside('sbin/varve-boot'), bootScript);
   await chmod(inside('sbin/varve-boot'), 0o755);
   await mkdir(inside('boot'), { recursive: true });
+  await writeFile(inside('boot/features'), 'one-shot\n');
 }
 
 /** The mirror of this machine's own apt configuration, so that a machine behind a mirror works. */

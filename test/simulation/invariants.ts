@@ -142,7 +142,9 @@ export function createInvariants(deps: {
       deps.note(`** ${host} starts ${id} of observation ${observation}: ${deployment.toplevel.slice(44)}`);
       require(machine.name === host, 3, machine.name, `${id} started on another host than its own`);
       for (const [other, { deployment: under, bootId, end }] of activations) {
-        const busy = under.host === host && end === undefined && bootId === machine.bootId;
+        // What a boot leaves open is closed by whoever looks next; a reboot goes on in it.
+        const goesOn = bootId === machine.bootId || under.action === 'reboot';
+        const busy = under.host === host && end === undefined && goesOn;
         require(!busy, 1, host, `${id} starts while ${other} is under way`);
       }
       require(!activations.has(id), 1, host, `${id} starts a second time`);
@@ -154,7 +156,11 @@ export function createInvariants(deps: {
       require(intents.get(id)?.aim.toplevel ===
         deployment.toplevel, 7, host, `${id} starts without an intent`);
       require(!outcomes.has(id), 7, host, `${id} starts although the ledger has its outcome`);
-      activations.set(id, { deployment, bootId: machine.bootId, previous: machine.current, end: undefined });
+      const previous =
+        deployment.action === 'reboot' && machine.current === deployment.toplevel
+          ? machine.booted
+          : machine.current;
+      activations.set(id, { deployment, bootId: machine.bootId, previous, end: undefined });
     },
     changed(machine, deployment, toplevel) {
       const activation = activations.get(deployment.id);

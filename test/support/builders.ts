@@ -124,7 +124,7 @@ export function aReport(change: Partial<ProbeReport> = {}): ProbeReport {
     records: [],
     nixVersion: '2.8.0',
     rooted: [],
-    rebootNeeded: false,
+    rebootNeeded: [],
     ...change,
   };
 }
@@ -163,6 +163,7 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
     checks: [],
     timeouts: { buildMs: 1000, pushMs: 1000, activationMs: 1000, confirmMs: 1000, settleMs: 0 },
     unitFailures: 'new',
+    reboot: undefined,
     knownBad: [],
     flake: { folder: '.', attribute: 'nixosConfigurations' },
     attribute: name,

@@ -8,6 +8,7 @@ import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
 import { confirm } from './confirm.ts';
 import { callGuard, startRequest } from './guard-client.ts';
+import { type RunNamedCommand, drain, undrain } from './reboot-hooks.ts';
 import { type RecordView, createRecordView } from './record-view.ts';
 import { type Witness, createWitness, isHostsFault } from './witness.ts';
 
@@ -15,6 +16,7 @@ export interface ActivateDeps {
   readonly ssh: Ssh;
   readonly clock: Clock;
   readonly faultPoint: FaultPoint;
+  readonly runNamedCommand?: RunNamedCommand | undefined;
 }
 
 /** How often the host is tried before anything is known to have been started there. */
@@ -32,7 +34,7 @@ const graceMs = 30_000;
  * acknowledged: whatever connection survives the switch.
  */
 export function createActivate(deps: ActivateDeps): Steps['activate'] {
-  return async (deployment, context, onEvent) => {
+  const activate: Steps['activate'] = async (deployment, context, onEvent) => {
     const events = createEventChain(onEvent, context);
     const over = new AbortController();
     const signal = AbortSignal.any([context.signal, over.signal]);
@@ -44,7 +46,7 @@ export function createActivate(deps: ActivateDeps): Steps['activate'] {
       log: (line) => context.log(line),
       onSwitched: () => {
         events.push({ kind: 'switched', previous: record.previous });
-        if (deployment.action === 'activate') {
+        if (deployment.action !== 'finalise') {
           confirmation = confirm(deps, deployment, record, witness, { ...context, signal });
         }
       },
@@ -70,11 +72,39 @@ export function createActivate(deps: ActivateDeps): Steps['activate'] {
         ? { kind: 'unknown', failure: refused }
         : { kind: 'refused', failure: refused };
     }
-    const from = record.switchedAt;
-    const witnessed = from !== undefined && witness.covers(from, from + deployment.timeouts.confirmMs);
-    const end = record.end(witnessed);
+    const end = record.end(isWitnessed(deployment, record, witness));
     return end === undefined ? { kind: 'unknown', failure: unknown(lastFailure) } : { kind: 'ended', end };
   };
+  return async (deployment, context, onEvent) => {
+    if (deployment.action !== 'reboot') return activate(deployment, context, onEvent);
+    const refused = await drain(deps, deployment, context);
+    if (refused !== undefined) return refused;
+    const outcome = await activate(deployment, context, onEvent);
+    // A host that could not go back is for people; who knows what it would do with work.
+    if (outcome.kind === 'unknown' || (outcome.kind === 'ended' && outcome.end.kind === 'stuck'))
+      return outcome;
+    const flaw = await undrain(deps, deployment, context);
+    const succeeded = outcome.kind === 'ended' && outcome.end.kind === 'succeeded';
+    return succeeded && flaw !== undefined ? { kind: 'ended', end: { kind: 'succeeded', flaw } } : outcome;
+  };
+}
+
+/** Whether this worker tried fresh connections in vain for all the time in which the host could have been confirmed. */
+function isWitnessed(deployment: Deployment, record: RecordView, witness: Witness): boolean {
+  if (deployment.reboot === undefined) {
+    const from = record.switchedAt;
+    return from !== undefined && witness.covers(from, from + deployment.timeouts.confirmMs);
+  }
+  const { goesDownAt: from, endedAt: until } = record;
+  // Who came late saw little of it.
+  if (from === undefined || until === undefined || until - from < deployment.reboot.deadlineMs * 0.75)
+    return false;
+  return witness.covers(from, until);
+}
+
+/** How long the host may be about it before its confirmation is due, in milliseconds, and back again. */
+function awayMs({ reboot, timeouts }: Deployment): number {
+  return reboot === undefined ? 3 * timeouts.activationMs : 2 * reboot.deadlineMs + 3 * timeouts.activationMs;
 }
 
 /** Keeps one stream open, over whichever connection works, until the record ends or its last deadline is long past. */
@@ -85,8 +115,7 @@ async function followToTheEnd(
   witness: Witness,
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
-  const { activationMs, confirmMs } = deployment.timeouts;
-  const until = deps.clock.now() + 3 * activationMs + confirmMs + graceMs;
+  const until = deps.clock.now() + awayMs(deployment) + deployment.timeouts.confirmMs + graceMs;
   let failure: Failure | undefined;
   for (let tries = 1; !signal.aborted; tries += 1) {
     const began = deps.clock.now();
@@ -100,7 +129,7 @@ async function followToTheEnd(
       } catch (thrown) {
         failure = failureOf(thrown);
         // One that dies unnoticed is missed only after a while: had it lived when the switch ended, it would have said so.
-        if (record.switchedAt === undefined && isHostsFault(failure)) {
+        if (record.switchedAt === undefined && record.goesDownAt === undefined && isHostsFault(failure)) {
           witness.triedInVain(began, deps.clock.now());
         }
       } finally {
@@ -134,7 +163,7 @@ async function send(
   const call = callGuard(session, {
     verb: 'start',
     request: startRequest(deployment),
-    deadlineMs: activationMs + confirmMs + graceMs,
+    deadlineMs: activationMs + confirmMs + (deployment.reboot?.deadlineMs ?? 0) + graceMs,
     signal,
     onAnswer: record.open(),
   });

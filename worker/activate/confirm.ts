@@ -37,7 +37,7 @@ export async function confirm(
 ): Promise<void> {
   const { clock } = deps;
   const { signal } = context;
-  const until = (record.switchedAt ?? clock.now()) + deployment.timeouts.confirmMs;
+  const until = (record.switchedAt ?? clock.now()) + (record.windowMs ?? deployment.timeouts.confirmMs);
   let said = '';
   let pauseMs = shortestPauseMs;
   while (!signal.aborted && !record.ended && clock.now() < until) {
@@ -121,6 +121,8 @@ async function overFreshConnection(
 function needsHost(deployment: Deployment): boolean {
   return (
     deployment.timeouts.settleMs > 0 ||
+    // It may answer long before it has started all that it should.
+    deployment.action === 'reboot' ||
     deployment.checks.some((check) => check.kind === 'unit' || check.kind === 'command')
   );
 }

@@ -4,7 +4,7 @@ import { asRoot } from '../ssh/remote-shell.ts';
 import type { Session } from '../ssh/session.ts';
 import { guardStorePath } from '../guard/guard-path.ts';
 
-export type GuardVerb = 'start' | 'acknowledge' | 'reject' | 'check' | 'follow';
+export type GuardVerb = 'start' | 'acknowledge' | 'reject' | 'check' | 'follow' | 'hook';
 
 /** What is sent and received in one exec of the guard. */
 export interface GuardCall {
@@ -21,6 +21,8 @@ export type GuardAnswer =
   | { readonly kind: 'journal'; readonly line: string }
   | { readonly kind: 'log'; readonly line: string }
   | { readonly kind: 'healthy' }
+  /** A hook was not run: what it comes before has begun. */
+  | { readonly kind: 'known' }
   | { readonly kind: 'unhealthy'; readonly text: string }
   | { readonly kind: 'refused'; readonly failure: Failure };
 
@@ -30,7 +32,7 @@ const command = asRoot(
     'IFS= read -r verb && IFS= read -r guard || exit 64',
     'case $guard in /nix/store/*) ;; *) exit 64 ;; esac',
     'case ${guard#/nix/store/} in *[!0-9a-zA-Z+._?=-]*) exit 64 ;; esac',
-    'case $verb in start | acknowledge | reject | check | follow) ;; *) exit 64 ;; esac',
+    'case $verb in start | acknowledge | reject | check | follow | hook) ;; *) exit 64 ;; esac',
     '[ -r "$guard" ] || { echo "refused PUSH_FAILED guard=missing"; exit 0; }',
     'exec /bin/sh "$guard" "$verb"',
   ].join('\n'),
@@ -70,6 +72,9 @@ export function startRequest(deployment: Deployment): GuardCall['request'] {
     ['action', deployment.action],
     ['activation', Math.round(deployment.timeouts.activationMs)],
     ['confirm', Math.round(deployment.timeouts.confirmMs)],
+    ...(deployment.reboot === undefined
+      ? []
+      : [['window', Math.round(deployment.reboot.deadlineMs)] as const]),
   ];
 }
 
@@ -88,6 +93,8 @@ function parseAnswer(line: string): GuardAnswer | undefined {
       return { kind: 'log', line: rest };
     case 'healthy':
       return { kind: 'healthy' };
+    case 'known':
+      return { kind: 'known' };
     case 'unhealthy':
       return { kind: 'unhealthy', text: rest };
     case 'refused':

@@ -23,6 +23,11 @@ export interface RecordView {
   readonly previous: StorePath | undefined;
   /** When the switch ended, by this worker's clock; `undefined` before. */
   readonly switchedAt: number | undefined;
+  /** How long the host waits for its confirmation, where it says so itself: after a reboot. */
+  readonly windowMs: number | undefined;
+  /** When this worker heard that the host goes down, and when it heard of the end. */
+  readonly goesDownAt: number | undefined;
+  readonly endedAt: number | undefined;
   readonly ended: boolean;
   readonly refused: Failure | undefined;
   readonly exists: boolean;
@@ -39,6 +44,9 @@ export function createRecordView(deps: RecordViewDeps): RecordView {
   let bootedAt: number | undefined;
   let previous: StorePath | undefined;
   let switchedAt: number | undefined;
+  let windowMs: number | undefined;
+  let goesDownAt: number | undefined;
+  let endedAt: number | undefined;
   let endFields: JournalLine['fields'] | undefined;
   let refused: Failure | undefined;
 
@@ -49,13 +57,23 @@ export function createRecordView(deps: RecordViewDeps): RecordView {
     switch (line.event) {
       case 'switched':
         switchedAt = Math.min(deps.now(), (bootedAt ?? deps.now() - line.uptime * 10) + line.uptime * 10);
+        windowMs = line.fields['left'] === undefined ? undefined : Number(line.fields['left']) * 10;
         deps.onSwitched();
+        return;
+      case 'rebooting':
+        goesDownAt = deps.now();
+        deps.log(
+          line.fields['fallback'] === 'none'
+            ? 'the host reboots; its boot loader has no way back by itself, should it hang'
+            : 'the host reboots; should it hang, its next start is as the system before',
+        );
         return;
       case 'rolling-back':
         deps.onRollingBack(failureOfFields(line.fields, false));
         return;
       case 'end':
         endFields = line.fields;
+        endedAt = deps.now();
         deps.onEnd();
         return;
       default:
@@ -87,6 +105,7 @@ export function createRecordView(deps: RecordViewDeps): RecordView {
           return;
         case 'healthy':
         case 'unhealthy':
+        case 'known':
           return;
       }
     };
@@ -99,6 +118,15 @@ export function createRecordView(deps: RecordViewDeps): RecordView {
     },
     get switchedAt() {
       return switchedAt;
+    },
+    get windowMs() {
+      return windowMs;
+    },
+    get goesDownAt() {
+      return goesDownAt;
+    },
+    get endedAt() {
+      return endedAt;
     },
     get ended() {
       return endFields !== undefined;

@@ -7,7 +7,21 @@ const storeFolder = '/nix/store';
 const guardName = 'varve-guard';
 
 /** In the order in which a shell reads them: functions first, what calls them last. */
-const parts = ['tools', 'record', 'units', 'system', 'run', 'watchdog', 'start', 'confirm', 'main'];
+const parts = [
+  'tools',
+  'record',
+  'units',
+  'system',
+  'loader',
+  'special',
+  'once',
+  'reboot',
+  'run',
+  'watchdog',
+  'start',
+  'confirm',
+  'main',
+];
 
 /** The guard: one POSIX shell script, written in parts. */
 export const guardBytes: Uint8Array = Buffer.concat(

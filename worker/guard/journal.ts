@@ -57,9 +57,13 @@ function stuck(fields: JournalLine['fields'], witnessed: boolean): Failure {
   const what =
     fields['default'] === 'broken'
       ? 'profile or boot default could not be put back'
-      : missing === ''
-        ? 'the system that ran before could not be brought back'
-        : `units that ran before do not run again: ${missing}`;
+      : fields['down'] === '0'
+        ? 'the host does not go down to boot the system before'
+        : fields['again'] === '1'
+          ? 'the host came back in the same system, although the one before is its default'
+          : missing === ''
+            ? 'the system that ran before could not be brought back'
+            : `units that ran before do not run again: ${missing}`;
   return {
     code: 'ROLL_BACK_FAILED',
     disposition: 'stalled',
@@ -120,6 +124,13 @@ export function failureOfFields(fields: JournalLine['fields'], witnessed: boolea
     case 'CHECK_FAILED':
       return failure('stalled', `a health check failed: ${text ?? '?'}`);
     case 'CONFIRM_TIMEOUT':
+      if (fields['reboot'] === '1') {
+        return failure(
+          'stalled',
+          'the host was rebooted, and no fresh connection to it could be made in time',
+          'does it start as the new system at all? its console and its journal of that boot may tell',
+        );
+      }
       return failure(
         'stalled',
         'no fresh connection to the host could be made after the switch',
@@ -132,6 +143,8 @@ export function failureOfFields(fields: JournalLine['fields'], witnessed: boolea
           ? 'the guard was ended by somebody'
           : 'nobody confirmed the activation in time',
       );
+    case 'REBOOT_FAILED':
+      return rebootFailed(fields, failure);
     case 'POWER_LOST':
       return failure('transient', 'the host was rebooted or lost power before the activation was done');
     case 'BOOTLOADER_FAILED':
@@ -145,6 +158,26 @@ export function failureOfFields(fields: JournalLine['fields'], witnessed: boolea
     default:
       return failure('transient', 'the guard could not do its work', 'the host’s journal may tell why');
   }
+}
+
+function rebootFailed(
+  fields: JournalLine['fields'],
+  failure: (disposition: Failure['disposition'], message: string, hint?: string) => Failure,
+): Failure {
+  if (fields['systemd'] === '0') return failure('stalled', 'it cannot be rebooted: it has no systemd');
+  if (fields['refused'] === '1') {
+    return failure('transient', 'systemd refused to reboot', 'on the host: systemd-inhibit --list');
+  }
+  if (fields['down'] === '0') {
+    return failure('transient', 'the host did not go down in time', 'on the host: systemctl list-jobs');
+  }
+  return fields['evidence'] === '1'
+    ? failure(
+        'stalled',
+        'it was to be booted, and the host came back in the system before',
+        'does it start at all? the console of the host may tell',
+      )
+    : failure('transient', 'the host was booted into yet another system by somebody');
 }
 
 function codeOf(fields: JournalLine['fields'], witnessed: boolean): ErrorCode {

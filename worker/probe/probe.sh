@@ -129,41 +129,29 @@ read_state
 
 # --- what is ----------------------------------------------------------------------------------------------------------
 
-# What boots next: a plain pointer, or the `init=` of the default entry of systemd-boot, GRUB or extlinux. Empty: unknown.
-find_boot_default() {
-  boot_default=''
-  if [ -r /boot/default ]; then
-    read -r boot_default < /boot/default
+# What only a reboot replaces, where it differs between the booted system and the one that runs, or the one that boots next:
+# comma-separated and quoted, into $needs_reboot. Who runs a part of what boots next has chosen that part.
+find_needs_reboot() {
+  needs_reboot=''
+  [ -n "$booted" ] || return
+  next=${boot_default:-$profile}
+  [ "$current_parent" = "$next" ] && next=$current
+  for part in kernel initrd kernel-modules systemd kernel-params; do
+    { is_same "$current" && is_same "$next"; } || needs_reboot="$needs_reboot,\"$part\""
+  done
+  needs_reboot=${needs_reboot#,}
+}
+is_same() { # system: has the part that the booted one has, or there is none to compare
+  [ -n "$1" ] && [ "$1" != "$booted" ] || return 0
+  if [ "$part" = kernel-params ]; then
+    first_line "$booted/$part"
+    parameters=$first
+    first_line "$1/$part"
+    [ "$parameters" = "$first" ]
     return
   fi
-  entry=''
-  for esp in /boot /efi /boot/efi; do
-    [ -r "$esp/loader/loader.conf" ] || continue
-    name=$(sed -n 's/^default[[:space:]]*//p' "$esp/loader/loader.conf")
-    # The entries may be on a partition of their own.
-    for folder in "$esp" /boot; do
-      [ -r "$folder/loader/entries/${name%.conf}.conf" ] && entry=$folder/loader/entries/${name%.conf}.conf && break 2
-    done
-  done
-  if [ -n "$entry" ]; then :; elif [ -r /boot/grub/grub.cfg ]; then
-    entry=/boot/grub/grub.cfg
-  elif [ -r /boot/extlinux/extlinux.conf ]; then
-    entry=/boot/extlinux/extlinux.conf
-  fi
-  [ -r "$entry" ] && boot_default=$(sed -n 's/.*init=\(\/nix\/store\/[^\/ ]*\)\/init.*/\1/p' "$entry" | sed -n 1p)
-}
-
-# Kernel, initrd, modules, parameters and systemd are only replaced by a reboot.
-needs_reboot() {
-  [ -n "$current" ] && [ -n "$booted" ] && [ "$current" != "$booted" ] || return 1
-  for part in kernel initrd kernel-modules systemd; do
-    [ "$booted/$part" -ef "$current/$part" ] && continue
-    [ -e "$booted/$part" ] || [ -e "$current/$part" ] && return 0
-  done
-  first_line "$booted/kernel-params"
-  parameters=$first
-  first_line "$current/kernel-params"
-  [ "$parameters" != "$first" ]
+  [ "$booted/$part" -ef "$1/$part" ] && return 0
+  ! [ -e "$booted/$part" ] && ! [ -e "$1/$part" ]
 }
 first_line() { # file; into $first
   first=''
@@ -200,6 +188,10 @@ profile=$(readlink -e "$profiles/system")
 generation=$(readlink "$profiles/system")
 generation=${generation#system-} generation=${generation%-link}
 find_boot_default
+find_parent "$booted"
+booted_parent=$parent
+find_parent "$current"
+current_parent=$parent
 find_rooted
 read -r boot_id < /proc/sys/kernel/random/boot_id
 set -- $(stat -f -c '%a %S' /nix/store)
@@ -208,12 +200,11 @@ if ! is_free "$state/run.lock" || is_held /run/nixos/switch-to-configuration.loc
 find_version
 nixos=false
 [ -e /etc/NIXOS ] && nixos=true
-reboot=false
-needs_reboot && reboot=true
+find_needs_reboot
 
 printf '{'
-string current "$current"
-string booted "$booted"
+string current "$current_parent"
+string booted "$booted_parent"
 string profile "$profile"
 string profileGeneration "$generation"
 string bootDefault "$boot_default"
@@ -224,7 +215,7 @@ string counter "$highest_counter"
 string nixVersion "${version##* }"
 printf '"nixos":%s,' "$nixos"
 printf '"freeBytes":%s,"locked":%s,' "$(($1 * $2))" "$locked"
-printf '"rebootNeeded":%s,' "$reboot"
+printf '"rebootNeeded":[%s],' "$needs_reboot"
 failed=$(systemctl list-units --failed --full --plain --no-legend --no-pager 2> /dev/null)
 printf '"failedUnits":['
 comma=''

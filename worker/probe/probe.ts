@@ -15,7 +15,10 @@ export interface ProbeDeps {
   readonly deadlineMs?: number;
 }
 
-const script = readFileSync(new URL('./probe.sh', import.meta.url), 'utf8');
+// How boot loaders are read, and what a specialisation belongs to, is the guard's knowledge as well.
+const script = ['../guard/script/loader.sh', '../guard/script/special.sh', './probe.sh']
+  .map((part) => readFileSync(new URL(part, import.meta.url), 'utf8'))
+  .join('');
 const separator = '#---program---';
 
 // The data comes first, line by line: `read` takes no byte more, so that the rest is the program. Cutting one text in

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import type { HostRecord, ProbeReport } from '../../shared/domain/contact.ts';
+import { type HostRecord, type ProbeReport, rebootReasons } from '../../shared/domain/contact.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import { isStorePath, parseDeploymentId, parseStorePath } from '../../shared/domain/names.ts';
 import { endOf, parseJournalLine } from '../guard/journal.ts';
@@ -28,7 +28,7 @@ const reportSchema = z.object({
   nixos: z.boolean(),
   freeBytes: z.number(),
   locked: z.boolean(),
-  rebootNeeded: z.boolean(),
+  rebootNeeded: z.array(z.enum(rebootReasons)),
   failedUnits: z.array(z.string()),
   rooted: z.array(z.string()),
   records: z.array(recordSchema),

@@ -1,9 +1,10 @@
-import type { Deployment } from '../../../shared/domain/deployment.ts';
+import type { Action, Deployment, RebootWay } from '../../../shared/domain/deployment.ts';
 import type { Aim, FactOf } from '../../../shared/domain/facts.ts';
 import { sameConnection, type Connection, type HostSpec } from '../../../shared/domain/fleet.ts';
-import { observationOf, type HostMemory, type Memory } from '../../../shared/domain/memory.ts';
+import { connectionAs, observationOf, type HostMemory, type Memory } from '../../../shared/domain/memory.ts';
 import type { DeploymentId, DrvPath } from '../../../shared/domain/names.ts';
 import type { HostContact } from '../../../shared/domain/contact.ts';
+import type { RebootPolicy } from '../../../shared/domain/policy.ts';
 import type { Token } from '../../../shared/domain/token.ts';
 import type { Followed } from './judge-said.ts';
 import { modeFor, targetOf } from './target.ts';
@@ -27,6 +28,7 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
   if (target === undefined || memory.owner === undefined) return undefined;
   // Who returns to an older system gets that one's generation anew; what it ran at first is nobody's.
   const observation = (target.pin && observationOf(memory, target.pin.to.observation)) ?? desired.observation;
+  const action = verdict.action ?? (verdict.kind === 'finalise' ? 'finalise' : 'activate');
   return {
     id: init.id,
     version: 1,
@@ -36,16 +38,17 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     tree: observation.tree,
     toplevel: target.toplevel,
     drvPath: target.drvPath,
-    action: verdict.kind === 'finalise' ? 'finalise' : 'activate',
+    action,
     mode: modeFor(target, spec),
     reason: verdict.reason,
     token: init.token,
     owner: memory.owner,
-    known: knownConnections(memory.hosts.get(spec.name), init.contact),
+    known: waysTo(init, action),
     next: spec.connection,
     checks: spec.checks,
     timeouts: spec.timeouts,
     unitFailures: spec.unitFailures,
+    reboot: action === 'reboot' ? wayOf(spec.reboot) : undefined,
     knownBad: knownBad(memory),
     flake: desired.fleet.flake,
     attribute: spec.attribute,
@@ -58,6 +61,23 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     failure: undefined,
     evidence: false,
   };
+}
+
+/** A host that is rebooted in vain answers as the system that it was booted with before. */
+function waysTo({ memory, spec, contact }: NewDeployment, action: Action): readonly Connection[] {
+  const remembered = memory.hosts.get(spec.name);
+  const known = knownConnections(remembered, contact);
+  if (action !== 'reboot') return known;
+  const booted = contact?.kind === 'reached' ? contact.report.booted : undefined;
+  const ways = [
+    booted === undefined ? undefined : connectionAs(memory, spec.name, booted),
+    remembered?.before?.connection,
+  ];
+  return distinct([...known, ...ways.filter((way) => way !== undefined)]);
+}
+
+function wayOf({ deadlineMs, drain, undrain }: RebootPolicy): RebootWay {
+  return { deadlineMs, drain, undrain };
 }
 
 /** Every deployment carries them, so those of long ago are left out. */
@@ -94,6 +114,8 @@ export function candidateConnections(
     ...knownConnections(remembered, contact),
     ...(spec === undefined ? [] : [spec.connection]),
     ...[...(remembered?.openIntents.values() ?? [])].map((intent) => intent.connection),
+    // What a reboot in vain brings back.
+    ...(remembered?.before === undefined ? [] : [remembered.before.connection]),
     // A host that could not roll back answers as the system that it is stuck on.
     ...(remembered?.stuck === undefined ? [] : [remembered.stuck]),
   ]);

@@ -5,6 +5,8 @@ import type { HostMemory, Memory, Pin } from '../../../shared/domain/memory.ts';
 import type { StorePath } from '../../../shared/domain/names.ts';
 import type { Observation } from '../../../shared/domain/observation.ts';
 import { obstacleTo } from './judge-obstacle.ts';
+import { rebootOf, type RebootAdvice } from './reboot.ts';
+import { rebootWindow } from './reboot-window.ts';
 import { awaitingRelease, quiet, type Followed, type Said, type State } from './judge-said.ts';
 import type { HostView, Patience } from './plan-input.ts';
 import { modeFor, targetOf, type Target } from './target.ts';
@@ -29,11 +31,22 @@ export function judgeSystem(
       reason: `the release of observation ${desired.observation.n} has no system for it`,
     };
   }
-  const aim = { ...quiet, toplevel: target.toplevel };
+  const aim: Aimed = { ...quiet, toplevel: target.toplevel };
   const { report, askedAt } = view.contact;
   const mode = effectiveMode(modeFor(target, view.spec), target.toplevel, remembered);
   const state = compare(report, target.toplevel, mode, remembered);
-  if (view.live !== undefined && !servesTo(state, view.live, view.spec, target)) {
+  const reboot = rebootOf({
+    state,
+    mode,
+    toplevel: target.toplevel,
+    report,
+    policy: view.spec.reboot,
+    remembered,
+    window: rebootWindow(view.spec, desired, memory, now),
+    patience,
+    now,
+  });
+  if (view.live !== undefined && !servesTo(state, view.live, view.spec, target, reboot)) {
     return {
       ...aim,
       kind: 'superseded',
@@ -44,16 +57,11 @@ export function judgeSystem(
     };
   }
   if (state === 'in-sync' && target.pin !== undefined) return { ...aim, ...atPin(target.pin, remembered) };
+  if (reboot?.kind === 'not-yet') return { ...aim, ...reboot.said };
+  if (reboot?.kind === 'now') return judgeReboot(view, aim, reboot.reason, desired.observation);
   if (state === 'in-sync') {
-    return { ...aim, kind: 'in-sync', reason: inSyncReason(remembered, desired.observation, mode) };
-  }
-  if (state === 'reboot') {
-    return {
-      ...aim,
-      kind: 'wait',
-      waitsFor: 'reboot',
-      reason: 'it is set for the next boot; the running system is the one before',
-    };
+    const reason = inSyncReason(remembered, desired.observation, mode);
+    return { ...aim, kind: 'in-sync', reason: reboot === undefined ? reason : `${reason}; ${reboot.note}` };
   }
   const obstacle = obstacleTo(view, target, memory, remembered, state, mode, patience, now);
   if (obstacle !== undefined) return { ...aim, ...obstacle };
@@ -100,6 +108,22 @@ function atPin(pin: Pin, { hold }: HostMemory): Omit<Said, 'toplevel'> {
   };
 }
 
+/** What all verdicts on one host have in common here. */
+type Aimed = Omit<Said, 'kind' | 'reason'>;
+
+/** A reboot is a deployment of its own: made, and once the host was found to have all that it needs, carried out. */
+function judgeReboot(view: HostView, aim: Aimed, reason: string, observation: Observation): Said {
+  if (view.live === undefined && view.contact !== undefined && view.contact.askedAt < observation.at) {
+    return { ...aim, kind: 'probe', waitsFor: 'host', reason: 'probed before it is rebooted' };
+  }
+  return {
+    ...aim,
+    kind: view.live?.phase === 'delivered' ? 'activate' : 'deliver',
+    action: 'reboot',
+    reason,
+  };
+}
+
 /** A host whose switch turned out to need a reboot is from then on judged as one of mode `boot`. */
 function effectiveMode(mode: Mode, toplevel: StorePath, remembered: HostMemory): Mode {
   const { confirmed } = remembered;
@@ -128,7 +152,14 @@ function compare(report: ProbeReport, toplevel: StorePath, mode: Mode, remembere
 }
 
 /** Whether carrying the live deployment on brings its host from `state` to what is wanted. */
-function servesTo(state: State, live: Deployment, spec: HostSpec, target: Target): boolean {
+function servesTo(
+  state: State,
+  live: Deployment,
+  spec: HostSpec,
+  target: Target,
+  reboot: RebootAdvice | undefined,
+): boolean {
+  if (live.action === 'reboot') return reboot !== undefined && live.toplevel === target.toplevel;
   if (state === 'differs') return stillWanted(live, spec, target);
   return state === 'persistent-differs' && live.action === 'finalise' && live.toplevel === target.toplevel;
 }

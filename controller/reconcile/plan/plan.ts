@@ -9,6 +9,7 @@ import { isDoubtful } from './doubt.ts';
 import { judgeManaged, judgeUnsettled } from './judge.ts';
 import { awaitingRelease, heldReason, isFollowed } from './judge-said.ts';
 import type { HostView, Observed, Patience } from './plan-input.ts';
+import { limitReboots } from './reboot.ts';
 import { rollOut, type Judged, type Rollout } from './rollout.ts';
 
 export interface Plan {
@@ -45,7 +46,11 @@ export function plan(desired: Desired, observed: Observed, patience: Patience, n
     if (verdict !== undefined) judged.push({ view, verdict });
   }
   const rollout = desired.kind === 'ready' ? rollOut(judged, desired, observed.memory, now) : undefined;
-  const verdicts = judged.map(({ verdict }) => rollout?.verdicts.get(verdict.host) ?? verdict);
+  const letThrough = judged.map(({ verdict }) => rollout?.verdicts.get(verdict.host) ?? verdict);
+  const verdicts =
+    desired.kind === 'ready'
+      ? limitReboots(letThrough, observed.deployments, desired.fleet.rollout.rebootsAtOnce)
+      : letThrough;
   let requeueAt: number | undefined;
   for (const { until } of verdicts) {
     if (until !== undefined) requeueAt = Math.min(requeueAt ?? until, until);

@@ -40,6 +40,8 @@ export function standingOf(
       return done;
     case 'wait':
       if (verdict.waitsFor === 'reboot') return done;
+      // Its window may be weeks away.
+      if (verdict.waitsFor === 'window' && verdict.action === 'reboot') return done;
       // Left alone by a check of its own, or changed by somebody else: not the release's doing.
       return verdict.waitsFor === 'check' || verdict.code === 'DRIFTED'
         ? { kind: 'out', why: verdict.reason }

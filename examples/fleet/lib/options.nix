@@ -27,6 +27,9 @@
 
   network.up = true;
 
+  # Variants of the system that are part of it: name -> module.
+  specialisation = { };
+
   system = {
     version = "24.05.example";
     label = "";

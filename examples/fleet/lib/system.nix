@@ -9,7 +9,8 @@
   name,
   modules,
   args ? { },
-}:
+  isSpecialisation ? false,
+}@system:
 let
   moduleArgs = args // {
     inherit config name;
@@ -24,12 +25,28 @@ let
 
   etc = import ./etc.nix { inherit config mkPackage text; };
   sw = import ./sw.nix { inherit busybox config mkPackage; };
+  # A variant has none of its own.
+  specialisations =
+    if isSpecialisation then
+      { }
+    else
+      builtins.mapAttrs (
+        _: module:
+        (import ./system.nix { inherit busybox mkPackage merge text; } (
+          system
+          // {
+            modules = modules ++ [ module ];
+            isSpecialisation = true;
+          }
+        )).config.system.build.toplevel
+      ) config.specialisation;
   toplevel = import ./toplevel.nix {
     inherit
       config
       etc
       mkPackage
       name
+      specialisations
       sw
       text
       ;

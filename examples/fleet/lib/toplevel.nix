@@ -4,6 +4,7 @@
   etc,
   mkPackage,
   name,
+  specialisations,
   sw,
   text,
 }:
@@ -62,6 +63,9 @@ mkPackage {
   name = "nixos-system-${name}-${system.version}";
   env = {
     inherit etc sw;
+    specialisations = builtins.concatStringsSep " " (
+      map (variant: "${variant}=${specialisations.${variant}}") (builtins.attrNames specialisations)
+    );
     kernelFile = part "linux-${system.kernel}" "the kernel ${system.kernel}";
     initrdFile = part "initrd-linux-${system.kernel}" "the initial RAM disk of ${system.kernel}";
     modulesFile = part "linux-${system.kernel}-modules" "the modules of ${system.kernel}";
@@ -79,6 +83,8 @@ mkPackage {
     ln -s "$etc/etc" "$out/etc"
     ln -s "$etc/copies" "$out/etc-copies"
     ln -s "$sw" "$out/sw"
+    mkdir "$out/specialisation"
+    for variant in $specialisations; do ln -s "''${variant#*=}" "$out/specialisation/''${variant%%=*}"; done
     ln -s "$kernelFile" "$out/kernel"
     ln -s "$initrdFile" "$out/initrd"
     ln -s "$modulesFile" "$out/kernel-modules"

@@ -20,6 +20,7 @@ const files: Record<Behaviour, string> = {
       ExecStart=/bin/sleep infinity
     ''; }; }`,
   two: web(''),
+  'other-kernel': web('system.kernel = "6.6.2";'),
   refused: web('faults.switch = 1;'),
   breaks: web('faults.switch = 2;'),
   'fails-unit': web('faults.switch = 4;'),
@@ -36,6 +37,7 @@ function parsed(systems: Record<Behaviour, string>): Record<Behaviour, StorePath
   return {
     one: parseStorePath(systems.one),
     two: parseStorePath(systems.two),
+    'other-kernel': parseStorePath(systems['other-kernel']),
     refused: parseStorePath(systems.refused),
     breaks: parseStorePath(systems.breaks),
     'fails-unit': parseStorePath(systems['fails-unit']),

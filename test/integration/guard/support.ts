@@ -28,7 +28,7 @@ export const owner = 'this-varve';
 
 /** What a test may change of a deployment. */
 export type Wish = Partial<
-  Pick<Deployment, 'id' | 'action' | 'mode' | 'token' | 'owner' | 'known' | 'next' | 'checks'>
+  Pick<Deployment, 'id' | 'action' | 'mode' | 'token' | 'owner' | 'known' | 'next' | 'checks' | 'reboot'>
 > & {
   readonly timeouts?: Partial<Timeouts>;
   readonly onEvent?: (event: ActivationEvent) => Promise<void>;
@@ -90,6 +90,7 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
       next: connection,
       checks: [],
       unitFailures: 'new',
+      reboot: undefined,
       knownBad: [],
       flake: { folder: '.', attribute: 'nixosConfigurations' },
       attribute: host.name,

@@ -57,7 +57,7 @@ describe('a probe', () => {
       records: [],
       nixVersion: '2.8.0',
       rooted: [genesis],
-      rebootNeeded: false,
+      rebootNeeded: [],
     });
     expect(await shell(host, 'ls -d /nix/var/varve 2>/dev/null || echo none')).toBe('none');
   });
@@ -92,11 +92,14 @@ describe('a probe', () => {
     expect((await report({ ask })).rooted).toEqual([systems.one, systems.unrooted, lab.genesis]);
   });
 
-  it('sees that a reboot is needed', async () => {
+  it('sees what a reboot is needed for, also where the new system is only set for the boot', async () => {
+    const parts = ['kernel', 'initrd', 'kernel-modules'];
+    await bench.activate(systems.otherKernel, { mode: 'boot' });
+    expect(await report()).toMatchObject({ rebootNeeded: parts });
     await bench.mustSucceed(systems.otherKernel);
-    expect((await report()).rebootNeeded).toBe(true);
+    expect((await report()).rebootNeeded).toEqual(parts);
     await bench.mustSucceed(systems.one);
-    expect((await report()).rebootNeeded).toBe(false);
+    expect((await report()).rebootNeeded).toEqual([]);
   });
 
   it('sees units that failed, whatever they are called', async () => {

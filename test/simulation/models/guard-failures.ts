@@ -32,6 +32,7 @@ export const troubles = {
   unconfirmed: failure('UNCONFIRMED', 'transient', 'nobody confirmed it in time'),
   unreachable: failure('CONFIRM_TIMEOUT', 'stalled', 'nobody got through to it after the switch'),
   bootLoader: failure('BOOTLOADER_FAILED', 'stalled', 'the boot loader could not be written'),
+  rebootFailed: failure('REBOOT_FAILED', 'stalled', 'the host came back in the system before'),
   powerLost: failure('POWER_LOST', 'transient', 'the host was booted inside the window'),
   noWayBack: failure('ROLL_BACK_FAILED', 'stalled', 'the way back failed'),
 };

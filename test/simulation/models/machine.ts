@@ -18,6 +18,10 @@ export interface Machine {
   profile: StorePath;
   profileGeneration: number;
   bootDefault: StorePath;
+  /** What boots next, and only then. */
+  bootOnce: StorePath | undefined;
+  /** It stands still half-way into its boot, until somebody switches it off and on. */
+  hung: boolean;
   owner: string | undefined;
   highest: Token | undefined;
   readonly records: Map<DeploymentId, GuardRecord>;
@@ -62,7 +66,11 @@ export interface GuardRecord {
   decided: 'confirmed' | 'rolling-back' | undefined;
   /** Profile and boot default may be other ones than before. */
   touchedDefault: boolean;
-  /** Why the host goes back, once it does. */
+  /** Why the host goes back, once it does, and whether the toplevel is to blame. */
   goesBack: Failure | undefined;
+  blamed: boolean;
+  /** The reboot was ordered, and the boot in which the host was seen to run the new system. */
+  ordered: boolean;
+  seenBoot: string | undefined;
   end: RecordedEnd | undefined;
 }

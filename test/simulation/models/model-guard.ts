@@ -8,6 +8,7 @@ import type { Scheduler, SimProcess } from '../scheduler.ts';
 import { refusals, troubles } from './guard-failures.ts';
 import type { GuardRecord, HostSabotage, HostWatch, Machine } from './machine.ts';
 import { createMachineSystem } from './machine-system.ts';
+import { createReboots } from './model-reboot.ts';
 import type { Quality, Systems } from './systems.ts';
 
 /** `known`: the host has a record of it, from now on or from before. */
@@ -18,6 +19,8 @@ export interface Guard {
   failedUnits(): readonly string[];
   /** Closes what a power cut has left open. */
   closeOldRecords(): void;
+  /** What an early unit of every boot does. */
+  booted(): void;
   start(deployment: Deployment): Started;
   acknowledge(id: DeploymentId): void;
   refuse(id: DeploymentId, failure: Failure): void;
@@ -30,6 +33,7 @@ export interface GuardDeps {
   readonly systems: Systems;
   readonly watch: HostWatch;
   readonly sabotage?: HostSabotage;
+  readonly restart: () => void;
 }
 
 /** How often a roll back finds somebody else switching before it gives up, and what it waits in between. */
@@ -58,6 +62,8 @@ export function createGuard(deps: GuardDeps): Guard {
     record.end = end;
     watch.ended(machine, record.deployment, end);
   }
+
+  const reboots = createReboots({ ...deps, failedUnits, finish });
 
   /** Work that goes on by itself on the host, in a unit that outlives whoever asked for it. */
   function unit(what: string, work: (process: SimProcess) => Promise<void>): SimProcess {
@@ -111,6 +117,7 @@ export function createGuard(deps: GuardDeps): Guard {
   async function activation(record: GuardRecord, process: SimProcess): Promise<void> {
     const { mode, action, toplevel } = record.deployment;
     await scheduler.pass(process, 'has its journal');
+    if (action === 'reboot') return reboots.order(record, process);
     if (action === 'finalise') {
       if (machine.current === toplevel) return onlyDefault(record, process, { kind: 'succeeded' });
       return finish(record, { kind: 'failed', failure: troubles.drifted });
@@ -174,7 +181,9 @@ export function createGuard(deps: GuardDeps): Guard {
 
   function closeOldRecords(): void {
     for (const record of machine.records.values()) {
-      if (record.end === undefined && record.bootId !== machine.bootId) closeAfterBoot(record);
+      if (record.end !== undefined || record.bootId === machine.bootId) continue;
+      if (record.deployment.action === 'reboot') reboots.afterBoot(record);
+      else closeAfterBoot(record);
     }
   }
 
@@ -192,11 +201,16 @@ export function createGuard(deps: GuardDeps): Guard {
     return machine.store.has(toplevel) ? undefined : refusals.notThere;
   }
 
+  /** A host that runs the toplevel already, on another's kernel, comes back as what it was booted with. */
+  function previousOf({ action, toplevel }: Deployment): GuardRecord['previous'] {
+    return action === 'reboot' && machine.current === toplevel ? machine.booted : machine.current;
+  }
+
   function startNew(deployment: Deployment): void {
     machine.highest = deployment.token;
     const record: GuardRecord = {
       deployment,
-      previous: machine.current,
+      previous: previousOf(deployment),
       profile: machine.profile,
       profileGeneration: machine.profileGeneration,
       bootId: machine.bootId,
@@ -205,13 +219,16 @@ export function createGuard(deps: GuardDeps): Guard {
       decided: undefined,
       touchedDefault: false,
       goesBack: undefined,
+      blamed: false,
+      ordered: false,
+      seenBoot: undefined,
       end: undefined,
     };
     machine.records.set(deployment.id, record);
     watch.started(machine, deployment);
     const work = unit(`activates ${deployment.id}`, (process) => activation(record, process));
     watchdog(record, deployment.timeouts.activationMs, () => {
-      if (record.switchedAt !== undefined) return;
+      if (record.switchedAt !== undefined || record.ordered) return;
       scheduler.kill(work);
       machine.units.delete(work);
       rollBack(record, troubles.hung, true);
@@ -222,6 +239,15 @@ export function createGuard(deps: GuardDeps): Guard {
     busyWith: () => open()?.deployment.id,
     failedUnits,
     closeOldRecords,
+    booted() {
+      for (const record of machine.records.values()) {
+        if (record.end !== undefined || record.deployment.action !== 'reboot') continue;
+        unit(`looks at the reboot of ${record.deployment.id}`, async (process) => {
+          await scheduler.pass(process, 'has booted');
+          reboots.afterBoot(record);
+        });
+      }
+    },
     start(deployment) {
       const failure = refusal(deployment);
       // Found under way or known: what a power cut has left open is brought to its end, for whoever asks next.
@@ -233,13 +259,24 @@ export function createGuard(deps: GuardDeps): Guard {
     acknowledge(id) {
       const record = machine.records.get(id);
       if (record?.switchedAt === undefined || record.decided !== undefined) return;
+      if (record.deployment.action === 'reboot') {
+        reboots.acknowledge(record);
+        return;
+      }
       if (record.bootId !== machine.bootId) return;
       record.decided = 'confirmed';
       unit(`confirms ${id}`, (process) => confirmed(record, process));
     },
     refuse(id, failure) {
       const record = machine.records.get(id);
-      if (record?.switchedAt === undefined || record.bootId !== machine.bootId) return;
+      if (record?.switchedAt === undefined) return;
+      if (record.deployment.action === 'reboot') {
+        if (record.seenBoot === machine.bootId && record.decided === undefined) {
+          reboots.goBack(record, failure, true);
+        }
+        return;
+      }
+      if (record.bootId !== machine.bootId) return;
       rollBack(record, failure, true);
     },
   };

@@ -47,6 +47,7 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
   const { scheduler, systems } = deps;
   const { genesis } = deps;
   let boots = 1;
+  const hungBefore = new Set<StorePath>();
   const machine: Machine = {
     name: deps.name,
     running: scheduler.spawn(deps.name),
@@ -57,6 +58,8 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     profile: genesis,
     profileGeneration: 1,
     bootDefault: genesis,
+    bootOnce: undefined,
+    hung: false,
     owner: undefined,
     highest: undefined,
     records: new Map(),
@@ -65,15 +68,26 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     switchLockedUntil: 0,
     brokenUnits: new Set(),
   };
-  const guard = createGuard({ ...deps, machine });
+  const guard = createGuard({ ...deps, machine, restart: () => off(20_000) });
 
   function boot(): void {
     boots += 1;
     machine.running = scheduler.spawn(deps.name);
     machine.bootId = `${deps.name}-boot-${boots}`;
-    machine.current = machine.bootDefault;
-    machine.booted = machine.bootDefault;
+    const next = machine.bootOnce ?? machine.bootDefault;
+    machine.bootOnce = undefined;
+    machine.current = next;
+    machine.booted = next;
     machine.switchLockedUntil = 0;
+    machine.hung = systems.find(next).quality === 'hangs-at-boot' && !hungBefore.has(next);
+    hungBefore.add(next);
+    if (machine.hung) {
+      scheduler.after(machine.running, 300_000, `somebody switches ${deps.name} off and on`, () =>
+        off(1_000),
+      );
+    } else {
+      guard.booted();
+    }
   }
 
   function off(ms: number): void {
@@ -89,7 +103,8 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     machine,
     answers(candidates) {
       const { running, current } = machine;
-      if (running?.state !== 'running' || scheduler.now() < machine.linkDownUntil) return undefined;
+      if (running?.state !== 'running' || machine.hung || scheduler.now() < machine.linkDownUntil)
+        return undefined;
       const system = systems.find(current);
       if (system.quality === 'cuts-network') return undefined;
       return candidates.find((candidate) => candidate.port === system.port);
@@ -121,7 +136,7 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
         records: [...machine.records.values()].map(reported),
         nixVersion: '2.8',
         rooted: target.ask.filter((toplevel) => machine.store.has(toplevel)),
-        rebootNeeded: false,
+        rebootNeeded: needsReboot(machine, systems),
       };
     },
     receive: (toplevel) => void machine.store.add(toplevel),
@@ -146,6 +161,16 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     },
     reboot: () => off(20_000),
   };
+}
+
+/** Half of all systems have another kernel. */
+function needsReboot(
+  { booted, current, bootDefault }: Machine,
+  systems: Systems,
+): ProbeReport['rebootNeeded'] {
+  const kernelOf = (toplevel: StorePath): number => systems.find(toplevel).kernel;
+  const isSame = [current, bootDefault].every((toplevel) => kernelOf(toplevel) === kernelOf(booted));
+  return isSame ? [] : ['kernel', 'initrd', 'kernel-modules'];
 }
 
 function reported(record: GuardRecord): HostRecord {

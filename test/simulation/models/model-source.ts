@@ -49,6 +49,12 @@ function specOf(name: HostName, content: Content): HostSpec {
     attribute: name,
     connection: { address: name, port: content.port, user: 'root', hostKeys: [] },
     ...plainHost,
+    // Every other host is rebooted when that is due.
+    reboot: {
+      ...plainHost.reboot,
+      when: /[02468]$/.test(name) ? 'after-deploy' : 'never',
+      deadlineMs: 120_000,
+    },
     timeouts,
   };
 }

@@ -129,13 +129,28 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
     signal: AbortSignal,
   ): Promise<ActivateOutcome> {
     const { id, host: name, timeouts } = deployment;
-    const deadline = clock.now() + 3 * timeouts.activationMs + timeouts.confirmMs + 30_000;
+    const deadline =
+      clock.now() +
+      3 * timeouts.activationMs +
+      timeouts.confirmMs +
+      30_000 +
+      2 * (deployment.reboot?.deadlineMs ?? 0);
     const both = [deployment.next, ...deployment.known];
     let candidates: readonly Connection[] = deployment.known.length > 0 ? deployment.known : both;
     const told = { switched: false, goesBack: false };
     const witness = createWitness();
     let started = false;
     let switchedAt: number | undefined;
+    let wentDownAt: number | undefined;
+
+    function isWitnessed(): boolean {
+      if (deployment.reboot === undefined) {
+        return switchedAt !== undefined && witness.covers(switchedAt, switchedAt + timeouts.confirmMs);
+      }
+      const now = clock.now();
+      if (wentDownAt === undefined || now - wentDownAt < deployment.reboot.deadlineMs * 0.75) return false;
+      return witness.covers(wentDownAt, now);
+    }
 
     async function tell({ switchedAt: at, previous, goesBack }: GuardRecord): Promise<void> {
       if (at !== undefined && !told.switched) {
@@ -159,14 +174,14 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
           await deps.faultPoint('after-guard-send');
           if (answer.kind === 'refused') return { kind: 'refused', failure: answer.failure };
           started = true;
+          // It may be down before anybody looks.
+          wentDownAt = clock.now();
         }
         const seen = await exchange(name, both, `look at ${id}`, (host) => snapshot(host.look(id)));
         if (seen === undefined) return unknown('the host has no record of it');
         await tell(seen);
         if (seen.end !== undefined) {
-          const witnessed =
-            switchedAt !== undefined && witness.covers(switchedAt, switchedAt + timeouts.confirmMs);
-          return { kind: 'ended', end: endAsTold(seen.end, witnessed) };
+          return { kind: 'ended', end: endAsTold(seen.end, isWitnessed()) };
         }
         began = clock.now();
         if (seen.switchedAt !== undefined && seen.decided === undefined) await confirm(deployment, contact);

@@ -32,6 +32,8 @@ export const qualities = [
   'boot-loader-fails',
   /** It can only be booted, not switched to from a system that is not like this; nor away from it. */
   'needs-reboot',
+  /** It is well when it is switched to, and stands still when it is booted on a host for the first time. */
+  'hangs-at-boot',
   /** Like `breaks`, and the way back fails as well. */
   'sticks',
 ] as const;
@@ -44,6 +46,7 @@ export interface System {
   readonly toplevel: StorePath;
   readonly drvPath: DrvPath;
   readonly quality: Quality;
+  readonly kernel: number;
   /** Where its sshd listens. */
   readonly port: number;
 }
@@ -92,6 +95,7 @@ export function createSystems(): Systems {
         toplevel,
         drvPath: parseDrvPath(`/nix/store/${storeHash(`drv ${text}`)}-${name}.drv`),
         quality: content.quality,
+        kernel: content.variant % 2,
         port: content.port,
       };
       known.set(toplevel, system);

@@ -62,6 +62,7 @@ check() {
         *) waiting="$unit is ${is:-unknown}" ;;
       esac
     done
+    [ -z "$waiting" ] && [ "$action" = reboot ] && is_starting && waiting='it is still starting'
     uptime
     [ -n "$waiting" ] && [ "$now" -ge $patient_until ] && unhealthy "$waiting"
     [ -z "$waiting" ] && [ "$now" -ge $watched_until ] && break
@@ -79,6 +80,11 @@ check() {
   fi
   run_commands
   printf 'healthy\n'
+}
+
+is_starting() { # has not started all that belongs to a boot
+  case $(systemctl is-system-running) in initializing | starting) return 0 ;; esac
+  return 1
 }
 
 unhealthy() {

@@ -2,7 +2,7 @@
 
 verb=${1:-}
 case $verb in
-  start | acknowledge | reject | check) "$verb" ;;
+  start | acknowledge | reject | check | hook) "$verb" ;;
   follow)
     read_request
     load "$id"

@@ -2,7 +2,7 @@
 
 load() { # DEPLOYMENT: its data, and the tools of the system that ran before
   is_id "$1" || refuse INVALID_INPUT key=deployment
-  id=$1 record=$records/$1
+  id=$1 record=$records/$1 special=''
   [ -r "$record/data" ] || refuse NOT_FOUND "deployment=$id"
   while IFS= read -r line; do
     key=${line%%=*} value=${line#*=}
@@ -16,6 +16,9 @@ load() { # DEPLOYMENT: its data, and the tools of the system that ran before
       activation) activation=$value ;;
       confirm) confirm=$value ;;
       boot) boot=$value ;;
+      special) special=$value ;;
+      window) window=$value ;;
+      until) until=$value ;;
     esac
   done < "$record/data"
   PATH=$previous/sw/bin
@@ -42,6 +45,14 @@ find_event() {
     [ "$line_event" = "$1" ] && at=$line_at said=$line_rest
   done < "$record/journal"
   [ -n "$at" ]
+}
+
+field() { # name: its value in $said, into $value
+  value=''
+  for pair in $said; do
+    case $pair in "$1="*) value=${pair#*=} ;; esac
+  done
+  [ -n "$value" ]
 }
 
 # Durable before anybody hears of it. The watchdog sees the end, and goes.

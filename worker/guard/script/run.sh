@@ -3,9 +3,9 @@
 # Names in both systems' switch-inhibitors (a flat JSON object) whose values differ: only a reboot gets past them.
 find_inhibitor() {
   inhibitor=''
-  [ -e "$previous/switch-inhibitors" ] && [ -e "$toplevel/switch-inhibitors" ] || return 1
-  cmp -s "$previous/switch-inhibitors" "$toplevel/switch-inhibitors" && return 1
-  for system in "$previous" "$toplevel"; do
+  [ -e "$previous/switch-inhibitors" ] && [ -e "$running/switch-inhibitors" ] || return 1
+  cmp -s "$previous/switch-inhibitors" "$running/switch-inhibitors" && return 1
+  for system in "$previous" "$running"; do
     tr -d '\n' < "$system/switch-inhibitors" | sed 's/^ *{ *"//; s/" *} *$//; s/" *, *"/\n/g; s/" *: *"/=/g'
     printf '\n'
   done > "$record/inhibitors"
@@ -18,13 +18,15 @@ find_inhibitor() {
 }
 
 switch_live() {
+  find_running
   if find_inhibitor; then
+    printf 'the running system and the new one differ in %s, which only a reboot replaces\n' "$inhibitor" >> "$record/log"
     if [ "$mode" = switch ]; then boot_only inhibitor=1; else finish kind=failed code=ACTIVATION_REFUSED reboot=1; fi
     return
   fi
   journal switching
   fault before-switch
-  "$toplevel/bin/switch-to-configuration" test < /dev/null >> "$record/log" 2>&1 6>&-
+  "$running/bin/switch-to-configuration" test < /dev/null >> "$record/log" 2>&1 6>&-
   status=$?
   fault after-switch
   case $status in
@@ -99,6 +101,7 @@ run_locked() {
   fault running
   case $action:$mode in
     finalise:*) finalise_only ;;
+    reboot:*) reboot_into ;;
     *:dry-activate) dry_activate ;;
     *:boot) boot_only ;;
     *) switch_live ;;

@@ -83,6 +83,17 @@ start() {
   follow
 }
 
+# A host that runs the toplevel already, on another's kernel, comes back as what it was booted with.
+plan_reboot() {
+  [ -n "$window" ] || refuse INVALID_INPUT key=window
+  until=$(($(date +%s) + window / 100))
+  # Whatever part of it runs, the whole of it boots.
+  previous=$parent
+  [ "$previous" = "$toplevel" ] || return 0
+  booted=$(parent_of "$(readlink -e /run/booted-system)")
+  is_store_path "$booted" && [ -x "$booted/bin/switch-to-configuration" ] && previous=$booted
+}
+
 start_new() {
   highest_epoch=0 highest_counter=0
   [ -r "$state/token" ] && read -r highest_epoch highest_counter < "$state/token"
@@ -100,6 +111,10 @@ start_new() {
   generation=$(readlink "$profiles/system")
   generation=${generation#system-} generation=${generation%-link}
   read -r boot < /proc/sys/kernel/random/boot_id
+  find_parent "$previous"
+  is_word "$special" || special=''
+  until=''
+  [ "$action" = reboot ] && plan_reboot
 
   record=$records/.$id
   rm -rf "$record"
@@ -112,6 +127,7 @@ start_new() {
   {
     printf 'deployment=%s\ntoplevel=%s\nprevious=%s\nprofile=%s\n' "$id" "$toplevel" "$previous" "$profile" &&
       printf 'generation=%s\nmode=%s\naction=%s\nactivation=%s\n' "$generation" "$mode" "$action" "$activation" &&
+      printf 'window=%s\nuntil=%s\nspecial=%s\n' "$window" "$until" "$special" &&
       printf 'confirm=%s\nboot=%s\nepoch=%s\ncounter=%s\nguard=%s\n' "$confirm" "$boot" "$epoch" "$counter" "$guard"
   } > "$record/data" &&
     printf '%s started\n' "$now" > "$record/journal" &&

@@ -26,7 +26,24 @@ return_to() { # system action
   switch_to "$1" "$2" NIXOS_NO_CHECK=1
 }
 
-is_current() { [ "$(readlink -e /run/current-system)" = "$1" ]; }
+# It, or a specialisation of it.
+is_current() { # system
+  now_current=$(readlink -e /run/current-system)
+  [ "$now_current" = "$1" ] || [ "$(parent_of "$now_current")" = "$1" ]
+}
+parent_of() (find_parent "$1" && printf %s "$parent")
+
+# What is to run of the toplevel, into $running: the specialisation of the same name where one runs now. A test leaves no
+# profile generation by which it could be recognised.
+find_running() {
+  running=$toplevel
+  [ -n "$special" ] && [ "$mode" != test ] || return 0
+  if [ -x "$toplevel/specialisation/$special/bin/switch-to-configuration" ]; then
+    running=$(readlink -e "$toplevel/specialisation/$special")
+  else
+    printf 'the new system has no specialisation %s: it runs without\n' "$special" >> "$record/log"
+  fi
+}
 
 untouched() { is_current "$previous" && ! find_missing; }
 

@@ -2,6 +2,7 @@
 # The guard: brings this host to a toplevel and, unless somebody confirms it in time, back to what ran before.
 #
 #   sh guard start|acknowledge|reject|check|follow    data on stdin, `key=value` lines; answers on stdout
+#   sh guard hook                                     a command before or after a reboot, likewise
 #   sh guard run|watchdog|revive DEPLOYMENT           what `start` and probes set going
 #
 # Everything a deployment does is in /nix/var/varve/records/DEPLOYMENT: `data` (what was asked, what ran before), `journal`
@@ -69,7 +70,7 @@ is_text() {
 
 # Everything that a caller may say. What is not listed, or does not look like it should, is refused.
 read_request() {
-  id='' toplevel='' owner='' epoch='' counter='' mode='' action='' activation='' confirm='' code='' text=''
+  id='' toplevel='' owner='' epoch='' counter='' mode='' action='' activation='' confirm='' window='' code='' text=''
   settle=0 patience=0 want_units='' commands=''
   while IFS= read -r line; do
     key=${line%%=*} value=${line#*=}
@@ -80,8 +81,9 @@ read_request() {
       epoch) is_number "$value" && epoch=$value ;;
       counter) is_number "$value" && counter=$value ;;
       mode) case $value in switch | boot | test | dry-activate) mode=$value ;; *) false ;; esac ;;
-      action) case $value in activate | finalise) action=$value ;; *) false ;; esac ;;
+      action) case $value in activate | finalise | reboot) action=$value ;; *) false ;; esac ;;
       activation) is_number "$value" && activation=$((value / 10)) ;;
+      window) is_number "$value" && window=$((value / 10)) ;;
       confirm) is_number "$value" && confirm=$((value / 10)) ;;
       settle) is_number "$value" && settle=$((value / 10)) ;;
       patience) is_number "$value" && patience=$((value / 10)) ;;

@@ -27,6 +27,12 @@ watchdog() {
   load "$1"
   mkdir -p "$live"
   exec 8>> "$state/run.lock"
+  read -r boot_now < /proc/sys/kernel/random/boot_id
+  if [ "$action" = reboot ] && [ "$boot" != "$boot_now" ]; then
+    # Whoever has the lock is at it already. Uptimes of another boot are no deadlines.
+    flock -n 8 && after_run 8>&-
+    return
+  fi
   while :; do
     find_deadline
     uptime
@@ -51,9 +57,13 @@ watchdog() {
       finish "kind=stuck lock=1 $late"
       return
     }
-    find_event end || roll_back "$late" 8>&-
+    find_event end || undo "$late" 8>&-
     return
   done
+}
+
+undo() { # key=value... of the reason
+  if [ "$action" = reboot ]; then give_up "$*"; else roll_back "$*"; fi
 }
 
 # The run is over. Was it meant to be?
@@ -62,12 +72,14 @@ after_run() {
   decided
   read -r boot_now < /proc/sys/kernel/random/boot_id
   if [ "$boot" != "$boot_now" ]; then
-    after_reboot
+    if [ "$action" = reboot ]; then after_boot; else after_reboot; fi
     return
   fi
   # Its shell is gone, but what it had started may be there still.
   stop_activation
-  if find_event rolling-back; then
+  if [ "$action" = reboot ]; then
+    before_boot
+  elif find_event rolling-back; then
     roll_back "$said"
   elif [ "$decision" = confirmed ]; then
     finalise
@@ -87,7 +99,7 @@ after_run() {
 
 # Power was lost, or somebody rebooted: whatever is the boot default runs now.
 after_reboot() {
-  booted=$(readlink -e /run/booted-system)
+  booted=$(parent_of "$(readlink -e /run/booted-system)")
   find_event default && touched=1 || touched=''
   if [ -n "$touched" ] && [ "$booted" = "$toplevel" ]; then
     [ "$(readlink -e "$profiles/system")" = "$toplevel" ] ||

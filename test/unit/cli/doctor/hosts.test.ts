@@ -102,10 +102,14 @@ describe('a host', () => {
     ],
     [
       'with failed units, one of many things',
-      { health: 'Degraded', failedUnits: ['nginx.service', 'cron.service'], rebootNeeded: true },
+      {
+        health: 'Degraded',
+        failedUnits: ['nginx.service', 'cron.service'],
+        rebootNeeded: ['kernel', 'systemd'],
+      },
       [
         'bad: failed units: nginx.service, cron.service -> on the host: systemctl status nginx.service',
-        'note: it runs its system in full only after a reboot -> reboot it',
+        'note: it needs a reboot: kernel and systemd -> reboot it, or let its reboot policy do so',
       ],
     ],
     [

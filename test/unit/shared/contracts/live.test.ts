@@ -36,6 +36,15 @@ describe('the live state as JSON', () => {
       delivery: { builds: 0, pushedPaths: 0, pushedBytes: 0, durationMs: 0.5 },
     });
     expect(throughJson(Deployment, whole)).toEqual(whole);
+    const reboot = aDeployment({
+      action: 'reboot',
+      reboot: {
+        deadlineMs: 1_000,
+        drain: { kind: 'worker-command', name: 'drain', timeoutMs: 1 },
+        undrain: { kind: 'command', command: ['undrain', '--now'], timeoutMs: 1 },
+      },
+    });
+    expect(throughJson(Deployment, reboot)).toEqual(reboot);
   });
 
   test('contacts and targets come back as they were', () => {

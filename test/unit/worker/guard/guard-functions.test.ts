@@ -59,6 +59,24 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
     expect(ask('text=a\u0007b\n')).toBe('refused INVALID_INPUT key=text\n');
   });
 
+  it('finds the entry of GRUB that boots a system, in a submenu too', () => {
+    const entry = (name: string): string => `menuentry "NixOS ${name}" --class nixos {
+      search --set=drive1 --fs-uuid 0
+      linux ($drive1)//kernels/bzImage init=/nix/store/${name}/init quiet
+    }`;
+    const menu = [
+      entry('c'),
+      'submenu "NixOS - All" --class submenu {',
+      entry('a'),
+      entry('b'),
+      '}',
+      entry('d'),
+    ];
+    const find = (name: string): string =>
+      inGuard(shell, `awk -v init="init=/nix/store/${name}/init" "$find_grub_entry"`, menu.join('\n')).trim();
+    expect(['c', 'a', 'b', 'd', 'none', 'c/init'].map(find)).toEqual(['0', '1>0', '1>1', '2', '', '']);
+  });
+
   it('finds the inhibitor whose value differs, and none where a name is new or gone', () => {
     const folder = mkdtempSync(join(tmpdir(), 'varve-inhibitors-'));
     const compare = (before: string, after: string): string => {
@@ -69,7 +87,7 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
         mkdirSync(join(folder, name), { recursive: true });
         writeFileSync(join(folder, name, 'switch-inhibitors'), text);
       }
-      const script = `previous=$1/old toplevel=$1/new record=$1; find_inhibitor; echo "<$inhibitor>"`;
+      const script = `previous=$1/old running=$1/new record=$1; find_inhibitor; echo "<$inhibitor>"`;
       return execFileSync(shell, ['-c', `${functions}\n${script}`, 'sh', folder], {
         encoding: 'utf8',
       }).trim();

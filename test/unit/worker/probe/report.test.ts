@@ -17,7 +17,7 @@ const answer = {
   nixos: true,
   freeBytes: 1_000,
   locked: false,
-  rebootNeeded: true,
+  rebootNeeded: ['kernel', 'systemd'],
   failedUnits: ['x.service'],
   rooted: [path('a'), '/tmp/x'],
   records: [
@@ -50,7 +50,7 @@ describe('parseReport', () => {
       nixVersion: '2.8.0',
       freeBytes: 1_000,
       locked: false,
-      rebootNeeded: true,
+      rebootNeeded: ['kernel', 'systemd'],
       failedUnits: ['x.service'],
       rooted: [path('a')],
       records: [

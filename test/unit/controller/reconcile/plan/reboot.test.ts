@@ -1,0 +1,261 @@
+import { describe, expect, it } from 'vitest';
+import { newDeployment } from '../../../../../controller/reconcile/plan/aim.ts';
+import { plan } from '../../../../../controller/reconcile/plan/plan.ts';
+import type { ProbeReport } from '../../../../../shared/domain/contact.ts';
+import type { Deployment } from '../../../../../shared/domain/deployment.ts';
+import type { Fact } from '../../../../../shared/domain/facts.ts';
+import { plainHost, type HostSpec } from '../../../../../shared/domain/fleet.ts';
+import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
+import { plainRollout, type RebootPolicy, type Window } from '../../../../../shared/domain/policy.ts';
+import type { Verdict } from '../../../../../shared/domain/verdict.ts';
+import {
+  aDeployment,
+  adopted,
+  aFailure,
+  aFleet,
+  anOutcome,
+  aReport,
+  aSpec,
+  connection,
+  host,
+  incarnation,
+  observed,
+  reached,
+  released,
+  remembering,
+  running,
+  toplevel,
+  wanting,
+} from '../../../../support/builders.ts';
+
+const patience = { probeEveryMs: 300_000, backOffMs: 1_000, longestBackOffMs: 60_000, lookAgainMs: 500 };
+const names = ['web1', 'web2', 'web3'];
+const noon = Date.UTC(2026, 0, 5, 12);
+const [A, B] = [toplevel('A'), toplevel('B')];
+
+const policy = (when: RebootPolicy['when']): RebootPolicy => ({ ...plainHost.reboot, when });
+const window = (schedule: string): Window => ({
+  kind: 'allow',
+  schedule,
+  durationMs: 3_600_000,
+  timeZone: 'UTC',
+});
+
+/** It runs what is wanted, under the kernel of the system before. */
+const onOldKernel = (name = 'web1'): ProbeReport => {
+  const wanted = toplevel('B', name);
+  return running(wanted, { booted: toplevel('A', name), rebootNeeded: ['kernel', 'initrd'] });
+};
+/** What is wanted is only set for the next boot. */
+const setForBoot = aReport({ current: A, booted: A, profile: B, bootDefault: B, rebootNeeded: ['kernel'] });
+
+interface Case {
+  readonly spec?: Partial<HostSpec>;
+  readonly facts?: readonly Fact[];
+  readonly report?: ProbeReport;
+  readonly live?: readonly Deployment[];
+  readonly hosts?: readonly string[];
+  readonly atOnce?: number;
+  readonly now?: number;
+}
+
+const base = (hosts: readonly string[]): readonly Fact[] => [
+  ...hosts.map((name) => adopted(name, toplevel('A', name))),
+  observed(1, 'A'),
+  released('A', Object.fromEntries(hosts.map((name) => [name, 'A']))),
+  observed(2, 'B'),
+  released('B', Object.fromEntries(hosts.map((name) => [name, 'B']))),
+];
+
+function verdicts(given: Case): readonly Verdict[] {
+  const { hosts = ['web1'], now = noon } = given;
+  const fleet = aFleet(
+    hosts.map((name) => aSpec(name, { reboot: policy('after-deploy'), ...given.spec })),
+    { rollout: { ...plainRollout, rebootsAtOnce: given.atOnce ?? 1 } },
+  );
+  const desired = wanting(2, 'B', fleet, Object.fromEntries(hosts.map((name) => [name, 'B'])));
+  return plan(
+    desired,
+    {
+      incarnation,
+      memory: remembering(...base(hosts), ...(given.facts ?? [])),
+      contacts: new Map(
+        hosts.map((name) => {
+          const contact = reached(name, given.report ?? onOldKernel(name), now - 100);
+          return [contact.host, contact];
+        }),
+      ),
+      deployments: given.live ?? [],
+    },
+    patience,
+    now,
+  ).verdicts;
+}
+
+const judge = (given: Case): Verdict | undefined => verdicts(given)[0];
+
+const reboot = (name: string, change: Partial<Deployment> = {}): Deployment =>
+  aDeployment({
+    id: parseDeploymentId(`d00${name}0`),
+    host: host(name),
+    observation: 2,
+    toplevel: toplevel('B', name),
+    action: 'reboot',
+    ...change,
+  });
+
+describe('a host that runs what is wanted, in parts only after a reboot', () => {
+  it('is rebooted at once where that is its policy', () => {
+    expect(judge({})).toMatchObject({ kind: 'deliver', action: 'reboot', toplevel: B });
+    expect(judge({})?.reason).toBe('it is rebooted: only a reboot replaces kernel and initrd');
+    expect(judge({ live: [reboot('web1', { phase: 'delivered' })] })).toMatchObject({
+      kind: 'activate',
+      action: 'reboot',
+    });
+  });
+
+  it('is in sync and says so where that is left to people', () => {
+    expect(judge({ spec: { reboot: policy('never') } })).toMatchObject({
+      kind: 'in-sync',
+      waitsFor: undefined,
+      reason: expect.stringContaining('a reboot is due, and left to people: only a reboot replaces kernel'),
+    });
+  });
+
+  it('is rebooted in a window that is open, and otherwise in sync', () => {
+    const spec = (windows: readonly Window[]) => ({ reboot: policy('window'), windows });
+    expect(judge({ spec: spec([window('30 11 * * *')]) })).toMatchObject({
+      kind: 'deliver',
+      action: 'reboot',
+    });
+    expect(judge({ spec: spec([window('0 3 * * *')]) })).toMatchObject({ kind: 'in-sync' });
+    const none = judge({ spec: spec([]) });
+    expect(none).toMatchObject({ kind: 'in-sync', reason: expect.stringContaining('it has no window') });
+  });
+
+  it.each(['test', 'dry-activate'] as const)('is never rebooted in mode %s', (mode) => {
+    expect(judge({ spec: { mode } })).toMatchObject({ kind: 'in-sync' });
+    expect(judge({ spec: { mode } })?.action).toBeUndefined();
+  });
+
+  it('is left alone when a newer observation wants something else: the reboot is superseded', () => {
+    const old = reboot('web1', { toplevel: A, observation: 1 });
+    expect(judge({ live: [old] })).toMatchObject({ kind: 'superseded', deployment: old.id });
+  });
+
+  it('has no reboot any more that somebody else made unnecessary', () => {
+    expect(judge({ report: running(B), live: [reboot('web1')] })).toMatchObject({ kind: 'superseded' });
+  });
+});
+
+describe('a host that what is wanted is only set for', () => {
+  it('waits for a reboot by people, a window or its turn, and says what differs', () => {
+    const report = setForBoot;
+    const mode = 'boot' as const;
+    expect(judge({ report, spec: { mode, reboot: policy('never') } })).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'reboot',
+      reason: 'it is set for the next boot, and kernel with it; the running system is the one before',
+    });
+    const windows = [window('0 3 * * *')];
+    expect(judge({ report, spec: { mode, windows, reboot: policy('window') } })).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'window',
+      until: Date.UTC(2026, 0, 6, 3),
+    });
+    expect(judge({ report, spec: { mode } })).toMatchObject({ kind: 'deliver', action: 'reboot' });
+  });
+
+  it('is rebooted also after a switch that turned out to need it', () => {
+    const waiting = anOutcome(aDeployment({ toplevel: B, observation: 2 }), { phase: 'awaiting-reboot' });
+    expect(judge({ report: setForBoot, facts: [waiting] })).toMatchObject({ action: 'reboot' });
+  });
+});
+
+describe('a reboot that failed', () => {
+  const failed = (change: Parameters<typeof anOutcome>[1]) =>
+    anOutcome(reboot('web1'), { at: noon - 1_000, previous: A, ...change });
+  const failure = aFailure({ code: 'REBOOT_FAILED', message: 'it came back as before' });
+
+  it('for the toplevel’s own sake is not tried again with it', () => {
+    const facts = [failed({ phase: 'rolled-back', failure, evidence: true })];
+    for (const report of [onOldKernel(), running(A)]) {
+      expect(judge({ report, facts })).toMatchObject({ kind: 'stalled', code: 'REBOOT_FAILED' });
+    }
+  });
+
+  it('in passing is tried again after a while, and twice at most without a confirmation', () => {
+    const once = failed({ phase: 'unconfirmed', failure: { ...failure, disposition: 'transient' } });
+    expect(judge({ facts: [once], now: noon })).toMatchObject({ action: 'reboot' });
+    expect(judge({ facts: [{ ...once, at: noon - 500 }] })).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'back-off',
+      until: noon + 500,
+    });
+    const { deployment: id } = once.aim;
+    const twice = { ...once, aim: { ...once.aim, deployment: parseDeploymentId(`${id}1`) } };
+    expect(judge({ facts: [once, twice] })).toMatchObject({ kind: 'stalled' });
+  });
+
+  it('leaves no drift behind: after a retry the host is brought to what is wanted again', () => {
+    const deployed = anOutcome(
+      aDeployment({ id: parseDeploymentId('d00deploy'), toplevel: B, observation: 2 }),
+    );
+    const rolledBack = failed({ phase: 'rolled-back', failure, evidence: true });
+    const retry: Fact = { kind: 'retry', at: noon - 500, host: undefined, by: 'ada', drift: undefined };
+    expect(judge({ report: running(A), facts: [deployed, rolledBack, retry] })).toMatchObject({
+      kind: 'deliver',
+      toplevel: B,
+    });
+  });
+});
+
+describe('several hosts that are to be rebooted', () => {
+  const of = (given: Case): Readonly<Record<string, string>> =>
+    Object.fromEntries(
+      verdicts({ hosts: names, ...given }).map(({ host: name, kind, waitsFor }) => [
+        name,
+        waitsFor === undefined ? kind : `${kind} ${waitsFor}`,
+      ]),
+    );
+
+  it('are rebooted as many at once as is allowed, by name; the others wait for their turn', () => {
+    expect(of({})).toEqual({ web1: 'deliver', web2: 'wait budget', web3: 'wait budget' });
+    expect(of({ atOnce: 2 })).toEqual({ web1: 'deliver', web2: 'deliver', web3: 'wait budget' });
+  });
+
+  it('wait for one that is at it, and for one whose reboot was made before', () => {
+    const atIt = [reboot('web3', { phase: 'activating' })];
+    expect(of({ live: atIt })).toEqual({ web1: 'wait budget', web2: 'wait budget', web3: 'wait activation' });
+    const made = [reboot('web2', { phase: 'delivered' })];
+    expect(of({ live: made })).toEqual({ web1: 'wait budget', web2: 'activate', web3: 'wait budget' });
+  });
+});
+
+describe('the deployment that reboots a host', () => {
+  it('carries what the policy says of it, and the ways to what the host was booted with', () => {
+    const drain = { kind: 'worker-command', name: 'drain', timeoutMs: 1_000 } as const;
+    const spec = aSpec('web1', { reboot: { ...policy('after-deploy'), drain } });
+    const desired = wanting(2, 'B', aFleet([spec]), { web1: 'B' });
+    const [verdict] = verdicts({});
+    const elsewhere = { ...connection, port: 2222 };
+    const long = anOutcome(aDeployment({ toplevel: A, next: elsewhere }));
+    if (desired.kind !== 'ready' || verdict === undefined) throw new Error('nothing is wanted');
+    const made = newDeployment({
+      id: parseDeploymentId('d000001'),
+      token: { epoch: 1, counter: 1 },
+      verdict,
+      spec,
+      desired,
+      memory: remembering(...base(['web1']), long),
+      contact: reached('web1', onOldKernel(), noon),
+      at: noon,
+    });
+    expect(made).toMatchObject({
+      action: 'reboot',
+      toplevel: B,
+      reboot: { deadlineMs: plainHost.reboot.deadlineMs, drain, undrain: undefined },
+    });
+    expect(made?.known).toContainEqual(elsewhere);
+  });
+});
