@@ -26,6 +26,7 @@ import {
 } from '../shared/platform/service.ts';
 import { createSystemClock } from '../shared/platform/system-clock.ts';
 import { version } from '../shared/platform/version.ts';
+import { createChecks } from './checks/checks.ts';
 import { createActivate } from './activate/activate.ts';
 import { guardBytes, guardStorePath } from './guard/guard-path.ts';
 import { createBuilds } from './deliver/builds.ts';
@@ -131,6 +132,7 @@ async function main(): Promise<void> {
       roots,
       settings: { keepReleases: 50 },
     });
+    const checks = createChecks({ clock, run, commands: config.commands });
     const guard = { path: guardStorePath(), bytes: guardBytes };
     const steps: Steps = {
       evaluate: evaluation.evaluate,
@@ -160,8 +162,8 @@ async function main(): Promise<void> {
         closures: createRedisClosures(shared),
         settings: { keepToplevels: 5 },
       }),
-      activate: createActivate({ ssh, clock, faultPoint }),
-      probe: createProbe({ ssh, clock }),
+      activate: createActivate({ ssh, checks, clock, faultPoint }),
+      probe: createProbe({ ssh, checks, clock }),
     };
 
     const queue = createBullQueue({

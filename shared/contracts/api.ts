@@ -86,6 +86,8 @@ export const HostStatus = z.object({
   profileGeneration: z.number().int().optional(),
   rebootNeeded: z.boolean().optional(),
   failedUnits: listOf(Text).optional(),
+  /** What its failed checks say. */
+  failedChecks: listOf(Text).optional(),
   /** Someone holds the guard's or switch-to-configuration's lock there. */
   locked: z.boolean().optional(),
   /** Free on the file system of its store. */

@@ -1,10 +1,11 @@
 import type { Failure } from '../domain/errors.ts';
 import { plainFleet, plainHost } from '../domain/fleet.ts';
-import type { Check, Fleet, HostSpec, Timeouts } from '../domain/fleet.ts';
+import type { Fleet, HostSpec, Timeouts } from '../domain/fleet.ts';
 import { parseHostName } from '../domain/names.ts';
-import { durationMs, normalHostKey, unitWithType } from './manifest-schema.ts';
-import type { WrittenCheck, WrittenManifest, WrittenTimeouts } from './manifest-schema.ts';
+import { resolveCheck } from './manifest-check.ts';
+import type { WrittenManifest, WrittenTimeouts } from './manifest-schema.ts';
 import { readManifestText } from './manifest-text.ts';
+import { durationMs, normalHostKey } from './manifest-words.ts';
 
 /** The file's name, at the top of the repository. */
 export const manifestFile = 'varve.yaml';
@@ -20,8 +21,6 @@ export const defaultTimeouts: Timeouts = {
   confirmMs: 60_000,
   settleMs: 10_000,
 };
-
-const defaultCheckTimeoutMs = 10_000;
 
 /**
  * Reads the text of a `varve.yaml`. Failures: MANIFEST_INVALID with every error as `varve.yaml:line:column: …`, and
@@ -110,23 +109,4 @@ function resolveTimeouts(base: Timeouts, written: WrittenTimeouts | undefined): 
     confirmMs: ms(written?.confirm, base.confirmMs),
     settleMs: ms(written?.settle, base.settleMs),
   };
-}
-
-/** One check; the schema has made sure that exactly one kind is given. */
-function resolveCheck(check: WrittenCheck, address: string): readonly Check[] {
-  const timeoutMs = ms(check.timeout, defaultCheckTimeoutMs);
-  if (check.unit !== undefined) return [{ kind: 'unit', name: unitWithType(check.unit) }];
-  if (check.tcp !== undefined) return [{ kind: 'tcp', port: check.tcp, timeoutMs }];
-  if (check.command !== undefined) return [{ kind: 'command', command: check.command, timeoutMs }];
-  if (check.http === undefined) return [];
-  const { http } = check;
-  const authority = address.includes(':') ? `[${address}]` : address;
-  return [
-    {
-      kind: 'http',
-      url: http.url ?? `http://${authority}:${http.port ?? 80}${http.path ?? '/'}`,
-      status: http.status ?? 200,
-      timeoutMs: ms(http.timeout, defaultCheckTimeoutMs),
-    },
-  ];
 }

@@ -139,6 +139,7 @@ export function hostBench(make: () => Promise<HostRig>): () => HostBench {
       acknowledged: [],
       fence: undefined,
       adopt: undefined,
+      checks: [],
       ...wish,
     };
     const signal = new AbortController().signal;

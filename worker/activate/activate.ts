@@ -4,8 +4,10 @@ import { type Connection, sameConnection } from '../../shared/domain/fleet.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
 import type { ActivationEvent, StepContext, Steps } from '../../shared/platform/ports/steps.ts';
+import type { Checks } from '../checks/checks.ts';
 import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
+import { askBefore, notReady } from './before.ts';
 import { confirm } from './confirm.ts';
 import { callGuard, startRequest } from './guard-client.ts';
 import { type RecordView, createRecordView } from './record-view.ts';
@@ -13,6 +15,7 @@ import { type Witness, createWitness, isHostsFault } from './witness.ts';
 
 export interface ActivateDeps {
   readonly ssh: Ssh;
+  readonly checks: Checks;
   readonly clock: Clock;
   readonly faultPoint: FaultPoint;
 }
@@ -58,13 +61,17 @@ export function createActivate(deps: ActivateDeps): Steps['activate'] {
       },
     });
 
-    const lastFailure = await followToTheEnd(deps, deployment, record, witness, signal);
+    let unready = '';
+    const lastFailure = await followToTheEnd(deps, deployment, record, witness, signal, (problem) => {
+      unready = problem;
+      context.log(`left alone for now: ${problem}`);
+    });
     await confirmation;
     clearTimeout(lastWords);
     over.abort();
     await events.settled();
     if (record.refused !== undefined) {
-      const { refused } = record;
+      const refused = record.refused.code === 'NOT_READY' ? notReady(unready) : record.refused;
       // It did not get as far as looking whether it knows this deployment: it may have started it for another worker.
       return isUndecided(refused)
         ? { kind: 'unknown', failure: refused }
@@ -84,6 +91,7 @@ async function followToTheEnd(
   record: RecordView,
   witness: Witness,
   signal: AbortSignal,
+  onUnready: (problem: string) => void,
 ): Promise<Failure | undefined> {
   const { activationMs, confirmMs } = deployment.timeouts;
   const until = deps.clock.now() + 3 * activationMs + confirmMs + graceMs;
@@ -96,7 +104,7 @@ async function followToTheEnd(
         ...(record.exists ? { deadlineMs: reconnectDeadlineMs } : {}),
       });
       try {
-        await send(deps, deployment, record, session, signal);
+        await send(deps, deployment, record, session, signal, onUnready);
       } catch (thrown) {
         failure = failureOf(thrown);
         // One that dies unnoticed is missed only after a while: had it lived when the switch ended, it would have said so.
@@ -128,13 +136,19 @@ async function send(
   record: RecordView,
   session: Session,
   signal: AbortSignal,
+  onUnready: (problem: string) => void,
 ): Promise<void> {
   const { activationMs, confirmMs } = deployment.timeouts;
+  const deadlineMs = activationMs + confirmMs + graceMs;
+  const readiness = await askBefore(deps.checks, deployment, record, session, { deadlineMs, signal });
+  if (readiness.kind === 'known') return;
+  const { problem } = readiness;
+  if (problem !== undefined) onUnready(problem);
   await deps.faultPoint('before-guard-send');
   const call = callGuard(session, {
     verb: 'start',
-    request: startRequest(deployment),
-    deadlineMs: activationMs + confirmMs + graceMs,
+    request: startRequest(deployment, problem === undefined),
+    deadlineMs,
     signal,
     onAnswer: record.open(),
   });

@@ -59,7 +59,8 @@ export async function callGuard(session: Session, call: GuardCall): Promise<void
   });
 }
 
-export function startRequest(deployment: Deployment): GuardCall['request'] {
+/** Where the host is not `ready`, the guard makes sure that this deployment is never started, whoever else may try. */
+export function startRequest(deployment: Deployment, ready: boolean): GuardCall['request'] {
   return [
     ['deployment', deployment.id],
     ['toplevel', deployment.toplevel],
@@ -70,6 +71,8 @@ export function startRequest(deployment: Deployment): GuardCall['request'] {
     ['action', deployment.action],
     ['activation', Math.round(deployment.timeouts.activationMs)],
     ['confirm', Math.round(deployment.timeouts.confirmMs)],
+    ['units', deployment.unitFailures],
+    ...(ready ? [] : [['unready', 1] as const]),
   ];
 }
 

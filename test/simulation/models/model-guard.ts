@@ -126,6 +126,11 @@ export function createGuard(deps: GuardDeps): Guard {
     }
   }
 
+  function counts({ deployment, baseline }: GuardRecord, name: string): boolean {
+    if (deployment.unitFailures === 'new') return !baseline.includes(name);
+    return deployment.unitFailures === 'any';
+  }
+
   async function switchLive(record: GuardRecord, process: SimProcess): Promise<void> {
     const { mode, toplevel, timeouts } = record.deployment;
     const quality = qualityOf(record);
@@ -146,7 +151,7 @@ export function createGuard(deps: GuardDeps): Guard {
     await scheduler.pass(process, 'has switched');
     if (record.decided !== undefined) return;
     if (quality === 'breaks' || quality === 'sticks') return rollBack(record, troubles.broke, true);
-    if (failedUnits().some((name) => !record.baseline.includes(name))) {
+    if (failedUnits().some((name) => counts(record, name))) {
       return rollBack(record, troubles.unit, true);
     }
     record.switchedAt = scheduler.now();

@@ -114,6 +114,8 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
         bootDefault: machine.bootDefault,
         bootId: machine.bootId,
         failedUnits: guard.failedUnits(),
+        restarting: [],
+        newlyFailed: [],
         freeBytes: 1e9,
         locked: guard.busyWith() !== undefined || scheduler.now() < machine.switchLockedUntil,
         owner: machine.owner,

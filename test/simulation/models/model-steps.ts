@@ -239,7 +239,7 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
           connection,
           report: machine.probe(target, incarnation),
         }));
-        return { kind: 'reached', host, incarnation, askedAt, at: clock.now(), ...reached };
+        return { kind: 'reached', host, incarnation, askedAt, at: clock.now(), ...reached, checks: [] };
       } catch (thrown) {
         const at = clock.now();
         return {

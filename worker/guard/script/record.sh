@@ -2,7 +2,7 @@
 
 load() { # DEPLOYMENT: its data, and the tools of the system that ran before
   is_id "$1" || refuse INVALID_INPUT key=deployment
-  id=$1 record=$records/$1
+  id=$1 record=$records/$1 unit_failures=new
   [ -r "$record/data" ] || refuse NOT_FOUND "deployment=$id"
   while IFS= read -r line; do
     key=${line%%=*} value=${line#*=}
@@ -16,6 +16,7 @@ load() { # DEPLOYMENT: its data, and the tools of the system that ran before
       activation) activation=$value ;;
       confirm) confirm=$value ;;
       boot) boot=$value ;;
+      units) unit_failures=$value ;;
     esac
   done < "$record/data"
   PATH=$previous/sw/bin

@@ -83,6 +83,14 @@ start() {
   follow
 }
 
+# A check that comes before it said no. What another worker may still be about to send must not start it after all.
+decline() {
+  printf '%s %s\n' "$epoch" "$counter" > "$state/token.new" && sync "$state/token.new" || refuse DISK_FULL
+  mv -f "$state/token.new" "$state/token"
+  sync "$state"
+  refuse NOT_READY
+}
+
 start_new() {
   highest_epoch=0 highest_counter=0
   [ -r "$state/token" ] && read -r highest_epoch highest_counter < "$state/token"
@@ -95,6 +103,7 @@ start_new() {
     /bin/sh "$guard" revive "$other" 9>&- > /dev/null
     refuse HOST_BUSY "deployment=$other"
   done
+  [ -z "$unready" ] || decline
   [ -x "$toplevel/bin/switch-to-configuration" ] || refuse PUSH_FAILED
   profile=$(readlink -e "$profiles/system") || profile=$previous
   generation=$(readlink "$profiles/system")
@@ -111,7 +120,8 @@ start_new() {
   # The token first: what is left of a start that dies in between is a fence. A full disk is found here, before anything.
   {
     printf 'deployment=%s\ntoplevel=%s\nprevious=%s\nprofile=%s\n' "$id" "$toplevel" "$previous" "$profile" &&
-      printf 'generation=%s\nmode=%s\naction=%s\nactivation=%s\n' "$generation" "$mode" "$action" "$activation" &&
+      printf 'generation=%s\nmode=%s\naction=%s\nactivation=%s\nunits=%s\n' \
+        "$generation" "$mode" "$action" "$activation" "$unit_failures" &&
       printf 'confirm=%s\nboot=%s\nepoch=%s\ncounter=%s\nguard=%s\n' "$confirm" "$boot" "$epoch" "$counter" "$guard"
   } > "$record/data" &&
     printf '%s started\n' "$now" > "$record/journal" &&

@@ -70,7 +70,7 @@ is_text() {
 # Everything that a caller may say. What is not listed, or does not look like it should, is refused.
 read_request() {
   id='' toplevel='' owner='' epoch='' counter='' mode='' action='' activation='' confirm='' code='' text=''
-  settle=0 patience=0 want_units='' commands=''
+  settle=0 unit_failures=new unready=''
   while IFS= read -r line; do
     key=${line%%=*} value=${line#*=}
     case $key in
@@ -84,11 +84,9 @@ read_request() {
       activation) is_number "$value" && activation=$((value / 10)) ;;
       confirm) is_number "$value" && confirm=$((value / 10)) ;;
       settle) is_number "$value" && settle=$((value / 10)) ;;
-      patience) is_number "$value" && patience=$((value / 10)) ;;
+      units) case $value in new | any | ignore) unit_failures=$value ;; *) false ;; esac ;;
+      unready) [ "$value" = 1 ] && unready=1 ;;
       code) case $value in CHECK_FAILED | UNITS_FAILED) code=$value ;; *) false ;; esac ;;
-      unit) is_word "$value" && want_units="$want_units $value" ;;
-      command | argument) is_text "$value" && commands="$commands$line
-" ;;
       text) is_text "$value" && text=$value ;;
       *) false ;;
     esac || refuse INVALID_INPUT "key=$key"

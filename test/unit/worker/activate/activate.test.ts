@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
 import { noFaults } from '../../../../shared/platform/ports/faults.ts';
+import { createRun } from '../../../../shared/platform/exec.ts';
 import { createSystemClock } from '../../../../shared/platform/system-clock.ts';
 import { createActivate } from '../../../../worker/activate/activate.ts';
+import { createChecks } from '../../../../worker/checks/checks.ts';
 import type { Session } from '../../../../worker/ssh/session.ts';
 import type { Ssh } from '../../../../worker/ssh/ssh.ts';
 import { aDeployment } from '../../../support/builders.ts';
@@ -28,7 +30,9 @@ function answering(...lines: readonly string[]): Ssh {
 }
 
 async function activated(ssh: Ssh) {
-  const activate = createActivate({ ssh, clock: createSystemClock(), faultPoint: noFaults });
+  const clock = createSystemClock();
+  const checks = createChecks({ clock, run: createRun(), commands: new Map() });
+  const activate = createActivate({ ssh, checks, clock, faultPoint: noFaults });
   const signal = new AbortController().signal;
   return activate(aDeployment(), { signal, log() {}, progress() {} }, async () => {});
 }
