@@ -46,6 +46,9 @@ export interface Checks {
 /** A host at rest is not looked at for longer than this between the two tries. */
 const longestSecondThoughtMs = 5_000;
 
+/** At first tries come sooner than the interval: a service may just be starting. */
+const firstPauseMs = 100;
+
 export function createChecks(deps: ChecksDeps): Checks {
   const { clock } = deps;
 
@@ -97,19 +100,20 @@ export function createChecks(deps: ChecksDeps): Checks {
   return {
     async passes(check, subject, { patient, until, signal }) {
       const { intervalMs, successes } = check;
-      for (let passed = 0; ;) {
+      for (let passed = 0, tries = 0; ; tries += 1) {
         const left = Math.max(1, until - performance.now());
         const problem = await ask(check, subject, Math.min(check.timeoutMs, left), signal);
         passed = problem === undefined ? passed + 1 : 0;
         if (passed >= successes) return undefined;
         if (problem !== undefined && !patient) return problem;
-        if (signal.aborted || performance.now() + intervalMs >= until) {
+        const pauseMs = passed > 0 ? intervalMs : Math.min(intervalMs, firstPauseMs * 2 ** tries);
+        if (signal.aborted || performance.now() + pauseMs >= until) {
           return (
             problem ??
             `in the time there was, ${checkName(check)} passed ${passed} of ${successes} times in a row`
           );
         }
-        await clock.sleep(intervalMs, signal);
+        await clock.sleep(pauseMs, signal);
       }
     },
     results: (checks, subject, signal) => Promise.all(checks.map((check) => result(check, subject, signal))),

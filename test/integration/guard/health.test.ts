@@ -123,40 +123,6 @@ describe('a check before an activation', () => {
     expect(await pointers(host)).toMatchObject(isGood());
     expect(await shell(host, look)).toBe(before);
   });
-
-  it('that failed keeps out whoever is about to start the same deployment, and nobody else', async () => {
-    const late = bench.deployment(systems.better);
-    await shell(host, 'touch /run/quarantined');
-    await bench.activate(systems.better, { id: late.id, token: late.token, checks: [quarantine] });
-    expect((await bench.activate(systems.better, { id: late.id, token: late.token })).outcome).toMatchObject({
-      kind: 'refused',
-      failure: { code: 'TOKEN_REFUSED' },
-    });
-    await shell(host, 'rm /run/quarantined');
-    expect((await bench.activate(systems.better, { checks: [quarantine] })).outcome).toEqual(succeeded);
-  });
-
-  it('is not asked of a host on which the activation has begun', async () => {
-    const { id, token } = bench.deployment(systems.better);
-    const first = new AbortController();
-    await bench.activate(
-      systems.better,
-      {
-        id,
-        token,
-        checks: [quarantine],
-        async onEvent(event) {
-          if (event.kind !== 'switched') return;
-          await shell(host, 'touch /run/quarantined');
-          first.abort();
-        },
-        ...settled,
-      },
-      first.signal,
-    );
-    const { outcome } = await bench.activate(systems.better, { id, token, checks: [quarantine] });
-    expect(outcome).toEqual(succeeded);
-  });
 });
 
 describe('later health', () => {

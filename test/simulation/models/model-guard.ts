@@ -18,7 +18,7 @@ export interface Guard {
   failedUnits(): readonly string[];
   /** Closes what a power cut has left open. */
   closeOldRecords(): void;
-  start(deployment: Deployment): Started;
+  start(deployment: Deployment, ready: boolean): Started;
   acknowledge(id: DeploymentId): void;
   refuse(id: DeploymentId, failure: Failure): void;
 }
@@ -197,6 +197,13 @@ export function createGuard(deps: GuardDeps): Guard {
     return machine.store.has(toplevel) ? undefined : refusals.notThere;
   }
 
+  /** Nobody else may start it any more either. */
+  function unready({ id, token }: Deployment, ready: boolean): Failure | undefined {
+    if (ready || machine.records.has(id)) return undefined;
+    machine.highest = token;
+    return refusals.notReady;
+  }
+
   function startNew(deployment: Deployment): void {
     machine.highest = deployment.token;
     const record: GuardRecord = {
@@ -227,8 +234,8 @@ export function createGuard(deps: GuardDeps): Guard {
     busyWith: () => open()?.deployment.id,
     failedUnits,
     closeOldRecords,
-    start(deployment) {
-      const failure = refusal(deployment);
+    start(deployment, ready) {
+      const failure = refusal(deployment) ?? unready(deployment, ready);
       // Found under way or known: what a power cut has left open is brought to its end, for whoever asks next.
       closeOldRecords();
       if (failure !== undefined) return { kind: 'refused', failure };
