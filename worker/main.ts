@@ -26,6 +26,8 @@ import {
 } from '../shared/platform/service.ts';
 import { createSystemClock } from '../shared/platform/system-clock.ts';
 import { version } from '../shared/platform/version.ts';
+import { askWorkerCommand } from './checks/ask-worker.ts';
+import { createChecks } from './checks/checks.ts';
 import { createActivate } from './activate/activate.ts';
 import { guardBytes, guardStorePath } from './guard/guard-path.ts';
 import { createBuilds } from './deliver/builds.ts';
@@ -131,6 +133,7 @@ async function main(): Promise<void> {
       roots,
       settings: { keepReleases: 50 },
     });
+    const checks = createChecks({ clock, run, commands: config.commands });
     const guard = { path: guardStorePath(), bytes: guardBytes };
     const steps: Steps = {
       evaluate: evaluation.evaluate,
@@ -160,8 +163,20 @@ async function main(): Promise<void> {
         closures: createRedisClosures(shared),
         settings: { keepToplevels: 5 },
       }),
-      activate: createActivate({ ssh, clock, faultPoint }),
-      probe: createProbe({ ssh, clock }),
+      activate: createActivate({
+        ssh,
+        checks,
+        clock,
+        faultPoint,
+        runNamedCommand: (name, { host, address, timeoutMs, signal }) =>
+          askWorkerCommand(name, config.commands.get(name), {
+            run,
+            environment: { VARVE_HOST: host, VARVE_ADDRESS: address },
+            timeoutMs,
+            signal,
+          }),
+      }),
+      probe: createProbe({ ssh, checks, clock }),
     };
 
     const queue = createBullQueue({

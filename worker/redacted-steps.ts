@@ -39,7 +39,12 @@ export function redactedSteps(steps: Steps, redact: Redactor): Steps {
       ...record,
       end: record.end === undefined ? undefined : cleanEnd(record.end),
     }));
-    return { ...contact, report: { ...report, records } };
+    const checks = contact.checks.map((check) => ({
+      ...check,
+      name: text(check.name),
+      ...(check.message === undefined ? {} : { message: text(check.message) }),
+    }));
+    return { ...contact, report: { ...report, records }, checks };
   };
   return {
     async evaluate(request, context) {

@@ -65,7 +65,7 @@ type Judgement = readonly [Finding['grade'], found: string, advice?: string];
 
 /** Each is about one thing; a host can have several. */
 function* judgements(host: HostStatus): Iterable<Judgement> {
-  const { failure, hold, failedUnits = [], freeBytes, nixVersion } = host;
+  const { failure, hold, failedUnits = [], failedChecks = [], freeBytes, nixVersion } = host;
   if (failure !== undefined) {
     const grade = host.sync === 'Stalled' || host.health === 'Degraded' ? 'bad' : 'note';
     const advice = remedies[failure.code] ?? failure.hint ?? 'varve why HOST';
@@ -90,6 +90,9 @@ function* judgements(host: HostStatus): Iterable<Judgement> {
       `failed units: ${failedUnits.join(', ')}`,
       `on the host: systemctl status ${unit}`,
     ];
+  }
+  if (failedChecks.length > 0) {
+    yield ['bad', `failed checks: ${failedChecks.join('; ')}`, 'mend what the checks look at, or revert'];
   }
   if (freeBytes !== undefined && freeBytes < littleBytes) {
     yield [

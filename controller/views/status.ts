@@ -43,6 +43,9 @@ export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
           profileGeneration: contact.report.profileGeneration,
           rebootNeeded: contact.report.rebootNeeded,
           failedUnits: contact.report.failedUnits,
+          failedChecks: contact.checks.flatMap(({ name, healthy, message }) =>
+            healthy ? [] : [message ?? `${name} fails`],
+          ),
           locked: contact.report.locked,
           freeBytes: contact.report.freeBytes,
           nixVersion: contact.report.nixVersion,

@@ -99,6 +99,8 @@ export const HostStatus = z.object({
   /** What runs in full only after a reboot; empty: nothing. */
   rebootNeeded: listOf(RebootReason).optional(),
   failedUnits: listOf(Text).optional(),
+  /** What its failed checks say. */
+  failedChecks: listOf(Text).optional(),
   /** Someone holds the guard's or switch-to-configuration's lock there. */
   locked: z.boolean().optional(),
   /** Free on the file system of its store. */

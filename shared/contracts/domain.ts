@@ -2,11 +2,8 @@ import { z } from 'zod';
 import { rebootReasons } from '../domain/contact.ts';
 import { type Delivery as DeliveryValue, actions, phases } from '../domain/deployment.ts';
 import { type Failure as FailureValue, FleetError, errorCodes } from '../domain/errors.ts';
-import type {
-  Check as CheckValue,
-  Connection as ConnectionValue,
-  Timeouts as TimeoutsValue,
-} from '../domain/fleet.ts';
+import type { Check as CheckValue, CheckResult as CheckResultValue } from '../domain/check.ts';
+import type { Connection as ConnectionValue, Timeouts as TimeoutsValue } from '../domain/fleet.ts';
 import {
   type HostName as HostNameValue,
   parseDeploymentId,
@@ -109,12 +106,40 @@ export const Connection = z.object({
   hostKeys: z.array(z.string()).readonly(),
 }) satisfies z.ZodType<ConnectionValue>;
 
+const pace = {
+  intervalMs: z.number(),
+  timeoutMs: z.number(),
+  successes: Count,
+  before: z.boolean(),
+};
+
+const Bounds = z.object({
+  above: z.exactOptional(z.number()),
+  below: z.exactOptional(z.number()),
+  equals: z.exactOptional(z.number()),
+});
+
 export const Check = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('unit'), name: z.string() }),
-  z.object({ kind: z.literal('http'), url: z.string(), status: z.int(), timeoutMs: z.number() }),
-  z.object({ kind: z.literal('tcp'), port: z.int(), timeoutMs: z.number() }),
-  z.object({ kind: z.literal('command'), command: z.array(z.string()).readonly(), timeoutMs: z.number() }),
+  z.object({ ...pace, kind: z.literal('unit'), name: z.string() }),
+  z.object({ ...pace, kind: z.literal('http'), url: z.string(), status: z.int() }),
+  z.object({ ...pace, kind: z.literal('tcp'), port: z.int() }),
+  z.object({ ...pace, kind: z.literal('command'), command: z.array(z.string()).readonly() }),
+  z.object({ ...pace, kind: z.literal('worker'), name: z.string() }),
+  z.object({
+    ...pace,
+    kind: z.literal('prometheus'),
+    url: z.string(),
+    query: z.string(),
+    bounds: Bounds,
+  }),
 ]) satisfies z.ZodType<CheckValue>;
+
+export const CheckResult = z.object({
+  name: z.string(),
+  healthy: z.boolean(),
+  message: z.exactOptional(z.string()),
+  intervalMs: z.number(),
+}) satisfies z.ZodType<CheckResultValue>;
 
 export const Timeouts = z.object({
   buildMs: z.number(),

@@ -14,6 +14,7 @@ import type {
 import {
   Action,
   Check,
+  CheckResult,
   Connection,
   Count,
   Delivery,
@@ -98,6 +99,8 @@ export const ProbeReport = z.object({
   bootDefault: maybe(StorePath),
   bootId: z.string(),
   failedUnits: z.array(z.string()).readonly(),
+  restarting: z.array(z.string()).readonly(),
+  newlyFailed: z.array(z.string()).readonly(),
   freeBytes: z.number(),
   locked: z.boolean(),
   owner: maybe(z.string()),
@@ -117,6 +120,7 @@ export const HostContact = z.discriminatedUnion('kind', [
     at: Instant,
     connection: Connection,
     report: ProbeReport,
+    checks: z.array(CheckResult).readonly(),
   }),
   z.object({
     kind: z.literal('unreachable'),
@@ -138,6 +142,7 @@ export const ProbeTarget = z.object({
   acknowledged: z.array(DeploymentId).readonly(),
   fence: maybe(Token),
   adopt: maybe(z.object({ owner: z.string(), takeover: z.boolean() })),
+  checks: z.array(Check).readonly(),
 }) satisfies z.ZodType<ProbeTargetValue>;
 
 export const EvaluationRequest = z.object({

@@ -1,12 +1,12 @@
 import { plainHost } from '../domain/fleet.ts';
-import type { Check, HostSpec, Timeouts } from '../domain/fleet.ts';
+import type { HostSpec, Timeouts } from '../domain/fleet.ts';
 import { parseHostName } from '../domain/names.ts';
 import type { Window } from '../domain/policy.ts';
 import { dependenciesIn } from './manifest-after.ts';
 import type { Members } from './manifest-members.ts';
 import { resolveReboot, resolveRetention, resolveWindow } from './manifest-resolve-policy.ts';
-import { unitWithType } from './manifest-schema.ts';
-import type { WrittenCheck, WrittenGroup, WrittenManifest, WrittenTimeouts } from './manifest-schema.ts';
+import { resolveCheck } from './manifest-check.ts';
+import type { WrittenGroup, WrittenManifest, WrittenTimeouts } from './manifest-schema.ts';
 import type { WrittenWindow } from './manifest-schema-policy.ts';
 import { msOf, normalHostKey } from './manifest-words.ts';
 
@@ -17,8 +17,6 @@ export const defaultTimeouts: Timeouts = {
   confirmMs: 60_000,
   settleMs: 10_000,
 };
-
-const defaultCheckTimeoutMs = 10_000;
 
 /** What `defaults`, groups and hosts may all say of a host, with the windows. */
 type Treatment = Pick<
@@ -96,23 +94,4 @@ function resolveTimeouts(base: Timeouts, written: WrittenTimeouts | undefined): 
     confirmMs: msOf(written?.confirm, base.confirmMs),
     settleMs: msOf(written?.settle, base.settleMs),
   };
-}
-
-/** One check; the schema has made sure that exactly one kind is given. */
-function resolveCheck(check: WrittenCheck, address: string): readonly Check[] {
-  const timeoutMs = msOf(check.timeout, defaultCheckTimeoutMs);
-  if (check.unit !== undefined) return [{ kind: 'unit', name: unitWithType(check.unit) }];
-  if (check.tcp !== undefined) return [{ kind: 'tcp', port: check.tcp, timeoutMs }];
-  if (check.command !== undefined) return [{ kind: 'command', command: check.command, timeoutMs }];
-  if (check.http === undefined) return [];
-  const { http } = check;
-  const authority = address.includes(':') ? `[${address}]` : address;
-  return [
-    {
-      kind: 'http',
-      url: http.url ?? `http://${authority}:${http.port ?? 80}${http.path ?? '/'}`,
-      status: http.status ?? 200,
-      timeoutMs: msOf(http.timeout, defaultCheckTimeoutMs),
-    },
-  ];
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checks } from './manifest-schema-check.ts';
 import {
   freezes,
   groupPolicy,
@@ -17,84 +18,6 @@ import { address, duration, hostKey, labels, nameOf, port, user } from './manife
 const mode = z.enum(['switch', 'boot', 'test', 'dry-activate']).meta({
   description: 'What an activation does: the default `switch` activates now and at every boot.',
 });
-
-const unitTypes = 'service|socket|target|timer|mount|automount|path|swap|device|slice|scope';
-const unit = z
-  .string()
-  .max(255)
-  .regex(
-    /^[A-Za-z0-9_][A-Za-z0-9:_.\\@-]*$/,
-    'a unit is a systemd unit name, such as `nginx.service`, without a leading `-`',
-  )
-  .meta({
-    description: 'A systemd unit that must be active; `.service` is added where no type is given.',
-  });
-
-/** A unit name with its type. */
-export function unitWithType(name: string): string {
-  return new RegExp(`\\.(${unitTypes})$`).test(name) ? name : `${name}.service`;
-}
-
-function isPlainHttpUrl(text: string): boolean {
-  if (/[\s\p{Cc}]/u.test(text) || !URL.canParse(text)) return false;
-  const url = new URL(text);
-  return /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
-}
-
-const http = z
-  .strictObject({
-    url: z
-      .string()
-      .refine(isPlainHttpUrl, {
-        error: 'a URL starts with http:// or https:// and has no user or password in it',
-      })
-      .optional(),
-    port: port.optional(),
-    path: z
-      .string()
-      .regex(/^\/[^\s\p{Cc}]*$/u, 'a path starts with `/` and has no spaces')
-      .optional(),
-    status: z.int().min(100).max(599).optional(),
-    timeout: duration.optional(),
-  })
-  .refine((check) => (check.url === undefined) !== (check.port === undefined), {
-    error: 'say either `url`, or `port` (with `path`) of the host itself',
-  })
-  .refine((check) => check.url === undefined || check.path === undefined, {
-    error: '`path` goes with `port`; with `url`, write it into the URL',
-  });
-
-const check = z
-  .strictObject({
-    unit: unit.optional(),
-    http: http.optional(),
-    tcp: port.meta({ description: 'A port of the host that must accept a connection.' }).optional(),
-    command: z
-      .array(
-        // The guard takes one line for each argument.
-        z
-          .string()
-          .max(1_500, 'an argument is not longer than 1500 characters: put a script into the system')
-          // oxlint-disable-next-line no-control-regex -- control characters are what is refused
-          .regex(/^[^\u0000-\u001f\u007f]*$/, 'an argument is one line: put a script into the system'),
-      )
-      .min(1, 'a command names at least its program')
-      .max(256)
-      .meta({
-        description: 'A program and its arguments, run on the host; must exit with 0. No shell.',
-      })
-      .optional(),
-    timeout: duration.meta({ description: 'For `tcp` and `command`.' }).optional(),
-  })
-  .refine(
-    (one) => [one.unit, one.http, one.tcp, one.command].filter((kind) => kind !== undefined).length === 1,
-    { error: 'a check is exactly one of `unit`, `http`, `tcp`, `command`' },
-  )
-  .refine((one) => one.timeout === undefined || one.tcp !== undefined || one.command !== undefined, {
-    error: '`timeout` goes beside `tcp` and `command`; for `http` it goes inside; `unit` has none',
-  });
-
-const checks = z.array(check).max(64);
 
 const timeouts = z.strictObject({
   build: duration.meta({ description: 'Making the system valid on a worker. Default 1h.' }).optional(),
@@ -216,7 +139,6 @@ export const manifestSchema = z
   .meta({ title: 'varve.yaml', description: 'The hosts of a fleet and how Varve treats them.' });
 
 export type WrittenManifest = z.infer<typeof manifestSchema>;
-export type WrittenCheck = z.infer<typeof check>;
 export type WrittenTimeouts = z.infer<typeof timeouts>;
 export type WrittenHost = z.infer<typeof host>;
 export type WrittenGroup = z.infer<typeof group>;

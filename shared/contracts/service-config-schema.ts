@@ -149,6 +149,17 @@ export const WrittenServiceConfig = z.strictObject({
           memoryMiB: z.int().min(64).max(1_048_576).optional(),
         })
         .prefault({}),
+      // Checks in `varve.yaml` name these, and cannot define any: what runs here is said here.
+      commands: z
+        .record(
+          Name,
+          z.strictObject({
+            argv: z.tuple([z.string().min(1)], z.string()),
+            // Of the command, however long a check would let it run.
+            timeoutSeconds: Seconds.default(60),
+          }),
+        )
+        .default({}),
       nix: z
         .strictObject({
           settings: z

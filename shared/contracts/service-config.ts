@@ -87,7 +87,15 @@ export interface WorkerConfig extends CommonConfig {
     /** Of all processes of one evaluation together; `undefined`: as much as there is. */
     readonly memoryMiB: number | undefined;
   };
+  /** Programs that checks may name. */
+  readonly commands: ReadonlyMap<string, WorkerCommand>;
   readonly nixSettings: Readonly<Record<string, string>>;
+}
+
+/** A program on the worker, by the name under which a repository may ask for it. */
+export interface WorkerCommand {
+  readonly argv: readonly [string, ...string[]];
+  readonly timeoutMs: number;
 }
 
 export interface ParsedConfig<Config> {
@@ -173,6 +181,12 @@ export function parseWorkerConfig(input: ServiceConfigInput): ParsedConfig<Worke
       timeoutMs: worker.evaluation.timeoutSeconds * 1_000,
       memoryMiB: worker.evaluation.memoryMiB,
     },
+    commands: new Map(
+      Object.entries(worker.commands).map(([name, { argv, timeoutSeconds }]): [string, WorkerCommand] => [
+        name,
+        { argv, timeoutMs: timeoutSeconds * 1_000 },
+      ]),
+    ),
     nixSettings: worker.nix.settings,
     secrets: secrets.all,
   };

@@ -60,5 +60,7 @@ function healthOf(
   }
   if (remembered?.stuck !== undefined || verdict.code === 'DRIFTED') return 'Degraded';
   if (contact?.kind !== 'reached') return 'Unknown';
-  return contact.report.failedUnits.length > 0 ? 'Degraded' : 'Healthy';
+  const { report, checks } = contact;
+  const troubled = report.failedUnits.length + report.restarting.length > 0;
+  return troubled || checks.some((check) => !check.healthy) ? 'Degraded' : 'Healthy';
 }

@@ -1,3 +1,4 @@
+import type { Check, CheckResult } from './check.ts';
 import type { Failure } from './errors.ts';
 import type { Connection } from './fleet.ts';
 import type { DeploymentId, HostName, StorePath } from './names.ts';
@@ -59,6 +60,10 @@ export interface ProbeReport extends Systems {
   readonly profileGeneration: number | undefined;
   readonly bootId: string;
   readonly failedUnits: readonly string[];
+  /** Units that wait to be started again after they ended. */
+  readonly restarting: readonly string[];
+  /** Of both, those that were not like that before the last activation. */
+  readonly newlyFailed: readonly string[];
   /** Bytes free on the store's file system. */
   readonly freeBytes: number;
   /** Someone holds the guard's or switch-to-configuration's lock. */
@@ -88,6 +93,8 @@ export type HostContact =
       /** Which of the candidates answered. */
       readonly connection: Connection;
       readonly report: ProbeReport;
+      /** What the target's checks said. */
+      readonly checks: readonly CheckResult[];
     }
   | {
       readonly kind: 'unreachable';
@@ -117,4 +124,6 @@ export interface ProbeTarget {
   readonly fence: Token | undefined;
   /** Make this Varve the owner; `takeover` also from another one. */
   readonly adopt: { readonly owner: string; readonly takeover: boolean } | undefined;
+  /** Asked as well, if what the host runs is one of `ask`. */
+  readonly checks: readonly Check[];
 }

@@ -1,5 +1,6 @@
 import type { Failure } from './errors.ts';
-import type { Check, Connection, FlakeSpec, Mode, Timeouts, UnitFailures } from './fleet.ts';
+import type { Check } from './check.ts';
+import type { Connection, FlakeSpec, Mode, Timeouts, UnitFailures } from './fleet.ts';
 import type { RebootPolicy } from './policy.ts';
 import type { DeploymentId, DrvPath, HostName, Revision, StorePath, Tree } from './names.ts';
 import type { Token } from './token.ts';

@@ -1,3 +1,4 @@
+import type { Check } from './check.ts';
 import type { HostName } from './names.ts';
 import { plainRollout } from './policy.ts';
 import type { Freeze, Group, RebootPolicy, Retention, RolloutPolicy, Window } from './policy.ts';
@@ -13,13 +14,6 @@ export interface Connection {
 }
 
 export type Mode = 'switch' | 'boot' | 'test' | 'dry-activate';
-
-/** A health check, run after a switch (over a fresh connection) before the activation is acknowledged. */
-export type Check =
-  | { readonly kind: 'unit'; readonly name: string }
-  | { readonly kind: 'http'; readonly url: string; readonly status: number; readonly timeoutMs: number }
-  | { readonly kind: 'tcp'; readonly port: number; readonly timeoutMs: number }
-  | { readonly kind: 'command'; readonly command: readonly string[]; readonly timeoutMs: number };
 
 /** How long things may take, in milliseconds. */
 export interface Timeouts {

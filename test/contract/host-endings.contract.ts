@@ -40,6 +40,26 @@ export function hostEndings(name: string, present: () => HostBench): void {
       }
     });
 
+    test('4 and only what had failed before, where every failed unit counts: rolled back', async () => {
+      const { activate, deployment, rig, state } = present();
+      const before = await state();
+      const mend = await rig.breakUnit();
+      try {
+        const activation = await activate(deployment('two', { unitFailures: 'any' }));
+        expect(judged(endOf(activation))).toEqual(['rolled-back', 'UNITS_FAILED', 'stalled', true]);
+        expect(await state()).toEqual(before);
+      } finally {
+        await mend();
+      }
+    });
+
+    test('4 and a unit that newly failed, where failed units are ignored: it goes on', async () => {
+      const { activate, deployment, probe, state } = present();
+      expect(await activate(deployment('fails-unit', { unitFailures: 'ignore' }))).toMatchObject(done);
+      expect((await state()).slice(0, 3)).toEqual(['fails-unit', 'fails-unit', 'fails-unit']);
+      expect((await probe()).failedUnits).toEqual(['fault.service']);
+    });
+
     test('11, somebody else is switching: untouched, and to be tried again', async () => {
       const { activate, deployment, probe, rig, state } = present();
       const before = await state();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
+import type { Check } from '../../shared/domain/check.ts';
 import type { HostRecord, ProbeReport, ProbeTarget, RecordedEnd } from '../../shared/domain/contact.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import type { Connection, Timeouts } from '../../shared/domain/fleet.ts';
@@ -48,6 +49,8 @@ export interface HostRig {
   holdSwitchLock(): Promise<() => Promise<void>>;
   /** A unit of no system fails now, and again with every switch, until the function is called. */
   breakUnit(): Promise<() => Promise<void>>;
+  /** From now on `quarantineCheck` fails, until the function is called. */
+  quarantine(): Promise<() => Promise<void>>;
   /** The power fails, and the host boots. */
   powerCut(): Promise<void>;
   /** Some time between two looks. */
@@ -58,6 +61,16 @@ export interface HostRig {
 export const owner = 'this-varve';
 /** Where nobody listens. */
 export const nowhere = 4;
+
+/** What a host that is quarantined must not pass. */
+export const quarantineCheck: Check = {
+  kind: 'command',
+  command: ['test', '!', '-e', '/run/quarantined'],
+  intervalMs: 1_000,
+  timeoutMs: 5_000,
+  successes: 1,
+  before: true,
+};
 
 export interface Activation {
   readonly outcome: ActivateOutcome;
@@ -141,6 +154,7 @@ export function hostBench(make: () => Promise<HostRig>): () => HostBench {
       acknowledged: [],
       fence: undefined,
       adopt: undefined,
+      checks: [],
       ...wish,
     };
     const signal = new AbortController().signal;

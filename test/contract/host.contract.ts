@@ -3,7 +3,7 @@ import { parseStorePath } from '../../shared/domain/names.ts';
 import { hostEndings } from './host-endings.contract.ts';
 import { hostReboots } from './host-reboots.contract.ts';
 import { done, endOf, refused, succeeded } from './host-outcomes.ts';
-import { hostBench, nowhere, owner, type Activation, type HostRig } from './host-rig.ts';
+import { hostBench, nowhere, owner, quarantineCheck, type Activation, type HostRig } from './host-rig.ts';
 
 /** What a worker's steps show of every host: activations by its guard, and what probes find and do. */
 export function hostContract(name: string, make: () => Promise<HostRig>): void {
@@ -75,6 +75,40 @@ export function hostContract(name: string, make: () => Promise<HostRig>): void {
         failure: { code: 'OUTCOME_UNKNOWN', disposition: 'transient' },
       });
       expect(await recordOf(lost)).toBeUndefined();
+    });
+  });
+
+  describe(`a check before an activation: ${name}`, () => {
+    const checks = [quarantineCheck];
+
+    test('that fails leaves the host alone, and keeps the deployment from being started by anybody', async () => {
+      const { activate, deployment, probe, recordOf, rig, state } = present();
+      const before = await state();
+      const end = await rig.quarantine();
+      const one = deployment('two', { checks });
+      expect(await activate(one)).toMatchObject(refused('NOT_READY'));
+      expect(await state()).toEqual(before);
+      expect(await recordOf(one)).toBeUndefined();
+      expect((await probe()).highestToken).toEqual(one.token);
+      await end();
+      expect(await activate(one)).toMatchObject(refused('TOKEN_REFUSED'));
+      expect(await activate(deployment('two', { checks }))).toMatchObject(done);
+    });
+
+    test('is not asked of what has begun', async () => {
+      const { activate, deployment, rig } = present();
+      const one = deployment('two', { checks });
+      const gone = new AbortController();
+      let end = async (): Promise<void> => {};
+      await activate(one, {
+        signal: gone.signal,
+        async onEvent() {
+          end = await rig.quarantine();
+          gone.abort();
+        },
+      });
+      expect(await activate(one)).toMatchObject(done);
+      await end();
     });
   });
 

@@ -87,6 +87,10 @@ hostContract('the model', async () => {
       host.machine.brokenUnits.add('old-trouble.service');
       return async () => void host.machine.brokenUnits.delete('old-trouble.service');
     },
+    async quarantine() {
+      host.machine.quarantined = true;
+      return async () => void (host.machine.quarantined = false);
+    },
     async powerCut() {
       host.cutPower(1_000);
       await during(scheduler.clock(worker).sleep(2_000));

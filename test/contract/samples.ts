@@ -17,6 +17,8 @@ import type { Term } from '../../shared/platform/ports/deployment-store.ts';
 
 /** Whole values of the domain for the contract suites: every field set at least once, every optional one left out once. */
 
+const pace = { intervalMs: 1_000, timeoutMs: 1_000, successes: 2, before: false };
+
 export const web1 = parseHostName('web1');
 export const web2 = parseHostName('web2');
 export const tree = parseTree('7'.repeat(40));
@@ -61,10 +63,12 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
     known: [connection],
     next: { ...connection, port: 2222, hostKeys: [] },
     checks: [
-      { kind: 'unit', name: 'web.service' },
-      { kind: 'http', url: 'http://127.0.0.1:8080/', status: 200, timeoutMs: 1_000 },
-      { kind: 'tcp', port: 8080, timeoutMs: 1_000 },
-      { kind: 'command', command: ['/run/current-system/sw/bin/true'], timeoutMs: 1_000 },
+      { ...pace, kind: 'unit', name: 'web.service' },
+      { ...pace, kind: 'http', url: 'http://127.0.0.1:8080/', status: 200 },
+      { ...pace, kind: 'tcp', port: 8080 },
+      { ...pace, kind: 'command', command: ['/run/current-system/sw/bin/true'], before: true },
+      { ...pace, kind: 'worker', name: 'is-drained' },
+      { ...pace, kind: 'prometheus', url: 'http://127.0.0.1:9090', query: 'up', bounds: { above: 0 } },
     ],
     timeouts: {
       buildMs: 60_000,
@@ -110,6 +114,8 @@ export function aReport(change: Partial<ProbeReport> = {}): ProbeReport {
     bootDefault: toplevel,
     bootId: '3b1f0c0e-5d0e-4d0e-9d0e-0c0e5d0e4d0e',
     failedUnits: ['batch.service'],
+    restarting: ['web.service'],
+    newlyFailed: ['web.service'],
     freeBytes: 12_345_678_901,
     locked: false,
     owner: undefined,
@@ -132,7 +138,19 @@ export function aReport(change: Partial<ProbeReport> = {}): ProbeReport {
 }
 
 export function reached(host: HostName, incarnation: string, at: number): HostContact {
-  return { kind: 'reached', host, incarnation, askedAt: at - 5, at, connection, report: aReport() };
+  return {
+    kind: 'reached',
+    host,
+    incarnation,
+    askedAt: at - 5,
+    at,
+    connection,
+    report: aReport(),
+    checks: [
+      { name: 'port 8080', healthy: true, intervalMs: 1_000 },
+      { name: 'unit web.service', healthy: false, message: 'web.service is failed', intervalMs: 500 },
+    ],
+  };
 }
 
 export function unreachable(host: HostName, incarnation: string, at: number): HostContact {
@@ -157,6 +175,7 @@ export function aTarget(host: HostName, askedAt: number): ProbeTarget {
     acknowledged: [parseDeploymentId('d000001')],
     fence: { epoch: 2, counter: 0 },
     adopt: { owner: 'owner-of-this-fleet', takeover: false },
+    checks: [{ ...pace, kind: 'tcp', port: 8080 }],
   };
 }
 

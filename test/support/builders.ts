@@ -1,3 +1,4 @@
+import type { Check, CheckPace, CheckSubject } from '../../shared/domain/check.ts';
 import type { HostContact, ProbeReport } from '../../shared/domain/contact.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import type { Desired } from '../../shared/domain/desired.ts';
@@ -108,6 +109,11 @@ export function aRelease(letter: string, hosts: Readonly<Record<string, string>>
   };
 }
 
+/** A check, asked once a second until it passes once. */
+export function aCheck(subject: CheckSubject, pace: Partial<CheckPace> = {}): Check {
+  return { intervalMs: 1_000, timeoutMs: 1_000, successes: 1, before: false, ...pace, ...subject };
+}
+
 export function aReport(change: Partial<ProbeReport> = {}): ProbeReport {
   return {
     current: undefined,
@@ -117,6 +123,8 @@ export function aReport(change: Partial<ProbeReport> = {}): ProbeReport {
     bootDefault: undefined,
     bootId: 'boot-1',
     failedUnits: [],
+    restarting: [],
+    newlyFailed: [],
     freeBytes: 1_000_000_000,
     locked: false,
     owner,
@@ -139,7 +147,16 @@ export function reached(
   report: ProbeReport,
   askedAt: number,
 ): Extract<HostContact, { kind: 'reached' }> {
-  return { kind: 'reached', host: host(name), incarnation, askedAt, at: askedAt, connection, report };
+  return {
+    kind: 'reached',
+    host: host(name),
+    incarnation,
+    askedAt,
+    at: askedAt,
+    connection,
+    report,
+    checks: [],
+  };
 }
 
 export function aDeployment(change: Partial<Deployment> = {}): Deployment {

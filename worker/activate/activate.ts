@@ -4,8 +4,10 @@ import { type Connection, sameConnection } from '../../shared/domain/fleet.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
 import type { ActivationEvent, StepContext, Steps } from '../../shared/platform/ports/steps.ts';
+import type { Checks } from '../checks/checks.ts';
 import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
+import { askBefore, notReady } from './before.ts';
 import { confirm } from './confirm.ts';
 import { callGuard, startRequest } from './guard-client.ts';
 import { type RunNamedCommand, drain, undrain } from './reboot-hooks.ts';
@@ -14,9 +16,10 @@ import { type Witness, createWitness, isHostsFault } from './witness.ts';
 
 export interface ActivateDeps {
   readonly ssh: Ssh;
+  readonly checks: Checks;
   readonly clock: Clock;
   readonly faultPoint: FaultPoint;
-  readonly runNamedCommand?: RunNamedCommand | undefined;
+  readonly runNamedCommand: RunNamedCommand;
 }
 
 /** How often the host is tried before anything is known to have been started there. */
@@ -60,13 +63,17 @@ export function createActivate(deps: ActivateDeps): Steps['activate'] {
       },
     });
 
-    const lastFailure = await followToTheEnd(deps, deployment, record, witness, signal);
+    let unready = '';
+    const lastFailure = await followToTheEnd(deps, deployment, record, witness, signal, (problem) => {
+      unready = problem;
+      context.log(`left alone for now: ${problem}`);
+    });
     await confirmation;
     clearTimeout(lastWords);
     over.abort();
     await events.settled();
     if (record.refused !== undefined) {
-      const { refused } = record;
+      const refused = record.refused.code === 'NOT_READY' ? notReady(unready) : record.refused;
       // It did not get as far as looking whether it knows this deployment: it may have started it for another worker.
       return isUndecided(refused)
         ? { kind: 'unknown', failure: refused }
@@ -114,6 +121,7 @@ async function followToTheEnd(
   record: RecordView,
   witness: Witness,
   signal: AbortSignal,
+  onUnready: (problem: string) => void,
 ): Promise<Failure | undefined> {
   const until = deps.clock.now() + awayMs(deployment) + deployment.timeouts.confirmMs + graceMs;
   let failure: Failure | undefined;
@@ -125,7 +133,7 @@ async function followToTheEnd(
         ...(record.exists ? { deadlineMs: reconnectDeadlineMs } : {}),
       });
       try {
-        await send(deps, deployment, record, session, signal);
+        await send(deps, deployment, record, session, signal, onUnready);
       } catch (thrown) {
         failure = failureOf(thrown);
         // One that dies unnoticed is missed only after a while: had it lived when the switch ended, it would have said so.
@@ -157,13 +165,19 @@ async function send(
   record: RecordView,
   session: Session,
   signal: AbortSignal,
+  onUnready: (problem: string) => void,
 ): Promise<void> {
   const { activationMs, confirmMs } = deployment.timeouts;
+  const deadlineMs = activationMs + confirmMs + (deployment.reboot?.deadlineMs ?? 0) + graceMs;
+  const readiness = await askBefore(deps.checks, deployment, record, session, { deadlineMs, signal });
+  if (readiness.kind === 'known') return;
+  const { problem } = readiness;
+  if (problem !== undefined) onUnready(problem);
   await deps.faultPoint('before-guard-send');
   const call = callGuard(session, {
     verb: 'start',
-    request: startRequest(deployment),
-    deadlineMs: activationMs + confirmMs + (deployment.reboot?.deadlineMs ?? 0) + graceMs,
+    request: startRequest(deployment, problem === undefined),
+    deadlineMs,
     signal,
     onAnswer: record.open(),
   });

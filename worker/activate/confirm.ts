@@ -3,15 +3,16 @@ import { failureOf } from '../../shared/domain/errors.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
 import type { StepContext } from '../../shared/platform/ports/steps.ts';
+import { type Checks, type Problem, firstProblem } from '../checks/checks.ts';
 import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
-import { runWorkerChecks } from './checks.ts';
 import { type GuardAnswer, type GuardCall, callGuard, oneLine } from './guard-client.ts';
 import type { RecordView } from './record-view.ts';
 import { type Witness, isHostsFault } from './witness.ts';
 
 export interface ConfirmDeps {
   readonly ssh: Ssh;
+  readonly checks: Checks;
   readonly clock: Clock;
   readonly faultPoint: FaultPoint;
 }
@@ -65,6 +66,14 @@ export async function confirm(
   }
 }
 
+/** One exec of the guard about the deployment. */
+type Call = (
+  verb: GuardCall['verb'],
+  request: GuardCall['request'],
+  onAnswer: (answer: GuardAnswer) => void,
+  stop?: AbortSignal,
+) => Promise<void>;
+
 async function overFreshConnection(
   deps: ConfirmDeps,
   deployment: Deployment,
@@ -74,18 +83,14 @@ async function overFreshConnection(
 ): Promise<void> {
   const { signal, until } = window;
   const left = Math.max(1, until - deps.clock.now());
-  const call = async (
-    verb: GuardCall['verb'],
-    request: GuardCall['request'],
-    onAnswer: (answer: GuardAnswer) => void,
-  ): Promise<void> => {
+  const call: Call = async (verb, request, onAnswer, stop = signal) => {
     // Acknowledging and rejecting go on with following the record, until its end.
     const deadlineMs = left + 2 * deployment.timeouts.activationMs + 30_000;
     await callGuard(session, {
       verb,
       request: [['deployment', deployment.id], ...request],
       deadlineMs,
-      signal,
+      signal: stop,
       onAnswer,
     });
   };
@@ -99,12 +104,23 @@ async function overFreshConnection(
       record.open(),
     );
 
-  const problems = await Promise.all([
-    runWorkerChecks(deployment.checks, deployment.next, { signal, until: performance.now() + left * 0.9 }),
-    needsHost(deployment) ? hostChecks(deployment, left, call) : undefined,
+  const { host, toplevel, id, timeouts, unitFailures, checks } = deployment;
+  const subject = { host, session, toplevel, deployment: id };
+  const checkedUntil = performance.now() + left * 0.9;
+  const problem = await firstProblem(signal, [
+    ...((timeouts.settleMs > 0 && unitFailures !== 'ignore') ||
+    // It may answer long before it has started all that it should.
+    deployment.action === 'reboot'
+      ? [(stop: AbortSignal) => settle(Math.min(timeouts.settleMs, left * 0.7), stop, call)]
+      : []),
+    ...checks
+      .filter((check) => !check.before)
+      .map(
+        (check) => (stop: AbortSignal) =>
+          deps.checks.passes(check, subject, { patient: true, until: checkedUntil, signal: stop }),
+      ),
   ]);
   if (signal.aborted || record.ended) return;
-  const problem = problems.find((one) => one !== undefined);
   if (problem !== undefined) return reject('CHECK_FAILED', problem);
 
   await deps.faultPoint('before-acknowledge');
@@ -118,41 +134,18 @@ async function overFreshConnection(
   if (unhealthy !== undefined) await reject('UNITS_FAILED', unhealthy);
 }
 
-function needsHost(deployment: Deployment): boolean {
-  return (
-    deployment.timeouts.settleMs > 0 ||
-    // It may answer long before it has started all that it should.
-    deployment.action === 'reboot' ||
-    deployment.checks.some((check) => check.kind === 'unit' || check.kind === 'command')
+/** Whether units fail, or are started again and again, while they are watched. */
+async function settle(settleMs: number, stop: AbortSignal, call: Call): Promise<Problem> {
+  let verdict: Problem = 'the units on the host were not watched to the end';
+  await call(
+    'check',
+    [['settle', Math.round(settleMs)]],
+    (answer) => {
+      if (answer.kind === 'healthy') verdict = undefined;
+      if (answer.kind === 'unhealthy') verdict = answer.text;
+      if (answer.kind === 'refused') verdict = answer.failure.message;
+    },
+    stop,
   );
-}
-
-/** Units, settle time and commands, all in one exec. */
-async function hostChecks(
-  deployment: Deployment,
-  leftMs: number,
-  call: (
-    verb: 'check',
-    request: GuardCall['request'],
-    onAnswer: (answer: GuardAnswer) => void,
-  ) => Promise<void>,
-): Promise<string | undefined> {
-  const request: [string, string | number][] = [
-    ['settle', Math.round(Math.min(deployment.timeouts.settleMs, leftMs * 0.7))],
-    ['patience', Math.round(leftMs * 0.7)],
-  ];
-  for (const check of deployment.checks) {
-    if (check.kind === 'unit') request.push(['unit', check.name]);
-    if (check.kind === 'command') {
-      request.push(['command', Math.max(1, Math.ceil(check.timeoutMs / 1_000))]);
-      for (const word of check.command) request.push(['argument', word]);
-    }
-  }
-  let verdict: string | undefined = 'the checks on the host did not end';
-  await call('check', request, (answer) => {
-    if (answer.kind === 'healthy') verdict = undefined;
-    if (answer.kind === 'unhealthy') verdict = answer.text;
-    if (answer.kind === 'refused') verdict = answer.failure.message;
-  });
   return verdict;
 }

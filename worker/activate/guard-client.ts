@@ -61,7 +61,8 @@ export async function callGuard(session: Session, call: GuardCall): Promise<void
   });
 }
 
-export function startRequest(deployment: Deployment): GuardCall['request'] {
+/** Where the host is not `ready`, the guard makes sure that this deployment is never started, whoever else may try. */
+export function startRequest(deployment: Deployment, ready: boolean): GuardCall['request'] {
   return [
     ['deployment', deployment.id],
     ['toplevel', deployment.toplevel],
@@ -75,6 +76,8 @@ export function startRequest(deployment: Deployment): GuardCall['request'] {
     ...(deployment.reboot === undefined
       ? []
       : [['window', Math.round(deployment.reboot.deadlineMs)] as const]),
+    ['units', deployment.unitFailures],
+    ...(ready ? [] : [['unready', 1] as const]),
   ];
 }
 

@@ -21,7 +21,7 @@ export type RunNamedCommand = (
 export interface RebootHookDeps {
   readonly ssh: Ssh;
   readonly clock: Clock;
-  readonly runNamedCommand?: RunNamedCommand | undefined;
+  readonly runNamedCommand: RunNamedCommand;
 }
 
 /** What the host says besides running a hook's command: that the deployment began long ago. */
@@ -98,10 +98,7 @@ async function runHook(
     timeoutMs: hook.timeoutMs,
     signal,
   };
-  const problem =
-    deps.runNamedCommand === undefined
-      ? `this worker knows no command that is named ${hook.name}: it belongs into its service configuration`
-      : await deps.runNamedCommand(hook.name, subject);
+  const problem = await deps.runNamedCommand(hook.name, subject);
   return problem === undefined ? { kind: 'done' } : notReady(what, problem);
 }
 
@@ -119,7 +116,7 @@ async function onHost(
   ];
   if (what === 'drain') request.push(['action', 'reboot']);
   if (hook.kind === 'command') {
-    request.push(['command', Math.max(1, Math.ceil(hook.timeoutMs / 1_000))]);
+    request.push(['seconds', Math.max(1, Math.ceil(hook.timeoutMs / 1_000))]);
     for (const word of hook.command) request.push(['argument', word]);
   }
   const session = await deps.ssh.firstReachable(waysTo(deployment, what), {

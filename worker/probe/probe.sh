@@ -96,6 +96,10 @@ change() {
   fi
   for id in $acknowledged; do
     [ -d "$records/$id" ] && has_ended "$records/$id" || continue
+    # What the units were before the last activation stays: whatever fails later is held against it.
+    if [ -s "$records/$id/units" ] && ! [ "$state/units" -nt "$records/$id/units" ]; then
+      mv -f "$records/$id/units" "$state/units"
+    fi
     rm -rf "${records:?}/$id" "${roots:?}/$id"
     # Pipes of those who followed it and lost their connection, the output of its checks.
     rm -f "/run/varve/$id".*
@@ -182,6 +186,43 @@ find_version() {
   [ -d /run/varve ] && printf '%s\n%s\n' "$version" "$identity" > "$known.$$" && mv -f "$known.$$" "$known"
 }
 
+# The newest of what records and earlier acknowledgements say of the units before an activation, into $baseline.
+find_baseline() {
+  baseline=''
+  for one in "$state/units" "$records"/*/units; do
+    [ -s "$one" ] || continue
+    [ -z "$baseline" ] || [ "$one" -nt "$baseline" ] && baseline=$one
+  done
+}
+was_troubled() { # unit; as the baseline has it
+  while read -r was load active sub rest; do
+    [ "$was" = "$1" ] || continue
+    [ "$active" = failed ] || [ "$sub" = auto-restart ]
+    return
+  done < "$baseline"
+  return 1
+}
+find_troubled() { # into $failed, $restarting, and those of both that were not so before the last activation
+  failed='' restarting='' newly_failed=''
+  find_baseline
+  troubled=$(systemctl list-units --state=failed,auto-restart --full --plain --no-legend --no-pager 2> /dev/null)
+  while read -r unit load active sub rest; do
+    [ -n "$unit" ] || continue
+    if [ "$active" = failed ]; then failed="$failed $unit"; else restarting="$restarting $unit"; fi
+    [ -z "$baseline" ] || was_troubled "$unit" || newly_failed="$newly_failed $unit"
+  done << END
+$troubled
+END
+}
+words() { # word...: the inside of an array
+  comma=''
+  for word in "$@"; do
+    escape "$word"
+    printf '%s"%s"' "$comma" "$escaped"
+    comma=,
+  done
+}
+
 current=$(readlink -e /run/current-system)
 booted=$(readlink -e /run/booted-system)
 profile=$(readlink -e "$profiles/system")
@@ -216,17 +257,13 @@ string nixVersion "${version##* }"
 printf '"nixos":%s,' "$nixos"
 printf '"freeBytes":%s,"locked":%s,' "$(($1 * $2))" "$locked"
 printf '"rebootNeeded":[%s],' "$needs_reboot"
-failed=$(systemctl list-units --failed --full --plain --no-legend --no-pager 2> /dev/null)
+find_troubled
 printf '"failedUnits":['
-comma=''
-while read -r unit rest; do
-  [ -n "$unit" ] || continue
-  escape "$unit"
-  printf '%s"%s"' "$comma" "$escaped"
-  comma=,
-done <<END
-$failed
-END
+words $failed
+printf '],"restarting":['
+words $restarting
+printf '],"newlyFailed":['
+words $newly_failed
 printf '],"rooted":['
 comma=''
 for path in $rooted; do

@@ -1,15 +1,19 @@
 import { readFileSync } from 'node:fs';
 
-import type { ProbeTarget } from '../../shared/domain/contact.ts';
+import type { CheckResult } from '../../shared/domain/check.ts';
+import type { ProbeReport, ProbeTarget } from '../../shared/domain/contact.ts';
 import { FleetError, failureOf } from '../../shared/domain/errors.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { Steps } from '../../shared/platform/ports/steps.ts';
+import type { Checks } from '../checks/checks.ts';
 import { asRoot } from '../ssh/remote-shell.ts';
+import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
 import { parseReport } from './report.ts';
 
 export interface ProbeDeps {
   readonly ssh: Ssh;
+  readonly checks: Checks;
   readonly clock: Clock;
   /** For the exec itself; default 60 s. */
   readonly deadlineMs?: number;
@@ -48,7 +52,17 @@ export function createProbe(deps: ProbeDeps): Steps['probe'] {
         if (result.code !== 0) throw failed(result.code, result.stderr);
         const report = parseReport(result.stdout);
         const { connection } = session;
-        return { kind: 'reached', host, incarnation, askedAt, at: deps.clock.now(), connection, report };
+        const checks = await laterHealth(deps.checks, target, report, session, context.signal);
+        return {
+          kind: 'reached',
+          host,
+          incarnation,
+          askedAt,
+          at: deps.clock.now(),
+          connection,
+          report,
+          checks,
+        };
       } finally {
         session.close();
       }
@@ -66,6 +80,19 @@ export function createProbe(deps: ProbeDeps): Steps['probe'] {
       };
     }
   };
+}
+
+/** Of a host between two systems, or on another one than the checks are about, they would say nothing. */
+async function laterHealth(
+  checks: Checks,
+  target: ProbeTarget,
+  { current, locked }: ProbeReport,
+  session: Session,
+  signal: AbortSignal,
+): Promise<readonly CheckResult[]> {
+  if (locked || current === undefined || !target.ask.includes(current)) return [];
+  const subject = { host: target.host, session, toplevel: current, deployment: undefined };
+  return checks.results(target.checks, subject, signal);
 }
 
 /** Only values that were parsed at the edge: none can hold a line end. */

@@ -30,6 +30,8 @@ const reportSchema = z.object({
   locked: z.boolean(),
   rebootNeeded: z.array(z.enum(rebootReasons)),
   failedUnits: z.array(z.string()),
+  restarting: z.array(z.string()),
+  newlyFailed: z.array(z.string()),
   rooted: z.array(z.string()),
   records: z.array(recordSchema),
 });

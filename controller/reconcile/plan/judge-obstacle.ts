@@ -69,12 +69,17 @@ export function obstacleTo(
   if (setback?.toplevel === released.toplevel) {
     const until = setback.at + backOff(setback.count, patience);
     if (until > now) {
+      const { code, message } = setback.failure;
+      // Nothing was tried: the host is to be left alone for as long as the check says so.
+      if (code === 'NOT_READY') {
+        return { kind: 'wait', waitsFor: 'check', until, code, reason: `left alone: ${message}` };
+      }
       return {
         kind: 'wait',
         waitsFor: 'back-off',
         until,
-        code: setback.failure.code,
-        reason: `attempt ${setback.count} failed: ${setback.failure.message}`,
+        code,
+        reason: `attempt ${setback.count} failed: ${message}`,
       };
     }
   }

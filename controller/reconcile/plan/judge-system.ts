@@ -171,7 +171,8 @@ function stillWanted(live: Deployment, spec: HostSpec, target: Target): boolean 
     live.mode === modeFor(target, spec) &&
     sameConnection(live.next, spec.connection) &&
     JSON.stringify(live.checks) === JSON.stringify(spec.checks) &&
-    JSON.stringify(live.timeouts) === JSON.stringify(spec.timeouts)
+    JSON.stringify(live.timeouts) === JSON.stringify(spec.timeouts) &&
+    live.unitFailures === spec.unitFailures
   );
 }
 

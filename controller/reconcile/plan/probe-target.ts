@@ -41,5 +41,6 @@ export function probeTarget(
     acknowledged: [...acknowledged],
     fence: input.fences.get(host),
     adopt: adopts ? { owner: memory.owner, takeover: asked?.takeover ?? false } : undefined,
+    checks: remembered?.adopted === undefined ? [] : (spec?.checks ?? []).filter((check) => !check.before),
   };
 }

@@ -60,5 +60,12 @@ function dueAt(
     default:
       break;
   }
-  return contact === undefined ? now : contact.askedAt + patience.probeEveryMs;
+  return contact === undefined ? now : contact.askedAt + restMs(contact, patience);
+}
+
+/** A host with a failed check is asked again as soon as that check may say something else. */
+function restMs(contact: HostContact, { probeEveryMs, lookAgainMs }: Patience): number {
+  const failed = contact.kind === 'reached' ? contact.checks.filter((check) => !check.healthy) : [];
+  const soonest = Math.min(probeEveryMs, ...failed.map((check) => check.intervalMs));
+  return Math.max(soonest, Math.min(lookAgainMs, probeEveryMs));
 }

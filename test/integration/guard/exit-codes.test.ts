@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import { createLab, type Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
+import { aCheck } from '../../support/builders.ts';
 import { pointers, shell, systemsOn } from '../hosts/support.ts';
 import { type Workbench, owner, workbench } from './support.ts';
 
@@ -208,10 +209,10 @@ describe('health checks', () => {
   it('pass where unit, port, page and command are as they should be', async () => {
     const { outcome } = await bench.activate(systems.better, {
       checks: [
-        { kind: 'unit', name: 'web.service' },
-        { kind: 'tcp', port: 8080, timeoutMs: 3_000 },
-        { kind: 'http', url: `http://${host.address}:8080/`, status: 200, timeoutMs: 3_000 },
-        { kind: 'command', command: ['sh', '-c', 'test "$1" = "a  b"', 'sh', 'a  b'], timeoutMs: 3_000 },
+        aCheck({ kind: 'unit', name: 'web.service' }, { intervalMs: 200, successes: 3 }),
+        aCheck({ kind: 'tcp', port: 8080 }),
+        aCheck({ kind: 'http', url: `http://${host.address}:8080/`, status: 200 }),
+        aCheck({ kind: 'command', command: ['sh', '-c', 'test "$1" = "a  b"', 'sh', 'a  b'] }),
       ],
     });
     expect(outcome).toEqual({ kind: 'ended', end: { kind: 'succeeded' } });
@@ -219,13 +220,17 @@ describe('health checks', () => {
 
   it.for([
     { kind: 'unit', name: 'nowhere.service' },
-    { kind: 'tcp', port: 4, timeoutMs: 500 },
-    { kind: 'http', url: 'http://HOST:8080/', status: 418, timeoutMs: 500 },
-    { kind: 'command', command: ['sh', '-c', 'echo not so good; exit 3'], timeoutMs: 3_000 },
-  ] as const)('roll back at once when one fails: %o', async (check) => {
+    { kind: 'tcp', port: 4 },
+    { kind: 'http', url: 'http://HOST:8080/', status: 418 },
+    { kind: 'command', command: ['sh', '-c', 'echo not so good; exit 3'] },
+    { kind: 'worker', name: 'says-no' },
+    { kind: 'worker', name: 'nobody-knows-it' },
+  ] as const)('roll back within the confirmation window when one fails: %o', async (check) => {
     const began = performance.now();
     const { outcome } = await bench.activate(systems.better, {
-      checks: [check.kind === 'http' ? { ...check, url: check.url.replace('HOST', host.address) } : check],
+      checks: [
+        aCheck(check.kind === 'http' ? { ...check, url: check.url.replace('HOST', host.address) } : check),
+      ],
       timeouts: { confirmMs: 4_000 },
     });
     expect(outcome).toMatchObject({

@@ -90,6 +90,10 @@ hostContract('a test host', async () => {
       return async () =>
         void (await shell(host, `rm -r ${wants} ${unit}; systemctl daemon-reload; systemctl reset-failed`));
     },
+    async quarantine() {
+      await shell(host, 'touch /run/quarantined');
+      return async () => void (await shell(host, 'rm /run/quarantined'));
+    },
     async powerCut() {
       await host.powerCut();
       await host.boot();

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { createLab, type Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
+import { aCheck } from '../../support/builders.ts';
 import { pointers, shell, systemsOn } from '../hosts/support.ts';
 import { type Workbench, owner, workbench } from './support.ts';
 
@@ -62,7 +63,8 @@ describe('somebody else who is switching', () => {
 
   it('during a roll back is waited for as well', async () => {
     const { outcome } = await bench.activate(systems.better, {
-      checks: [{ kind: 'tcp', port: 4, timeoutMs: 500 }],
+      checks: [aCheck({ kind: 'tcp', port: 4 })],
+      timeouts: { confirmMs: 3_000 },
       async onEvent(event) {
         if (event.kind === 'switched') await holdLock(6);
       },

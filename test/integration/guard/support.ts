@@ -14,8 +14,10 @@ import {
 } from '../../../shared/domain/names.ts';
 import { noFaults } from '../../../shared/platform/ports/faults.ts';
 import type { ActivateOutcome, ActivationEvent, Steps } from '../../../shared/platform/ports/steps.ts';
+import { createRun } from '../../../shared/platform/exec.ts';
 import { createSystemClock } from '../../../shared/platform/system-clock.ts';
 import { createActivate } from '../../../worker/activate/activate.ts';
+import { createChecks } from '../../../worker/checks/checks.ts';
 import { guardBytes, guardStorePath } from '../../../worker/guard/guard-path.ts';
 import { createProbe } from '../../../worker/probe/probe.ts';
 import { type Ssh, createSsh } from '../../../worker/ssh/ssh.ts';
@@ -28,7 +30,10 @@ export const owner = 'this-varve';
 
 /** What a test may change of a deployment. */
 export type Wish = Partial<
-  Pick<Deployment, 'id' | 'action' | 'mode' | 'token' | 'owner' | 'known' | 'next' | 'checks' | 'reboot'>
+  Pick<
+    Deployment,
+    'id' | 'action' | 'mode' | 'token' | 'owner' | 'known' | 'next' | 'checks' | 'unitFailures' | 'reboot'
+  >
 > & {
   readonly timeouts?: Partial<Timeouts>;
   readonly onEvent?: (event: ActivationEvent) => Promise<void>;
@@ -57,6 +62,11 @@ export interface Workbench {
   close(): void;
 }
 
+/** What a service configuration would let checks name. */
+const workerCommands = new Map([
+  ['says-no', { argv: ['sh', '-c', 'echo "$VARVE_HOST is quarantined"; exit 1'] as const, timeoutMs: 5_000 }],
+]);
+
 let counter = 0;
 
 /** Puts the guard on a host, as deliveries do, and adopts the host. */
@@ -65,8 +75,15 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
   const clock = createSystemClock();
   const ssh = createSsh({ keyFiles: [lab.privateKeyPath], connectDeadlineMs: 3_000, keepaliveMs: 300 });
   const connection = connectionOf(host);
-  const activate = createActivate({ ssh, clock, faultPoint: noFaults });
-  const probe = createProbe({ ssh, clock });
+  const checks = createChecks({ clock, run: createRun(), commands: workerCommands });
+  const activate = createActivate({
+    ssh,
+    checks,
+    clock,
+    faultPoint: noFaults,
+    runNamedCommand: async () => undefined,
+  });
+  const probe = createProbe({ ssh, checks, clock });
   const nobody = new AbortController().signal;
 
   const deployment = (toplevel: string, wish: Wish = {}): Deployment => {
@@ -144,6 +161,7 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
           acknowledged: [],
           fence: undefined,
           adopt: undefined,
+          checks: [],
           ...wish,
         },
         'incarnation',

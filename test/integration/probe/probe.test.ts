@@ -2,11 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { ProbeReport, ProbeTarget } from '../../../shared/domain/contact.ts';
 import { parseHostName, parseStorePath } from '../../../shared/domain/names.ts';
+import { createRun } from '../../../shared/platform/exec.ts';
 import { createSystemClock } from '../../../shared/platform/system-clock.ts';
+import { createChecks } from '../../../worker/checks/checks.ts';
 import { createProbe } from '../../../worker/probe/probe.ts';
 import { createSsh } from '../../../worker/ssh/ssh.ts';
 import { createLab, type Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
+import { aCheck } from '../../support/builders.ts';
 import { type Workbench, owner, workbench } from '../guard/support.ts';
 import { pointers, shell, systemsOn } from '../hosts/support.ts';
 import { startSshd } from '../ssh/sshd.ts';
@@ -50,6 +53,8 @@ describe('a probe', () => {
       bootDefault: genesis,
       bootId: await host.bootId(),
       failedUnits: [],
+      restarting: [],
+      newlyFailed: [],
       freeBytes: expect.any(Number),
       locked: false,
       owner: undefined,
@@ -122,9 +127,8 @@ describe('a probe', () => {
   it('brings back what people wrote, character by character', async () => {
     const said = 'he said "no" \\ & `left` $(now) 100% é';
     const { outcome } = await bench.activate(systems.otherKernel, {
-      checks: [
-        { kind: 'command', command: ['sh', '-c', `printf '%s' "$1"; exit 1`, 'sh', said], timeoutMs: 2_000 },
-      ],
+      checks: [aCheck({ kind: 'command', command: ['sh', '-c', `printf '%s' "$1"; exit 1`, 'sh', said] })],
+      timeouts: { confirmMs: 3_000 },
     });
     expect(outcome).toMatchObject({ end: { kind: 'rolled-back', failure: { code: 'CHECK_FAILED' } } });
     expect((await pointers(host)).current).toBe(systems.one);
@@ -160,7 +164,9 @@ describe('a probe', () => {
     const sshd = await startSshd();
     const ssh = createSsh({ keyFiles: [sshd.keyFile] });
     try {
-      const probe = createProbe({ ssh, clock: createSystemClock() });
+      const clock = createSystemClock();
+      const checks = createChecks({ clock, run: createRun(), commands: new Map() });
+      const probe = createProbe({ ssh, checks, clock });
       const contact = await probe(
         {
           host: parseHostName('debian'),
@@ -170,6 +176,7 @@ describe('a probe', () => {
           acknowledged: [],
           fence: undefined,
           adopt: undefined,
+          checks: [],
         },
         'incarnation',
         { signal: new AbortController().signal, log: () => {}, progress: () => {} },

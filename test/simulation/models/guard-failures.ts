@@ -18,6 +18,7 @@ export const refusals = {
   token: (highest: string) => failure('TOKEN_REFUSED', 'transient', 'a higher token was seen', { highest }),
   busy: (deployment: string) =>
     failure('HOST_BUSY', 'transient', `${deployment} is under way`, { deployment }),
+  notReady: failure('NOT_READY', 'transient', 'it is quarantined'),
   notThere: failure('PUSH_FAILED', 'transient', 'the toplevel is not on the host'),
 };
 

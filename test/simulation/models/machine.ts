@@ -31,6 +31,8 @@ export interface Machine {
   switchLockedUntil: number;
   /** Units that fail here whatever the system. */
   readonly brokenUnits: Set<string>;
+  /** Checks that come before an activation fail. */
+  quarantined: boolean;
 }
 
 /** What the invariants want to know, told at the moment it happens on the host. */

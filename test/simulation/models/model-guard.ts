@@ -21,7 +21,7 @@ export interface Guard {
   closeOldRecords(): void;
   /** What an early unit of every boot does. */
   booted(): void;
-  start(deployment: Deployment): Started;
+  start(deployment: Deployment, ready: boolean): Started;
   acknowledge(id: DeploymentId): void;
   refuse(id: DeploymentId, failure: Failure): void;
 }
@@ -133,6 +133,11 @@ export function createGuard(deps: GuardDeps): Guard {
     }
   }
 
+  function counts({ deployment, baseline }: GuardRecord, name: string): boolean {
+    if (deployment.unitFailures === 'new') return !baseline.includes(name);
+    return deployment.unitFailures === 'any';
+  }
+
   async function switchLive(record: GuardRecord, process: SimProcess): Promise<void> {
     const { mode, toplevel, timeouts } = record.deployment;
     const quality = qualityOf(record);
@@ -153,7 +158,7 @@ export function createGuard(deps: GuardDeps): Guard {
     await scheduler.pass(process, 'has switched');
     if (record.decided !== undefined) return;
     if (quality === 'breaks' || quality === 'sticks') return rollBack(record, troubles.broke, true);
-    if (failedUnits().some((name) => !record.baseline.includes(name))) {
+    if (failedUnits().some((name) => counts(record, name))) {
       return rollBack(record, troubles.unit, true);
     }
     record.switchedAt = scheduler.now();
@@ -206,6 +211,13 @@ export function createGuard(deps: GuardDeps): Guard {
     return action === 'reboot' && machine.current === toplevel ? machine.booted : machine.current;
   }
 
+  /** Nobody else may start it any more either. */
+  function unready({ id, token }: Deployment, ready: boolean): Failure | undefined {
+    if (ready || machine.records.has(id)) return undefined;
+    machine.highest = token;
+    return refusals.notReady;
+  }
+
   function startNew(deployment: Deployment): void {
     machine.highest = deployment.token;
     const record: GuardRecord = {
@@ -248,8 +260,8 @@ export function createGuard(deps: GuardDeps): Guard {
         });
       }
     },
-    start(deployment) {
-      const failure = refusal(deployment);
+    start(deployment, ready) {
+      const failure = refusal(deployment) ?? unready(deployment, ready);
       // Found under way or known: what a power cut has left open is brought to its end, for whoever asks next.
       closeOldRecords();
       if (failure !== undefined) return { kind: 'refused', failure };

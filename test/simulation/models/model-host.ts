@@ -17,7 +17,8 @@ export interface ModelHost {
   answers(candidates: readonly Connection[]): Connection | undefined;
   probe(target: ProbeTarget, incarnation: string): ProbeReport;
   receive(toplevel: StorePath): void;
-  start(deployment: Deployment): Started;
+  /** `ready`: no check that comes before it says no. */
+  start(deployment: Deployment, ready: boolean): Started;
   look(id: DeploymentId): GuardRecord | undefined;
   acknowledge(id: DeploymentId): void;
   /** The worker found it unhealthy: the host is to roll back now. */
@@ -67,6 +68,7 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     linkDownUntil: 0,
     switchLockedUntil: 0,
     brokenUnits: new Set(),
+    quarantined: false,
   };
   const guard = createGuard({ ...deps, machine, restart: () => off(20_000) });
 
@@ -129,6 +131,8 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
         bootDefault: machine.bootDefault,
         bootId: machine.bootId,
         failedUnits: guard.failedUnits(),
+        restarting: [],
+        newlyFailed: [],
         freeBytes: 1e9,
         locked: guard.busyWith() !== undefined || scheduler.now() < machine.switchLockedUntil,
         owner: machine.owner,
@@ -140,7 +144,7 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
       };
     },
     receive: (toplevel) => void machine.store.add(toplevel),
-    start: (deployment) => guard.start(deployment),
+    start: (deployment, ready) => guard.start(deployment, ready),
     look(id) {
       guard.closeOldRecords();
       return machine.records.get(id);

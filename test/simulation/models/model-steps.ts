@@ -170,7 +170,10 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
       const contact = { made: false };
       try {
         if (!started) {
-          const answer = await exchange(name, candidates, `start ${id}`, (host) => host.start(deployment));
+          const ready = await isReady(deployment, candidates);
+          const answer = await exchange(name, candidates, `start ${id}`, (host) =>
+            host.start(deployment, ready),
+          );
           await deps.faultPoint('after-guard-send');
           if (answer.kind === 'refused') return { kind: 'refused', failure: answer.failure };
           started = true;
@@ -195,6 +198,17 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
       await clock.sleep(500 + random.int(1_000), signal);
     }
     return unknown('the host did not say how it ended in time');
+  }
+
+  /** What has begun is not judged by how the host was before. */
+  async function isReady({ id, host: name, checks }: Deployment, candidates: readonly Connection[]) {
+    if (!checks.some((check) => check.before)) return true;
+    return exchange(
+      name,
+      candidates,
+      `is it ready for ${id}?`,
+      (host) => host.look(id) !== undefined || !host.machine.quarantined,
+    );
   }
 
   /** `contact.made`: it arrived, whatever came of the reply. */
@@ -254,7 +268,7 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
           connection,
           report: machine.probe(target, incarnation),
         }));
-        return { kind: 'reached', host, incarnation, askedAt, at: clock.now(), ...reached };
+        return { kind: 'reached', host, incarnation, askedAt, at: clock.now(), ...reached, checks: [] };
       } catch (thrown) {
         const at = clock.now();
         return {

@@ -45,6 +45,7 @@ async function written(
         acknowledged: [],
         fence: undefined,
         adopt: undefined,
+        checks: [],
       },
     }),
     async putContact(_term, contact) {

@@ -44,6 +44,7 @@ const steps: Steps = {
         },
       ],
     }),
+    checks: [{ name: `https://web1/?key=${secret}`, healthy: false, message: secret, intervalMs: 1 }],
   }),
 };
 
@@ -67,6 +68,7 @@ describe('steps whose failures are kept', () => {
       acknowledged: [],
       fence: undefined,
       adopt: undefined,
+      checks: [],
     };
     const outcomes = [
       await redacted.evaluate(request, context),

@@ -28,6 +28,7 @@ reject() {
 
 # Restart counters of the services, `name=count` lines. A blank line comes between two of them, and none after the last.
 count_restarts() {
+  has_systemd || return 0
   {
     systemctl show --property=Id --property=NRestarts '*.service'
     echo
@@ -43,42 +44,30 @@ count_restarts() {
   done
 }
 
-# Watches the units for the settle time, waits for the wanted ones to be active, runs commands. `healthy` or `unhealthy ...`
+# Watches the units for the settle time: `healthy` or `unhealthy ...`
 check() {
   read_request
   load "$id"
+  has_systemd || settle=0
   uptime
-  watched_until=$((now + settle)) patient_until=$((now + patience))
-  before=''
-  [ $settle -gt 0 ] && has_systemd && before=" $(count_restarts | tr '\n' ' ')"
+  watched_until=$((now + settle))
+  before=" $(count_restarts | tr '\n' ' ')"
   while :; do
     if find_broken; then unhealthy "$broken failed or restarting"; fi
-    waiting=''
-    for unit in $want_units; do
-      is=$(systemctl is-active -- "$unit")
-      case $is in
-        active) ;;
-        failed) unhealthy "$unit is failed" ;;
-        *) waiting="$unit is ${is:-unknown}" ;;
-      esac
-    done
-    [ -z "$waiting" ] && [ "$action" = reboot ] && is_starting && waiting='it is still starting'
+    starting=''
+    [ "$action" = reboot ] && is_starting && starting=1
     uptime
-    [ -n "$waiting" ] && [ "$now" -ge $patient_until ] && unhealthy "$waiting"
-    [ -z "$waiting" ] && [ "$now" -ge $watched_until ] && break
     left=$((watched_until - now))
-    if [ -z "$waiting" ] && [ $left -lt 50 ]; then sleep "$(printf '0.%02d' $left)"; else sleep 0.5; fi
+    [ $left -gt 0 ] || [ -n "$starting" ] || break
+    if [ $left -gt 0 ] && [ $left -lt 50 ]; then sleep "$(printf '0.%02d' $left)"; else sleep 0.5; fi
   done
-  if [ $settle -gt 0 ] && has_systemd; then
-    for pair in $(count_restarts); do
-      name=${pair%=*}
-      was=0
-      case $before in *" $name="*) was=${before#*" $name="} was=${was%% *} ;; esac
-      [ "${pair##*=}" -gt "$was" ] || continue
-      in_baseline "$name" '*:auto-restart' || unhealthy "$name keeps restarting"
-    done
-  fi
-  run_commands
+  for pair in $(count_restarts); do
+    name=${pair%=*}
+    was=0
+    case $before in *" $name="*) was=${before#*" $name="} was=${was%% *} ;; esac
+    [ "${pair##*=}" -gt "$was" ] || continue
+    counts "$name" && unhealthy "$name keeps restarting"
+  done
   printf 'healthy\n'
 }
 
@@ -91,31 +80,3 @@ unhealthy() {
   printf 'unhealthy %s\n' "$*"
   exit 0
 }
-
-run_commands() { # `command=<seconds>` begins one, `argument=` lines are its words
-  set --
-  seconds=''
-  while IFS= read -r line; do
-    case $line in
-      command=*)
-        [ $# -gt 0 ] && run_command "$@"
-        set --
-        seconds=${line#command=}
-        is_number "$seconds" || refuse INVALID_INPUT key=command
-        ;;
-      argument=*) set -- "$@" "${line#argument=}" ;;
-    esac
-  done <<END
-$commands
-END
-  [ $# -gt 0 ] && run_command "$@"
-  return 0
-}
-
-run_command() {
-  # Looked up in the system that runs now: that is the one that is checked.
-  PATH=/run/current-system/sw/bin:$PATH timeout -k 5 "$seconds" "$@" < /dev/null > "$live/$id.output.$$" 2>&1
-  status=$?
-  [ $status = 0 ] || unhealthy "the command $1 ended with status $status: $(tail -c 500 "$live/$id.output.$$" | tr -c '[:print:]' ' ')"
-}
-

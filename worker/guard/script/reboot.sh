@@ -211,7 +211,17 @@ hook() {
     printf 'known\n'
     exit 0
   }
-  mkdir -p "$live"
-  run_commands
+  [ -z "$seconds" ] || run_hook
   printf 'healthy\n'
+}
+
+run_hook() { # each line of $arguments is one word
+  set --
+  while IFS= read -r word; do set -- "$@" "$word"; done <<END
+${arguments%?}
+END
+  mkdir -p "$live"
+  timeout -k 5 "$seconds" "$@" < /dev/null > "$live/$id.output.$$" 2>&1
+  status=$?
+  [ $status = 0 ] || unhealthy "the command $1 ended with status $status: $(tail -c 500 "$live/$id.output.$$" | tr -c '[:print:]' ' ')"
 }

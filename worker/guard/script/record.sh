@@ -2,7 +2,7 @@
 
 load() { # DEPLOYMENT: its data, and the tools of the system that ran before
   is_id "$1" || refuse INVALID_INPUT key=deployment
-  id=$1 record=$records/$1 special=''
+  id=$1 record=$records/$1 special='' unit_failures=new
   [ -r "$record/data" ] || refuse NOT_FOUND "deployment=$id"
   while IFS= read -r line; do
     key=${line%%=*} value=${line#*=}
@@ -19,6 +19,7 @@ load() { # DEPLOYMENT: its data, and the tools of the system that ran before
       special) special=$value ;;
       window) window=$value ;;
       until) until=$value ;;
+      units) unit_failures=$value ;;
     esac
   done < "$record/data"
   PATH=$previous/sw/bin

@@ -94,6 +94,14 @@ plan_reboot() {
   is_store_path "$booted" && [ -x "$booted/bin/switch-to-configuration" ] && previous=$booted
 }
 
+# A check that comes before it said no. What another worker may still be about to send must not start it after all.
+decline() {
+  printf '%s %s\n' "$epoch" "$counter" > "$state/token.new" && sync "$state/token.new" || refuse DISK_FULL
+  mv -f "$state/token.new" "$state/token"
+  sync "$state"
+  refuse NOT_READY
+}
+
 start_new() {
   highest_epoch=0 highest_counter=0
   [ -r "$state/token" ] && read -r highest_epoch highest_counter < "$state/token"
@@ -106,6 +114,7 @@ start_new() {
     /bin/sh "$guard" revive "$other" 9>&- > /dev/null
     refuse HOST_BUSY "deployment=$other"
   done
+  [ -z "$unready" ] || decline
   [ -x "$toplevel/bin/switch-to-configuration" ] || refuse PUSH_FAILED
   profile=$(readlink -e "$profiles/system") || profile=$previous
   generation=$(readlink "$profiles/system")
@@ -126,7 +135,8 @@ start_new() {
   # The token first: what is left of a start that dies in between is a fence. A full disk is found here, before anything.
   {
     printf 'deployment=%s\ntoplevel=%s\nprevious=%s\nprofile=%s\n' "$id" "$toplevel" "$previous" "$profile" &&
-      printf 'generation=%s\nmode=%s\naction=%s\nactivation=%s\n' "$generation" "$mode" "$action" "$activation" &&
+      printf 'generation=%s\nmode=%s\naction=%s\nactivation=%s\nunits=%s\n' \
+        "$generation" "$mode" "$action" "$activation" "$unit_failures" &&
       printf 'window=%s\nuntil=%s\nspecial=%s\n' "$window" "$until" "$special" &&
       printf 'confirm=%s\nboot=%s\nepoch=%s\ncounter=%s\nguard=%s\n' "$confirm" "$boot" "$epoch" "$counter" "$guard"
   } > "$record/data" &&

@@ -71,7 +71,7 @@ is_text() {
 # Everything that a caller may say. What is not listed, or does not look like it should, is refused.
 read_request() {
   id='' toplevel='' owner='' epoch='' counter='' mode='' action='' activation='' confirm='' window='' code='' text=''
-  settle=0 patience=0 want_units='' commands=''
+  settle=0 unit_failures=new unready='' seconds='' arguments=''
   while IFS= read -r line; do
     key=${line%%=*} value=${line#*=}
     case $key in
@@ -86,10 +86,11 @@ read_request() {
       window) is_number "$value" && window=$((value / 10)) ;;
       confirm) is_number "$value" && confirm=$((value / 10)) ;;
       settle) is_number "$value" && settle=$((value / 10)) ;;
-      patience) is_number "$value" && patience=$((value / 10)) ;;
+      units) case $value in new | any | ignore) unit_failures=$value ;; *) false ;; esac ;;
+      unready) [ "$value" = 1 ] && unready=1 ;;
       code) case $value in CHECK_FAILED | UNITS_FAILED) code=$value ;; *) false ;; esac ;;
-      unit) is_word "$value" && want_units="$want_units $value" ;;
-      command | argument) is_text "$value" && commands="$commands$line
+      seconds) is_number "$value" && seconds=$value ;;
+      argument) is_text "$value" && arguments="$arguments$value
 " ;;
       text) is_text "$value" && text=$value ;;
       *) false ;;

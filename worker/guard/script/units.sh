@@ -16,13 +16,22 @@ in_baseline() { # unit, pattern of `active:sub`: was it like that before the swi
   return 1
 }
 
-# Units that fail or wait to be started again, and did not before the switch; comma-separated, into $broken.
+# Does it count that this unit fails, or waits to be started again? By policy, and by what it was before the switch.
+counts() { # unit
+  case $unit_failures in
+    any) return 0 ;;
+    ignore) return 1 ;;
+  esac
+  ! in_baseline "$1" 'failed:*' && ! in_baseline "$1" '*:auto-restart'
+}
+
+# Units that fail or wait to be started again, and count; comma-separated, into $broken.
 # The lists are not kept with the record: a roll back must not fail because the disk is full.
 find_broken() {
   broken=''
   list_units --state=failed,auto-restart > "$live/$id.failed.$$"
   while read -r name rest; do
-    in_baseline "$name" 'failed:*' || in_baseline "$name" '*:auto-restart' || broken="$broken,$name"
+    counts "$name" && broken="$broken,$name"
   done < "$live/$id.failed.$$"
   rm -f "$live/$id.failed.$$"
   broken=${broken#,}

@@ -113,6 +113,11 @@ describe('a host', () => {
       ],
     ],
     [
+      'whose checks fail by now',
+      { health: 'Degraded', failedChecks: ['port 80: connect ECONNREFUSED'] },
+      ['bad: failed checks: port 80: connect ECONNREFUSED -> mend what the checks look at, or revert'],
+    ],
+    [
       'that somebody holds',
       { health: 'Held', verdict: 'held', hold: { scope: 'web1', by: 'ada', reason: 'firmware', since: now } },
       ['note: held by ada: firmware -> varve release web1'],

@@ -41,7 +41,7 @@ describe('varve.yaml', () => {
 defaults: { user: deploy, port: 2222, mode: boot, checks: [{ unit: sshd }], timeouts: { confirm: 90s, settle: 500ms } }
 hosts:
   web1: { user: root, mode: test, checks: [], timeouts: { settle: 1.5s } }
-  web2: { address: "2001:db8::1", checks: [{ http: { port: 8080, path: /up, status: 204, timeout: 2s } }] }
+  web2: { address: "2001:db8::1", checks: [{ http: { port: 8080, path: /up, status: 204 }, timeout: 2s }] }
 `);
     expect(web1).toMatchObject({
       connection: { user: 'root', port: 2222 },
@@ -67,14 +67,30 @@ hosts:
       - http: { url: "https://example.org/up" }
       - tcp: 5432
         timeout: 3s
+        interval: 500ms
+        successes: 3
       - command: [/bin/true, --flag]
+      - worker: is-drained
+        before: true
+      - prometheus: { url: "https://prometheus.example", query: 'up{job="node"}', above: 0, below: 2 }
+      - prometheus: { url: "http://127.0.0.1:9090/p", query: up, equals: 0 }
 `);
+    const pace = { intervalMs: 1_000, timeoutMs: 10_000, successes: 1, before: false };
     expect(web1?.checks).toEqual([
-      { kind: 'unit', name: 'nginx.service' },
-      { kind: 'unit', name: 'backup.timer' },
-      { kind: 'http', url: 'https://example.org/up', status: 200, timeoutMs: 10_000 },
-      { kind: 'tcp', port: 5432, timeoutMs: 3_000 },
-      { kind: 'command', command: ['/bin/true', '--flag'], timeoutMs: 10_000 },
+      { ...pace, kind: 'unit', name: 'nginx.service' },
+      { ...pace, kind: 'unit', name: 'backup.timer' },
+      { ...pace, kind: 'http', url: 'https://example.org/up', status: 200 },
+      { kind: 'tcp', port: 5432, intervalMs: 500, timeoutMs: 3_000, successes: 3, before: false },
+      { ...pace, kind: 'command', command: ['/bin/true', '--flag'] },
+      { ...pace, kind: 'worker', name: 'is-drained', before: true },
+      {
+        ...pace,
+        kind: 'prometheus',
+        url: 'https://prometheus.example',
+        query: 'up{job="node"}',
+        bounds: { above: 0, below: 2 },
+      },
+      { ...pace, kind: 'prometheus', url: 'http://127.0.0.1:9090/p', query: 'up', bounds: { equals: 0 } },
     ]);
   });
 
@@ -192,6 +208,17 @@ hosts:
     ['a URL of another kind', 'hosts: { web1: { checks: [{ http: { url: "file:///etc/passwd" } }] } }'],
     ['an empty command', 'hosts: { web1: { checks: [{ command: [] }] } }'],
     ['a command of several lines', 'hosts: { web1: { checks: [{ command: [sh, -c, "a\\nb"] }] } }'],
+    ['a worker command with a path', 'hosts: { web1: { checks: [{ worker: /bin/sh }] } }'],
+    ['a worker command with arguments', 'hosts: { web1: { checks: [{ worker: [sh, -c, id] }] } }'],
+    [
+      'a query without bounds',
+      'hosts: { web1: { checks: [{ prometheus: { url: "http://p", query: up } }] } }',
+    ],
+    [
+      'a server with a query in its URL',
+      'hosts: { web1: { checks: [{ prometheus: { url: "http://p/?a=b", query: up, above: 0 } }] } }',
+    ],
+    ['no success', 'hosts: { web1: { checks: [{ tcp: 1, successes: 0 }] } }'],
     ['an unknown mode', 'hosts: { web1: { mode: reboot } }'],
     ['another version', 'version: 2\nhosts: { web1: {} }'],
     ['a list', '- web1'],

@@ -221,6 +221,23 @@ webhooks:
 });
 
 describe('the configuration of a worker', () => {
+  test('has the commands that checks may name', () => {
+    const { config } = parseWorkerConfig(
+      input(
+        `${least}worker:\n  commands:\n    is-drained: { argv: [/bin/drained, --now], timeoutSeconds: 5 }\n    plain: { argv: [id] }\n`,
+      ),
+    );
+    expect([...config.commands]).toEqual([
+      ['is-drained', { argv: ['/bin/drained', '--now'], timeoutMs: 5_000 }],
+      ['plain', { argv: ['id'], timeoutMs: 60_000 }],
+    ]);
+    for (const bad of ['{ argv: [] }', '{ argv: id }', '{ argv: [""] }', '{}']) {
+      expect(() => parseWorkerConfig(input(`${least}worker: { commands: { a: ${bad} } }\n`))).toThrow(
+        /worker\.commands\.a/,
+      );
+    }
+  });
+
   test('has defaults for everything', () => {
     const { config } = parseWorkerConfig(input(undefined));
     expect(config).toMatchObject({

@@ -11,7 +11,7 @@ const named: Hook = { kind: 'worker-command', name: 'drain-it', timeoutMs: 1_000
 const onHost: Hook = { kind: 'command', command: ['drain', '--now'], timeoutMs: 2_500 };
 
 /** A host that answers the guard's verb `hook` with one line; `undefined`: it does not answer at all. */
-function world(answer: string | undefined, runNamedCommand?: RunNamedCommand) {
+function world(answer: string | undefined, runNamedCommand: RunNamedCommand = async () => undefined) {
   const sent: string[] = [];
   const session = {
     connection,
@@ -46,7 +46,7 @@ describe('draining', () => {
     const { deps, sent } = world('healthy');
     expect(await drain(deps, rebooting({ drain: onHost }), context)).toBeUndefined();
     expect(sent[0]).toMatch(/^hook\n/);
-    expect(sent[0]).toContain('action=reboot\ncommand=3\nargument=drain\nargument=--now\n');
+    expect(sent[0]).toContain('action=reboot\nseconds=3\nargument=drain\nargument=--now\n');
   });
 
   it('runs a command of the worker once the host said that nothing has begun', async () => {
@@ -67,9 +67,9 @@ describe('draining', () => {
     });
     const busy = world('unhealthy still busy').deps;
     expect(await drain(busy, rebooting({ drain: onHost }), context)).toMatchObject(refused('still busy'));
-    const unknown = world('healthy').deps;
+    const unknown = world('healthy', async () => 'no worker command is named drain-it').deps;
     expect(await drain(unknown, rebooting({ drain: named }), context)).toMatchObject(
-      refused('no command that is named drain-it'),
+      refused('no worker command is named drain-it'),
     );
   });
 

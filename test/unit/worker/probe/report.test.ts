@@ -19,6 +19,8 @@ const answer = {
   locked: false,
   rebootNeeded: ['kernel', 'systemd'],
   failedUnits: ['x.service'],
+  restarting: [],
+  newlyFailed: ['x.service'],
   rooted: [path('a'), '/tmp/x'],
   records: [
     {
@@ -52,6 +54,8 @@ describe('parseReport', () => {
       locked: false,
       rebootNeeded: ['kernel', 'systemd'],
       failedUnits: ['x.service'],
+      restarting: [],
+      newlyFailed: ['x.service'],
       rooted: [path('a')],
       records: [
         {

@@ -198,6 +198,24 @@ describe('plan', () => {
     expect(judge({ facts: twice, now: 11_001 })).toMatchObject({ kind: 'deliver' });
   });
 
+  it('waits for the check that said no before an activation, and asks it again', () => {
+    const unready = (at: number, id: string) =>
+      anOutcome(aDeployment({ id: parseDeploymentId(id), toplevel: B }), {
+        phase: 'failed',
+        at,
+        failure: aFailure({ code: 'NOT_READY', disposition: 'transient', message: 'it is quarantined' }),
+      });
+    const twice = [...aThenB, unready(8_000, 'd00000a'), unready(9_000, 'd00000b')];
+    expect(judge({ facts: twice })).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'check',
+      until: 11_000,
+      code: 'NOT_READY',
+      reason: 'left alone: it is quarantined',
+    });
+    expect(judge({ facts: twice, now: 11_001 })).toMatchObject({ kind: 'deliver' });
+  });
+
   it('waits for a person or a commit where no waiting helps, and tries again where it may', () => {
     const failing = (code: 'RELEASE_MISMATCH' | 'HOST_KEY_MISMATCH') =>
       anOutcome(aDeployment({ toplevel: B }), { phase: 'failed', at: 1_000, failure: aFailure({ code }) });

@@ -12,6 +12,7 @@ const contact = (highestToken: Token | undefined, name = 'web1', of = owner): Ho
   incarnation,
   askedAt: 1,
   at: 2,
+  checks: [],
   connection,
   report: aReport({ owner: of, highestToken }),
 });
