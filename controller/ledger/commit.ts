@@ -28,6 +28,12 @@ export interface NewCommit {
 
 /** The commit as a stream for `git fast-import`, which answers with its object id. */
 export function importStream(commit: NewCommit): string {
+  // Without the closing `done` nothing is written: a stream that was cut off is no commit.
+  return ['feature done', `${importCommands(commit)}get-mark :1`, 'done', ''].join('\n');
+}
+
+/** What makes the commit, as a part of a stream. In one that makes several, `from` is needed in the first only. */
+export function importCommands(commit: NewCommit): string {
   const content = commit.facts.map((fact) => `${encodeFact(fact)}\n`).join('');
   const message = [
     subjectOf(commit.facts),
@@ -39,8 +45,6 @@ export function importStream(commit: NewCommit): string {
     '',
   ].join('\n');
   return [
-    // Without the closing `done` nothing is written: a stream that was cut off is no commit.
-    'feature done',
     `commit ${commit.ref}`,
     'mark :1',
     `committer Varve <varve@localhost> ${Math.floor(commit.at / 1_000)} +0000`,
@@ -48,8 +52,6 @@ export function importStream(commit: NewCommit): string {
     ...(commit.parent === undefined ? [] : [`from ${commit.parent}`]),
     `M 100644 inline ${fileOf(commit)}`,
     data(content),
-    'get-mark :1',
-    'done',
     '',
   ].join('\n');
 }

@@ -61,7 +61,11 @@ export function createGitLedger(deps: GitLedgerDeps, options: GitLedgerOptions):
 
   function inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
     const turn = last.then(act, act);
-    last = turn.catch(() => {});
+    // Not its value: a history that was loaded would be held until the next call.
+    last = turn.then(
+      () => {},
+      () => {},
+    );
     return turn;
   }
 
