@@ -35,6 +35,9 @@ export const ledgerRef = 'refs/varve/ledger';
 /** With a remote, a commit stands here until the remote has it: the ledger's own ref never has what may be refused. */
 const nextRef = 'refs/varve/next';
 
+/** Commits. */
+const tidyEvery = 1_000;
+
 /** What was loaded, and what an append is compared with. */
 interface Loaded {
   head: string | undefined;
@@ -57,6 +60,8 @@ export function createGitLedger(deps: GitLedgerDeps, options: GitLedgerOptions):
   let lock: FolderLock | undefined;
   let loaded: Loaded | undefined;
   let tidying: Promise<void> = Promise.resolve();
+  /** How many commits were written since it was last looked at what there is to pack. */
+  let untidy = 0;
   let last: Promise<unknown> = Promise.resolve();
 
   function inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
@@ -84,10 +89,18 @@ export function createGitLedger(deps: GitLedgerDeps, options: GitLedgerOptions):
     const keys = new Set<string>();
     const facts = history.facts.filter((fact) => isNew(fact, keys));
     loaded = { head, commits: history.commits, keys };
-    tidying = repository.tidy(closing.signal).catch((err: unknown) => {
-      if (!closing.signal.aborted) log.warn({ err }, 'ledger not packed');
-    });
+    tidy();
     return facts;
+  }
+
+  /** In the background: nobody waits for it but `close`. */
+  function tidy(): void {
+    untidy = 0;
+    tidying = tidying
+      .then(() => repository.tidy(closing.signal))
+      .catch((err: unknown) => {
+        if (!closing.signal.aborted) log.warn({ err }, 'ledger not packed');
+      });
   }
 
   /** Fetches, and brings this side or the other up to the one that knows more. */
@@ -128,6 +141,9 @@ export function createGitLedger(deps: GitLedgerDeps, options: GitLedgerOptions):
     loaded.head = head;
     loaded.commits += 1;
     for (const key of keys) known.add(key);
+    untidy += 1;
+    // A controller may lead for months.
+    if (untidy >= tidyEvery) tidy();
     return { kind: 'appended', head };
   }
 

@@ -18,6 +18,10 @@ export function createSharing(): (fact: Fact) => Fact {
     return value;
   }
 
+  function maybeText<Text extends string>(value: Text | undefined): Text | undefined {
+    return value === undefined ? undefined : text(value);
+  }
+
   function system(value: ReleasedHost): ReleasedHost {
     const known = systems.get(value.toplevel);
     if (known?.drvPath === value.drvPath) return known;
@@ -39,7 +43,7 @@ export function createSharing(): (fact: Fact) => Fact {
       revision: text(value.revision),
       tree: text(value.tree),
       toplevel: text(value.toplevel),
-      drvPath: text(value.drvPath),
+      drvPath: maybeText(value.drvPath),
     };
   }
 
@@ -50,7 +54,7 @@ export function createSharing(): (fact: Fact) => Fact {
         const { revision, tree, author } = observation;
         return {
           ...fact,
-          key: key === undefined ? undefined : text(key),
+          key: maybeText(key),
           observation: { ...observation, revision: text(revision), tree: text(tree), author: text(author) },
         };
       }
@@ -66,16 +70,14 @@ export function createSharing(): (fact: Fact) => Fact {
           connection: connection(fact.connection),
           reason: text(fact.reason),
         };
-      case 'outcome': {
-        const { previous } = fact;
+      case 'outcome':
         return {
           ...fact,
           aim: aim(fact.aim),
           connection: connection(fact.connection),
           reason: text(fact.reason),
-          previous: previous === undefined ? undefined : text(previous),
+          previous: maybeText(fact.previous),
         };
-      }
       default:
         return fact;
     }

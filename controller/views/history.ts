@@ -1,6 +1,6 @@
 import { scopeText, type Scope } from '../../shared/domain/policy.ts';
 import { rolloutText } from '../../shared/domain/rollout-text.ts';
-import { activePhases, phases, type Deployment } from '../../shared/domain/deployment.ts';
+import { phases, type Deployment } from '../../shared/domain/deployment.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Act } from '../../shared/domain/memory.ts';
 import type { DeploymentId, HostName, Revision } from '../../shared/domain/names.ts';
@@ -14,7 +14,7 @@ import type {
   Shown,
 } from '../../shared/contracts/api-history.ts';
 import type { ViewContext } from './context.ts';
-import { generationsOf } from './generations.ts';
+import { generationsOf, summaryOf } from './generations.ts';
 import { outcomesByHost } from './outcome-index.ts';
 import { releaseView } from './status.ts';
 import { noSuchHost } from './why.ts';
@@ -52,24 +52,11 @@ export function fleetHistory(context: ViewContext, limit: number): FleetHistory 
     observations: memory.observations
       .slice(-limit)
       .toReversed()
-      .map((observation) => {
-        const generations = generationsOfObservation(context, observation, outcomes);
-        const count = (...results: readonly string[]) =>
-          generations.filter(({ result }) => results.includes(result)).length;
-        const hosts = {
-          total: generations.length,
-          unchanged: count('unchanged'),
-          succeeded: count('succeeded', 'awaiting-reboot'),
-          failed: count('failed', 'rolled-back', 'unconfirmed', 'stuck'),
-          underWay: count('pending', 'delivering', 'delivered', ...activePhases),
-        };
-        const ends = generations.filter(({ durationMs }) => durationMs !== undefined).map(({ at }) => at);
-        const durationMs =
-          hosts.underWay > 0 || ends.length === 0
-            ? undefined
-            : Math.max(Math.max(...ends) - observation.at, 0);
-        return { observation, release: releaseView(context, observation.n), hosts, durationMs };
-      }),
+      .map((observation) => ({
+        observation,
+        release: releaseView(context, observation.n),
+        ...summaryOf(context, observation, outcomes),
+      })),
     acts: memory.acts.slice(-limit).toReversed().map(actOf),
   };
 }

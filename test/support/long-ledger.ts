@@ -73,7 +73,7 @@ export function* passesOfYears(): Generator<Pass> {
       yield pass(...intents.map((intent) => outcomeOf(at, intent, runs)));
     }
     if (n % often.held === 0) {
-      const held = { host: hostOfTurn(n), by: 'ada' };
+      const held = { scope: { kind: 'host', host: hostOfTurn(n) }, by: 'ada' } as const;
       next();
       yield pass({ kind: 'hold', at, ...held, reason: `looking into ticket ${n}`, until: at + 3_600_000 });
       next();
