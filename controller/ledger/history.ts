@@ -1,7 +1,7 @@
 import type { Fact } from '../../shared/domain/facts.ts';
 import type { GitProgram } from '../../shared/platform/git-program.ts';
 import { damaged, decodeFact } from './codec.ts';
-import { objectId, readCommit } from './commit.ts';
+import { type Day, dayWith, objectId, readCommit } from './commit.ts';
 import { readObjects } from './objects.ts';
 import { createSharing } from './sharing.ts';
 
@@ -12,6 +12,8 @@ export interface History {
   /** Oldest first. */
   readonly facts: readonly Fact[];
   readonly commits: number;
+  /** The day of the last commit. */
+  readonly lastDay: Day | undefined;
 }
 
 /**
@@ -24,10 +26,12 @@ export async function readHistory(git: GitProgram, dir: string, head: string): P
   const ids = await commitsUpTo(git, dir, head);
   const contents: string[] = [];
   let previous: string | undefined;
+  let lastDay: Day | undefined;
   await readObjects(git, dir, ids, 'commit', (id, bytes) => {
     const commit = readCommit(id, bytes);
     if (commit.parent !== previous) throw damaged(`commit ${id}`, 'it does not follow the one before');
     previous = id;
+    lastDay = dayWith(lastDay, commit.at);
     contents.push(commit.facts);
   });
   const facts: Fact[] = [];
@@ -35,7 +39,7 @@ export async function readHistory(git: GitProgram, dir: string, head: string): P
   await readObjects(git, dir, contents, 'blob', (id, bytes, n) => {
     readFile(bytes, ids[n] ?? '', id, (fact) => facts.push(shared(fact)));
   });
-  return { facts, commits: ids.length };
+  return { facts, commits: ids.length, lastDay };
 }
 
 async function commitsUpTo(git: GitProgram, dir: string, head: string): Promise<readonly string[]> {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
-import { importCommands } from '../../controller/ledger/commit.ts';
+import { type Day, dayWith, importCommands } from '../../controller/ledger/commit.ts';
 import { ledgerRef } from '../../controller/ledger/git-ledger.ts';
 import type { Fact, FactOf } from '../../shared/domain/facts.ts';
 import {
@@ -95,11 +95,13 @@ export async function writeYears(
   function* stream(): Generator<string> {
     yield 'feature done\n';
     let n = 0;
+    let day: Day | undefined;
     for (const { at, facts } of passesOfYears()) {
       n += 1;
       written.facts += facts.length;
       written.observations += facts.filter(({ kind }) => kind === 'observation').length;
-      yield importCommands({ ref: ledgerRef, parent: undefined, n, at, facts });
+      day = dayWith(day, at);
+      yield importCommands({ ref: ledgerRef, parent: undefined, n, at, ofDay: day.commits - 1, facts });
       if (n === commits) break;
     }
     yield 'done\n';
