@@ -5,9 +5,9 @@ import type { Logger } from '../../shared/platform/logger.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { Appended, Ledger } from '../../shared/platform/ports/ledger.ts';
 import { damaged } from './codec.ts';
-import { noCommit } from './commit.ts';
+import { type Day, dayWith, type NewCommit, noCommit } from './commit.ts';
 import { type FolderLock, takeFolderLock } from './folder-lock.ts';
-import { readHistory } from './history.ts';
+import { type History, readHistory } from './history.ts';
 import { createRemoteLedger, type LedgerRemote } from './ledger-remote.ts';
 import { createLedgerRepository } from './repository.ts';
 
@@ -35,10 +35,16 @@ export const ledgerRef = 'refs/varve/ledger';
 /** With a remote, a commit stands here until the remote has it: the ledger's own ref never has what may be refused. */
 const nextRef = 'refs/varve/next';
 
+/** Commits. */
+const tidyEvery = 1_000;
+
+const noHistory: History = { facts: [], commits: 0, lastDay: undefined };
+
 /** What was loaded, and what an append is compared with. */
 interface Loaded {
   head: string | undefined;
   commits: number;
+  lastDay: Day | undefined;
   readonly keys: Set<string>;
 }
 
@@ -57,11 +63,17 @@ export function createGitLedger(deps: GitLedgerDeps, options: GitLedgerOptions):
   let lock: FolderLock | undefined;
   let loaded: Loaded | undefined;
   let tidying: Promise<void> = Promise.resolve();
+  /** How many commits were written since it was last looked at what there is to pack. */
+  let untidy = 0;
   let last: Promise<unknown> = Promise.resolve();
 
   function inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
     const turn = last.then(act, act);
-    last = turn.catch(() => {});
+    // Not its value: a history that was loaded would be held until the next call.
+    last = turn.then(
+      () => {},
+      () => {},
+    );
     return turn;
   }
 
@@ -76,14 +88,22 @@ export function createGitLedger(deps: GitLedgerDeps, options: GitLedgerOptions):
     await ensureLock();
     await repository.prepare();
     const head = await agreedHead();
-    const history = head === undefined ? { facts: [], commits: 0 } : await readHistory(git, dir, head);
+    const history = head === undefined ? noHistory : await readHistory(git, dir, head);
     const keys = new Set<string>();
     const facts = history.facts.filter((fact) => isNew(fact, keys));
-    loaded = { head, commits: history.commits, keys };
-    tidying = repository.tidy(closing.signal).catch((err: unknown) => {
-      if (!closing.signal.aborted) log.warn({ err }, 'ledger not packed');
-    });
+    loaded = { head, commits: history.commits, lastDay: history.lastDay, keys };
+    tidy();
     return facts;
+  }
+
+  /** In the background: nobody waits for it but `close`. */
+  function tidy(): void {
+    untidy = 0;
+    tidying = tidying
+      .then(() => repository.tidy(closing.signal))
+      .catch((err: unknown) => {
+        if (!closing.signal.aborted) log.warn({ err }, 'ledger not packed');
+      });
   }
 
   /** Fetches, and brings this side or the other up to the one that knows more. */
@@ -116,26 +136,33 @@ export function createGitLedger(deps: GitLedgerDeps, options: GitLedgerOptions):
     const known = loaded.keys;
     const fresh = facts.filter((fact) => !known.has(factKey(fact)) && isNew(fact, keys));
     if (fresh.length === 0) return { kind: 'nothing-new', head: loaded.head ?? noCommit };
-    const head = await write(loaded, fresh);
+    const at = clock.now();
+    const day = dayWith(loaded.lastDay, at);
+    const n = loaded.commits + 1;
+    const head = await write({ parent: loaded.head, n, at, ofDay: day.commits - 1, facts: fresh });
     if (head === undefined) {
       loaded = undefined;
       return { kind: 'conflict' };
     }
     loaded.head = head;
-    loaded.commits += 1;
+    loaded.commits = n;
+    loaded.lastDay = day;
     for (const key of keys) known.add(key);
+    untidy += 1;
+    // A controller may lead for months.
+    if (untidy >= tidyEvery) tidy();
     return { kind: 'appended', head };
   }
 
   /** The new head; `undefined` when someone else came first. */
-  async function write(on: Loaded, facts: readonly Fact[]): Promise<string | undefined> {
-    const commit = { parent: on.head, n: on.commits + 1, at: clock.now(), facts };
+  async function write(commit: Omit<NewCommit, 'ref'>): Promise<string | undefined> {
+    const { parent } = commit;
     if (remote === undefined) return repository.commit({ ...commit, ref: ledgerRef }, 'checked');
     const id = await repository.commit({ ...commit, ref: nextRef }, 'forced');
-    if (id === undefined) throw damaged(`commit ${on.head ?? noCommit}`, 'nothing can be written after it');
-    const pushed = await remote.push(on.head, id);
+    if (id === undefined) throw damaged(`commit ${parent ?? noCommit}`, 'nothing can be written after it');
+    const pushed = await remote.push(parent, id);
     if (pushed.kind === 'conflict') return undefined;
-    await repository.move(ledgerRef, on.head, id);
+    await repository.move(ledgerRef, parent, id);
     return id;
   }
 

@@ -19,7 +19,7 @@ export interface LedgerRepository {
   move(ref: string, from: string | undefined, to: string): Promise<void>;
   /** Writes a commit, durably, and returns its id; `undefined` when the ref is not at the commit's parent. */
   commit(commit: NewCommit, how: 'checked' | 'forced'): Promise<string | undefined>;
-  /** Packs loose objects when there are many. */
+  /** Packs what is loose or in many small packs, when there is much of it. */
   tidy(signal: AbortSignal): Promise<void>;
 }
 
@@ -31,8 +31,16 @@ const durably = [
   'core.filesRefLockTimeout=5000',
 ].flatMap((setting) => ['-c', setting]);
 
-/** About a thousand commits. */
+/** About a thousand commits: each makes a file, four folders and itself. */
 const manyLooseObjects = 6_000;
+const manyPacks = 40;
+/**
+ * What is new is joined with packs that are not much larger, so that the work goes with what is new and seldom with the
+ * whole history. By one thread: passes go on meanwhile.
+ */
+const packing = ['-c', 'pack.threads=1', 'repack', '--geometric=2', '-d', '--quiet'];
+/** What a Git that is still at work would have touched since. */
+const abandonedAfterMs = 3_600_000;
 /** How long a lock file of Git's may still belong to a process that is about to end. */
 const lockPatienceMs = 2_000;
 
@@ -90,9 +98,11 @@ export function createLedgerRepository(deps: {
     },
 
     async tidy(signal) {
-      const counted = await git.ok(['count-objects'], { cwd: dir, signal });
-      if (Number.parseInt(counted, 10) < manyLooseObjects) return;
-      await git.ok([...durably, 'gc', '--quiet'], { cwd: dir, signal, deadlineMs: 900_000 });
+      const counted = await git.ok(['count-objects', '-v'], { cwd: dir, signal });
+      const count = (name: string): number =>
+        Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(counted)?.[1] ?? 0);
+      if (count('count') < manyLooseObjects && count('packs') < manyPacks) return;
+      await git.ok([...durably, ...packing], { cwd: dir, signal, deadlineMs: 900_000 });
     },
   };
 }
@@ -121,6 +131,16 @@ async function clearAway(dir: string): Promise<void> {
   for (const file of left) await rm(file, { force: true });
   for (const name of await readdir(dir)) {
     if (name.startsWith('fast_import_crash_')) await rm(join(dir, name), { force: true });
+  }
+  const packs = join(dir, 'objects/pack');
+  for (const name of await readdir(packs)) {
+    if (!/^\.?tmp[-_]/.test(name)) continue;
+    const file = join(packs, name);
+    const touched = await stat(file).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => Infinity,
+    );
+    if (Date.now() - touched > abandonedAfterMs) await rm(file, { force: true });
   }
 }
 

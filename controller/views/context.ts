@@ -36,6 +36,22 @@ export function liveDeployments(last: PassResult): ReadonlyMap<HostName, Deploym
   return byHost;
 }
 
+const ofPass = new WeakMap<PassResult, ReadonlyMap<HostName, readonly Deployment[]>>();
+
+/** All deployments that a pass saw, by host. Made once for each pass. */
+export function deploymentsByHost(last: PassResult): ReadonlyMap<HostName, readonly Deployment[]> {
+  const known = ofPass.get(last);
+  if (known !== undefined) return known;
+  const byHost = new Map<HostName, Deployment[]>();
+  for (const deployment of last.snapshot.deployments) {
+    const others = byHost.get(deployment.host);
+    if (others === undefined) byHost.set(deployment.host, [deployment]);
+    else others.push(deployment);
+  }
+  ofPass.set(last, byHost);
+  return byHost;
+}
+
 /**
  * The observation that the verdicts are about. The memory may hold a newer one already: shown beside verdicts of the
  * pass before, it would make a host look in sync with a commit that nobody has judged it by yet.

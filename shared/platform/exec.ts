@@ -17,6 +17,11 @@ export interface RunOptions {
   readonly deadlineMs: number;
   /** Called with every line of output as it comes, without its line end. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /**
+   * Takes standard output as it comes; none of it is kept then. What it throws ends the program, and is thrown when it
+   * is a FleetError.
+   */
+  readonly onOutput?: (chunk: Buffer) => void;
   /** How much of standard output is kept; defaults to 64 MiB. What comes after that is read and dropped. */
   readonly maxOutputBytes?: number;
 }
@@ -88,15 +93,23 @@ export function createRun(tuning: RunTuning = {}): Run {
       group.terminate();
     };
     const splitters = (['stdout', 'stderr'] as const).map((name) => {
-      const lines = createLineSplitter((line) => {
+      const handle = (act: () => void): void => {
         try {
-          options.onLine?.(line, name);
+          act();
         } catch (thrown) {
-          endWith(broken(program, 'its output could not be handled', thrown));
+          endWith(
+            thrown instanceof FleetError
+              ? thrown
+              : broken(program, 'its output could not be handled', thrown),
+          );
         }
-      });
+      };
+      const lines = createLineSplitter((line) => handle(() => options.onLine?.(line, name)));
       child[name]?.on('data', (chunk: Buffer) => {
-        (name === 'stdout' ? stdout : stderr).add(chunk);
+        const { onOutput } = options;
+        if (name === 'stderr') stderr.add(chunk);
+        else if (onOutput === undefined) stdout.add(chunk);
+        else if (why === undefined) handle(() => onOutput(chunk));
         if (options.onLine !== undefined) lines.add(chunk);
       });
       return lines;

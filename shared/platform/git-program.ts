@@ -10,6 +10,8 @@ export interface GitOptions {
   /** In addition to what every call gets. */
   readonly env?: Readonly<Record<string, string>>;
   readonly maxOutputBytes?: number;
+  /** Takes standard output as it comes; none of it is kept then. */
+  readonly onOutput?: (chunk: Buffer) => void;
 }
 
 /** The `git` command, cut off from the user's and the system's configuration, hooks and prompts. */

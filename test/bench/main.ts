@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 
 import { sweepStaleLabs } from '../hosts/sweep.ts';
 import { benchCommit } from './commit.ts';
+import { benchLedger } from './ledger.ts';
 import { benchNoop } from './noop.ts';
 import { benchPlan } from './plan.ts';
 import { asJson, asTable, type Measured } from './report.ts';
@@ -29,6 +30,7 @@ const benches: Readonly<Record<string, Bench>> = {
   async *windows(runs) {
     yield benchWindows(runs);
   },
+  ledger: benchLedger,
   async *memory(runs) {
     yield* await benchMemory(runs);
   },

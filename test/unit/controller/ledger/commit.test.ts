@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { decodeFact, encodeFact } from '../../../../controller/ledger/codec.ts';
-import { importStream, objectId, readCommit } from '../../../../controller/ledger/commit.ts';
+import { dayWith, importStream, objectId, readCommit } from '../../../../controller/ledger/commit.ts';
 import { aGenesis, everyKind } from '../../../support/ledger-facts.ts';
 
 describe('a fact as a line', () => {
@@ -27,11 +27,28 @@ describe('a fact as a line', () => {
 });
 
 describe('a commit', () => {
+  const first = { ref: 'refs/x', parent: undefined, n: 1, at: 0, ofDay: 0, facts: [aGenesis] };
+
   it('is filed under the day on which it was made', () => {
     const at = Date.UTC(2026, 0, 9, 23, 59, 59);
-    const stream = importStream({ ref: 'refs/x', parent: undefined, n: 41, at, facts: [aGenesis] });
+    const stream = importStream({ ...first, n: 41, at });
     expect(stream).toContain('\nM 100644 inline 2026/01/09/41.jsonl\n');
     expect(stream).not.toContain('\nfrom ');
+  });
+
+  it('of a day that has thousands is filed in a folder of at most a thousand', () => {
+    const at = Date.UTC(2026, 0, 9);
+    const fileAfter = (ofDay: number): string | undefined =>
+      /inline (.*)/.exec(importStream({ ...first, n: 70_000, at, ofDay }))?.[1];
+    expect(fileAfter(999)).toBe('2026/01/09/70000.jsonl');
+    expect(fileAfter(1_000)).toBe('2026/01/09/more-1/70000.jsonl');
+    expect(fileAfter(2_999)).toBe('2026/01/09/more-2/70000.jsonl');
+  });
+
+  it('is counted with those of its day, by universal time', () => {
+    const evening = dayWith(undefined, Date.UTC(2026, 0, 9, 23, 59));
+    expect(dayWith(evening, Date.UTC(2026, 0, 9, 23, 59, 59)).commits).toBe(2);
+    expect(dayWith(evening, Date.UTC(2026, 0, 10)).commits).toBe(1);
   });
 
   it('has the hash that Git gives to it', () => {

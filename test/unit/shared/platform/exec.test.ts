@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { FleetError } from '../../../../shared/domain/errors.ts';
 import { baseEnvironment, createRun } from '../../../../shared/platform/exec.ts';
 import { eventually } from '../../../support/eventually.ts';
 
@@ -81,6 +82,29 @@ describe('running a program', () => {
       onLine: (line, stream) => seen.push(`${stream} ${line}`),
     });
     expect(seen).toEqual(['stdout ä', 'stdout ', 'stdout last']);
+  });
+
+  it('hands its output on as it comes, and keeps none of it then', async () => {
+    const chunks: Buffer[] = [];
+    const argv = ['sh', '-c', 'echo one; echo two; echo oops >&2'] as const;
+    const result = await run(argv, { deadlineMs: 5_000, onOutput: (chunk) => chunks.push(chunk) });
+    expect(Buffer.concat(chunks).toString('utf8')).toBe('one\ntwo\n');
+    expect(result.stdout.length).toBe(0);
+    expect(result.stderrTail).toBe('oops\n');
+  });
+
+  it('is ended, and says why, when what takes its output has no use for more', async () => {
+    const error = new FleetError({ code: 'LEDGER_BROKEN', disposition: 'stalled', message: 'no more' });
+    let asked = 0;
+    const refusing = run(['sh', '-c', 'yes'], {
+      deadlineMs: 5_000,
+      onOutput() {
+        asked += 1;
+        throw error;
+      },
+    });
+    await expect(refusing).rejects.toBe(error);
+    expect(asked).toBe(1);
   });
 
   it('keeps no more output than it was told to', async () => {
