@@ -139,6 +139,8 @@ export function hostBench(make: () => Promise<HostRig>): () => HostBench {
       acknowledged: [],
       fence: undefined,
       adopt: undefined,
+      retain: undefined,
+      tidy: undefined,
       ...wish,
     };
     const signal = new AbortController().signal;

@@ -126,6 +126,9 @@ export function aReport(change: Partial<ProbeReport> = {}): ProbeReport {
     nixVersion: '2.28.3',
     rooted: [toplevel, previous],
     rebootNeeded: true,
+    generations: [{ number: 42, toplevel }],
+    tidied: { agoMs: 60_000, failures: 1, failure: 'the boot menu could not be written' },
+    collectedAgoMs: 60_000,
     ...change,
   };
 }
@@ -156,6 +159,14 @@ export function aTarget(host: HostName, askedAt: number): ProbeTarget {
     acknowledged: [parseDeploymentId('d000001')],
     fence: { epoch: 2, counter: 0 },
     adopt: { owner: 'owner-of-this-fleet', takeover: false },
+    retain: { owner: 'owner-of-this-fleet', toplevels: [toplevel, previous], keep: 10 },
+    tidy: {
+      profile: toplevel,
+      generation: 42,
+      generations: [7, 8],
+      bootMenu: false,
+      collectGarbage: true,
+    },
   };
 }
 

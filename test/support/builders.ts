@@ -125,6 +125,9 @@ export function aReport(change: Partial<ProbeReport> = {}): ProbeReport {
     nixVersion: '2.8.0',
     rooted: [],
     rebootNeeded: false,
+    generations: [],
+    tidied: undefined,
+    collectedAgoMs: undefined,
     ...change,
   };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import type { HostRecord, ProbeReport } from '../../shared/domain/contact.ts';
+import type { HostRecord, ProbeReport, Tidied } from '../../shared/domain/contact.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import { isStorePath, parseDeploymentId, parseStorePath } from '../../shared/domain/names.ts';
 import { endOf, parseJournalLine } from '../guard/journal.ts';
@@ -32,6 +32,10 @@ const reportSchema = z.object({
   failedUnits: z.array(z.string()),
   rooted: z.array(z.string()),
   records: z.array(recordSchema),
+  generations: z.array(z.tuple([z.string(), z.string()])),
+  collectedAgo: optionalCount,
+  tidiedAgo: optionalCount,
+  tidied: z.string(),
 });
 
 /**
@@ -41,7 +45,8 @@ const reportSchema = z.object({
 export function parseReport(text: string): ProbeReport {
   const parsed = reportSchema.safeParse(json(text));
   if (!parsed.success) throw noReport(text, parsed.error);
-  const { epoch, counter, nixos, owner, records, rooted, ...rest } = parsed.data;
+  const { epoch, counter, nixos, owner, records, rooted, generations, ...others } = parsed.data;
+  const { collectedAgo, tidiedAgo, tidied, ...rest } = others;
   if (!nixos && rest.current === undefined) {
     throw new FleetError({
       code: 'NOT_NIXOS',
@@ -56,6 +61,22 @@ export function parseReport(text: string): ProbeReport {
     highestToken: epoch === 0 && counter === 0 ? undefined : { epoch, counter },
     rooted: rooted.filter(isStorePath),
     records: records.flatMap(toRecord),
+    generations: generations.flatMap(([number, toplevel]) =>
+      /^\d{1,15}$/.test(number) && isStorePath(toplevel) ? [{ number: Number(number), toplevel }] : [],
+    ),
+    tidied: tidiedAgo === undefined ? undefined : toTidied(tidied, tidiedAgo),
+    collectedAgoMs: collectedAgo === undefined ? undefined : collectedAgo * 1_000,
+  };
+}
+
+/** `<failures in a row> <why>`, as the host wrote it down. */
+function toTidied(text: string, agoSeconds: number): Tidied {
+  const [failures = '', ...why] = text.split(' ');
+  const failure = why.join(' ');
+  return {
+    agoMs: agoSeconds * 1_000,
+    failures: /^\d{1,6}$/.test(failures) ? Number(failures) : 0,
+    failure: failure === '' ? undefined : failure,
   };
 }
 

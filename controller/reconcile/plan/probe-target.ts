@@ -3,7 +3,9 @@ import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
 import type { Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Token } from '../../../shared/domain/token.ts';
+import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { candidateConnections } from './aim.ts';
+import { retainOn, tidyOf } from './retention.ts';
 import { targetOf } from './target.ts';
 
 /** What a probe of a host is to do now. Pure; `undefined` if nobody knows how to reach it. */
@@ -13,6 +15,7 @@ export function probeTarget(
     readonly desired: Desired;
     readonly memory: Memory;
     readonly snapshot: { readonly contacts: ReadonlyMap<HostName, HostContact> };
+    readonly verdicts: ReadonlyMap<HostName, Verdict>;
     readonly fences: ReadonlyMap<HostName, Token>;
     readonly now: number;
   },
@@ -41,5 +44,13 @@ export function probeTarget(
     acknowledged: [...acknowledged],
     fence: input.fences.get(host),
     adopt: adopts ? { owner: memory.owner, takeover: asked?.takeover ?? false } : undefined,
+    retain: retainOn(memory, remembered, spec),
+    tidy: tidyOf(
+      { spec, remembered, contact },
+      input.verdicts.get(host),
+      memory,
+      spec?.windows.length === 0,
+      input.now,
+    ),
   };
 }

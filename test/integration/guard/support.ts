@@ -143,6 +143,8 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
           acknowledged: [],
           fence: undefined,
           adopt: undefined,
+          retain: undefined,
+          tidy: undefined,
           ...wish,
         },
         'incarnation',

@@ -58,6 +58,9 @@ describe('a probe', () => {
       nixVersion: '2.8.0',
       rooted: [genesis],
       rebootNeeded: false,
+      generations: [],
+      tidied: undefined,
+      collectedAgoMs: undefined,
     });
     expect(await shell(host, 'ls -d /nix/var/varve 2>/dev/null || echo none')).toBe('none');
   });
@@ -167,6 +170,8 @@ describe('a probe', () => {
           acknowledged: [],
           fence: undefined,
           adopt: undefined,
+          retain: undefined,
+          tidy: undefined,
         },
         'incarnation',
         { signal: new AbortController().signal, log: () => {}, progress: () => {} },

@@ -49,6 +49,8 @@ function specOf(name: HostName, content: Content): HostSpec {
     attribute: name,
     connection: { address: name, port: content.port, user: 'root', hostKeys: [] },
     ...plainHost,
+    // Few, so that there is something to prune.
+    retention: { keep: 2, collectGarbage: false },
     timeouts,
   };
 }

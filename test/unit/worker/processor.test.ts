@@ -45,6 +45,8 @@ async function written(
         acknowledged: [],
         fence: undefined,
         adopt: undefined,
+        retain: undefined,
+        tidy: undefined,
       },
     }),
     async putContact(_term, contact) {

@@ -67,6 +67,8 @@ describe('steps whose failures are kept', () => {
       acknowledged: [],
       fence: undefined,
       adopt: undefined,
+      retain: undefined,
+      tidy: undefined,
     };
     const outcomes = [
       await redacted.evaluate(request, context),
