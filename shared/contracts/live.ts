@@ -61,6 +61,7 @@ export const Deployment = z.object({
   timeouts: Timeouts,
   unitFailures: UnitFailures,
   knownBad: z.array(DrvPath).readonly(),
+  retained: z.array(StorePath).readonly(),
   flake: z.object({ folder: z.string(), attribute: z.string() }),
   attribute: z.string(),
   phase: Phase,

@@ -1,4 +1,4 @@
-import type { HostContact } from './contact.ts';
+import { untidied, type HostContact } from './contact.ts';
 import type { HostMemory } from './memory.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -60,5 +60,6 @@ function healthOf(
   }
   if (remembered?.stuck !== undefined || verdict.code === 'DRIFTED') return 'Degraded';
   if (contact?.kind !== 'reached') return 'Unknown';
-  return contact.report.failedUnits.length > 0 ? 'Degraded' : 'Healthy';
+  const { report } = contact;
+  return report.failedUnits.length > 0 || untidied(report) !== undefined ? 'Degraded' : 'Healthy';
 }

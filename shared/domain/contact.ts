@@ -53,6 +53,13 @@ export interface Tidied {
   readonly failure: string | undefined;
 }
 
+/** Why tidying a host has left something undone there; `undefined`: nothing is undone, or it is being done. */
+export function untidied({ tidied, locked }: Pick<ProbeReport, 'tidied' | 'locked'>): string | undefined {
+  return tidied === undefined || tidied.failures === 0 || locked
+    ? undefined
+    : (tidied.failure ?? 'it failed');
+}
+
 /** What is to go from a host whose profile is still this generation. */
 export interface Tidy {
   readonly profile: StorePath;

@@ -75,6 +75,7 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
     },
     unitFailures: 'new',
     knownBad: [drvPath],
+    retained: [previous],
     flake: { folder: '.', attribute: 'nixosConfigurations' },
     attribute: 'web1',
     phase: 'pending',

@@ -167,6 +167,7 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
     timeouts: { buildMs: 1000, pushMs: 1000, activationMs: 1000, confirmMs: 1000, settleMs: 0 },
     unitFailures: 'new',
     knownBad: [],
+    retained: [],
     flake: { folder: '.', attribute: 'nixosConfigurations' },
     attribute: name,
     phase: 'pending',

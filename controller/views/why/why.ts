@@ -1,4 +1,5 @@
 import { axesOf } from '../../../shared/domain/axes.ts';
+import { untidied } from '../../../shared/domain/contact.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import type { Why, WhyLink } from '../../../shared/contracts/api.ts';
@@ -76,6 +77,10 @@ function hostLinks({ last, memory }: ViewContext, host: HostName): readonly WhyL
       statement: `${contact.attempts} probes in a row failed: ${contact.failure.message}`,
       at: contact.since,
     });
+  }
+  const undone = contact?.kind === 'reached' ? untidied(contact.report) : undefined;
+  if (undone !== undefined) {
+    links.push({ statement: `old profile generations were to go: ${undone}`, at: contact?.at });
   }
   if (remembered?.failed !== undefined) {
     const { failure, at } = remembered.failed;

@@ -91,6 +91,7 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
       checks: [],
       unitFailures: 'new',
       knownBad: [],
+      retained: [],
       flake: { folder: '.', attribute: 'nixosConfigurations' },
       attribute: host.name,
       phase: 'activating',
