@@ -2,12 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { parseStorePath } from '../../shared/domain/names.ts';
 import { hostEndings } from './host-endings.contract.ts';
 import { done, endOf, refused, succeeded } from './host-outcomes.ts';
+import { hostTidying } from './host-tidying.contract.ts';
 import { hostBench, nowhere, owner, type Activation, type HostRig } from './host-rig.ts';
 
 /** What a worker's steps show of every host: activations by its guard, and what probes find and do. */
 export function hostContract(name: string, make: () => Promise<HostRig>): void {
   const present = hostBench(make);
   hostEndings(name, present);
+  hostTidying(name, present);
 
   describe(`who may activate on a host: ${name}`, () => {
     test('nobody, as long as it has no owner', async () => {

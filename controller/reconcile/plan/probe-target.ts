@@ -1,5 +1,6 @@
 import type { HostContact, ProbeTarget } from '../../../shared/domain/contact.ts';
 import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import type { Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Token } from '../../../shared/domain/token.ts';
@@ -7,6 +8,7 @@ import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { candidateConnections } from './aim.ts';
 import { retainOn, tidyOf } from './retention.ts';
 import { targetOf } from './target.ts';
+import { mayStart } from './windows.ts';
 
 /** What a probe of a host is to do now. Pure; `undefined` if nobody knows how to reach it. */
 export function probeTarget(
@@ -45,12 +47,15 @@ export function probeTarget(
     fence: input.fences.get(host),
     adopt: adopts ? { owner: memory.owner, takeover: asked?.takeover ?? false } : undefined,
     retain: retainOn(memory, remembered, spec),
-    tidy: tidyOf(
-      { spec, remembered, contact },
-      input.verdicts.get(host),
-      memory,
-      spec?.windows.length === 0,
-      input.now,
-    ),
+    tidy: isOpen(spec, desired, memory, input.now)
+      ? tidyOf({ spec, remembered, contact }, input.verdicts.get(host), memory, input.now)
+      : undefined,
   };
+}
+
+/** Whether the host's windows and the fleet's freezes let anything begin there now. */
+function isOpen(spec: HostSpec | undefined, desired: Desired, { overrides }: Memory, now: number): boolean {
+  if (spec === undefined || (desired.kind !== 'ready' && desired.kind !== 'evaluating')) return false;
+  const { freezes } = desired.fleet;
+  return mayStart({ windows: spec.windows, freezes, overrides, member: spec }, now).open;
 }

@@ -31,14 +31,11 @@ export function retainOn(
 /**
  * What is to go from a host now, by number. Pure. Nothing goes while anything is under way there, or as long as
  * somebody or something has a word in what it should be: only a host that rests has generations too many.
- *
- * `mayCollect`: the host's windows let garbage be collected now.
  */
 export function tidyOf(
   view: Pick<HostView, 'spec' | 'remembered' | 'contact'>,
   verdict: Verdict | undefined,
   memory: Memory,
-  mayCollect: boolean,
   now: number,
 ): Tidy | undefined {
   const { spec, remembered, contact } = view;
@@ -56,8 +53,7 @@ export function tidyOf(
   const needed = new Set([...neededOn(remembered), ...present(report)]);
   const generations = surplus(report.generations, keep, generation, needed);
   const bootMenu = (tidied?.failures ?? 0) > 0;
-  const collects =
-    collectGarbage && mayCollect && (collectedAgoMs === undefined || collectedAgoMs + since >= dayMs);
+  const collects = collectGarbage && (collectedAgoMs === undefined || collectedAgoMs + since >= dayMs);
   if (generations.length === 0 && !bootMenu && !collects) return undefined;
   return { profile, generation, generations, bootMenu, collectGarbage: collects };
 }

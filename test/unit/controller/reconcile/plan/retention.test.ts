@@ -69,7 +69,6 @@ interface Given {
   readonly retention?: HostSpec['retention'];
   readonly facts?: readonly Fact[];
   readonly verdict?: Partial<Verdict>;
-  readonly mayCollect?: boolean;
 }
 
 /** What is to go from a host on which generation after generation was confirmed and that now rests on the newest. */
@@ -93,7 +92,6 @@ function tidied(given: Given = {}): Tidy | undefined {
     },
     { ...inSync, ...given.verdict },
     memory,
-    given.mayCollect ?? true,
     now,
   );
 }
@@ -181,13 +179,12 @@ describe('tidyOf', () => {
     expect(after(0, hour)).toBeUndefined();
   });
 
-  it('has garbage collected where the policy wants it and a window lets it, once a day', () => {
+  it('has garbage collected where the policy wants it, once a day', () => {
     const collects = (given: Given) =>
       tidied({ letters: 'AB', retention: { keep: 5, collectGarbage: true }, ...given })?.collectGarbage;
     expect(collects({})).toBe(true);
     expect(collects({ report: { collectedAgoMs: 24 * hour } })).toBe(true);
     expect(collects({ report: { collectedAgoMs: 23 * hour } })).toBeUndefined();
-    expect(collects({ mayCollect: false })).toBeUndefined();
     expect(collects({ retention: { keep: 1, collectGarbage: false } })).toBeUndefined();
   });
 
