@@ -206,10 +206,11 @@ export async function send(
 
 async function askProbes(deps: ApplyDeps, input: ApplyInput): Promise<Wanted[]> {
   const hosts = [...new Set<HostName>([...input.probes, ...input.fences.keys()])];
+  const verdicts = new Map(input.verdicts.map((verdict) => [verdict.host, verdict]));
   const targets: ProbeTarget[] = [];
   const wanted: Wanted[] = [];
   for (const host of hosts) {
-    const target = probeTarget(host, input);
+    const target = probeTarget(host, { ...input, verdicts });
     if (target === undefined) continue;
     const job: Wanted = { step: 'probe', host };
     wanted.push(job);

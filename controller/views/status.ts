@@ -1,5 +1,5 @@
 import { axesOf } from '../../shared/domain/axes.ts';
-import type { HostContact } from '../../shared/domain/contact.ts';
+import { untidied, type HostContact } from '../../shared/domain/contact.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import { hostsOf } from '../../shared/domain/desired.ts';
 import type { Failure } from '../../shared/domain/errors.ts';
@@ -83,6 +83,7 @@ export function failureBehind(context: ViewContext, verdict: Verdict): Failure |
   const { contact, remembered } = about(context, verdict.host);
   const desired = context.last?.desired;
   if (verdict.kind === 'unreachable' && contact?.kind === 'unreachable') return contact.failure;
+  if (verdict.kind === 'in-sync') return untidiedFailure(contact);
   if (verdict.code === undefined) return undefined;
   const candidates = [
     desired?.kind === 'blocked' ? desired.failure : undefined,
@@ -95,6 +96,18 @@ export function failureBehind(context: ViewContext, verdict: Verdict): Failure |
   if (remembers !== undefined || verdict.kind !== 'stalled') return remembers;
   // Nothing was tried: another Varve owns the host, or it has drifted.
   return { code: verdict.code, disposition: 'stalled', message: verdict.reason };
+}
+
+/** Nothing to keep a host from what is wanted, but somebody should know that it could not be tidied. */
+function untidiedFailure(contact: HostContact | undefined): Failure | undefined {
+  const why = contact?.kind === 'reached' ? untidied(contact.report) : undefined;
+  if (why === undefined) return undefined;
+  return {
+    code: 'BOOTLOADER_FAILED',
+    disposition: 'waiting',
+    message: `old profile generations were to go: ${why}`,
+    hint: 'it is tried again; `journalctl -u varve-tidy` on the host has the output',
+  };
 }
 
 function liveDeployment(context: ViewContext, live: Deployment): LiveDeployment {

@@ -5,6 +5,9 @@ import type {
   ProbeReport as ProbeReportValue,
   ProbeTarget as ProbeTargetValue,
   RecordedEnd as RecordedEndValue,
+  Retain as RetainValue,
+  Tidied as TidiedValue,
+  Tidy as TidyValue,
 } from '../domain/contact.ts';
 import type { Deployment as DeploymentValue } from '../domain/deployment.ts';
 import type {
@@ -62,6 +65,7 @@ export const Deployment = z.object({
   unitFailures: UnitFailures,
   reboot: maybe(z.object({ deadlineMs: z.number(), drain: maybe(Hook), undrain: maybe(Hook) })),
   knownBad: z.array(DrvPath).readonly(),
+  retained: z.array(StorePath).readonly(),
   flake: z.object({ folder: z.string(), attribute: z.string() }),
   attribute: z.string(),
   phase: Phase,
@@ -91,6 +95,12 @@ export const HostRecord = z.object({
   end: maybe(RecordedEnd),
 }) satisfies z.ZodType<HostRecordValue>;
 
+export const Tidied = z.object({
+  agoMs: z.number(),
+  failures: Count,
+  failure: maybe(z.string()),
+}) satisfies z.ZodType<TidiedValue>;
+
 export const ProbeReport = z.object({
   current: maybe(StorePath),
   booted: maybe(StorePath),
@@ -109,6 +119,9 @@ export const ProbeReport = z.object({
   nixVersion: z.string(),
   rooted: z.array(StorePath).readonly(),
   rebootNeeded: z.array(RebootReason).readonly(),
+  generations: z.array(z.object({ number: Count, toplevel: StorePath })).readonly(),
+  tidied: maybe(Tidied),
+  collectedAgoMs: maybe(z.number()),
 }) satisfies z.ZodType<ProbeReportValue>;
 
 export const HostContact = z.discriminatedUnion('kind', [
@@ -134,6 +147,20 @@ export const HostContact = z.discriminatedUnion('kind', [
   }),
 ]) satisfies z.ZodType<HostContactValue>;
 
+export const Retain = z.object({
+  owner: z.string(),
+  toplevels: z.array(StorePath).readonly(),
+  keep: maybe(Count),
+}) satisfies z.ZodType<RetainValue>;
+
+export const Tidy = z.object({
+  profile: StorePath,
+  generation: Count,
+  generations: z.array(Count).readonly(),
+  bootMenu: z.boolean(),
+  collectGarbage: z.boolean(),
+}) satisfies z.ZodType<TidyValue>;
+
 export const ProbeTarget = z.object({
   host: HostName,
   askedAt: Instant,
@@ -143,6 +170,8 @@ export const ProbeTarget = z.object({
   fence: maybe(Token),
   adopt: maybe(z.object({ owner: z.string(), takeover: z.boolean() })),
   checks: z.array(Check).readonly(),
+  retain: maybe(Retain),
+  tidy: maybe(Tidy),
 }) satisfies z.ZodType<ProbeTargetValue>;
 
 export const EvaluationRequest = z.object({

@@ -1,4 +1,4 @@
-import type { HostContact } from './contact.ts';
+import { untidied, type HostContact } from './contact.ts';
 import type { HostMemory } from './memory.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -61,6 +61,6 @@ function healthOf(
   if (remembered?.stuck !== undefined || verdict.code === 'DRIFTED') return 'Degraded';
   if (contact?.kind !== 'reached') return 'Unknown';
   const { report, checks } = contact;
-  const troubled = report.failedUnits.length + report.restarting.length > 0;
+  const troubled = report.failedUnits.length + report.restarting.length > 0 || untidied(report) !== undefined;
   return troubled || checks.some((check) => !check.healthy) ? 'Degraded' : 'Healthy';
 }

@@ -53,6 +53,49 @@ export function partsText(parts: readonly RebootReason[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
+/** One link of the system profile. */
+export interface ProfileGeneration {
+  readonly number: number;
+  readonly toplevel: StorePath;
+}
+
+/** How the last tidying of a host went; its time is by the host's own clock. */
+export interface Tidied {
+  readonly agoMs: number;
+  /** How many in a row did not come to their end. */
+  readonly failures: number;
+  /** Why the last one did not. */
+  readonly failure: string | undefined;
+}
+
+/** Why tidying a host has left something undone there; `undefined`: nothing is undone, or it is being done. */
+export function untidied({ tidied, locked }: Pick<ProbeReport, 'tidied' | 'locked'>): string | undefined {
+  return tidied === undefined || tidied.failures === 0 || locked
+    ? undefined
+    : (tidied.failure ?? 'it failed');
+}
+
+/** What is to go from a host whose profile is still this generation. */
+export interface Tidy {
+  readonly profile: StorePath;
+  readonly generation: number;
+  /** Numbers of profile generations. */
+  readonly generations: readonly number[];
+  /** The boot menu is written although no generation goes: the last time that failed. */
+  readonly bootMenu: boolean;
+  readonly collectGarbage: boolean;
+}
+
+/** What a host must not lose. */
+export interface Retain {
+  /** Of the host; any other one has a word of its own. */
+  readonly owner: string;
+  /** Systems that stay whatever is collected there, because the host may have to return to them. */
+  readonly toplevels: readonly StorePath[];
+  /** So many profile generations are not worth telling of; `undefined`: any number. */
+  readonly keep: number | undefined;
+}
+
 /** What one probe of a host says. */
 export interface ProbeReport extends Systems {
   readonly booted: StorePath | undefined;
@@ -79,6 +122,12 @@ export interface ProbeReport extends Systems {
    * next.
    */
   readonly rebootNeeded: readonly RebootReason[];
+  /** The newest profile generations, newest first; none where there are not more than the probe's target said. */
+  readonly generations: readonly ProfileGeneration[];
+  /** `undefined`: it never was. */
+  readonly tidied: Tidied | undefined;
+  /** How long before the probe its garbage was collected for us; `undefined`: never. */
+  readonly collectedAgoMs: number | undefined;
 }
 
 /** The last contact with a host. */
@@ -126,4 +175,7 @@ export interface ProbeTarget {
   readonly adopt: { readonly owner: string; readonly takeover: boolean } | undefined;
   /** Asked as well, if what the host runs is one of `ask`. */
   readonly checks: readonly Check[];
+  /** `undefined`: the host is not known to be ours. */
+  readonly retain: Retain | undefined;
+  readonly tidy: Tidy | undefined;
 }

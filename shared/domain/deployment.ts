@@ -89,6 +89,8 @@ export interface Deployment {
   readonly reboot: RebootWay | undefined;
   /** Derivations whose build is remembered as failed. */
   readonly knownBad: readonly DrvPath[];
+  /** What the host may have to return to: workers keep it, so that it can always be delivered again. */
+  readonly retained: readonly StorePath[];
   /** Where the tree keeps the configuration of the host, should it have to be evaluated again. */
   readonly flake: FlakeSpec;
   readonly attribute: string;

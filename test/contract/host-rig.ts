@@ -155,6 +155,8 @@ export function hostBench(make: () => Promise<HostRig>): () => HostBench {
       fence: undefined,
       adopt: undefined,
       checks: [],
+      retain: undefined,
+      tidy: undefined,
       ...wish,
     };
     const signal = new AbortController().signal;

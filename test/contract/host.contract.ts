@@ -4,12 +4,14 @@ import { hostEndings } from './host-endings.contract.ts';
 import { hostReboots } from './host-reboots.contract.ts';
 import { done, endOf, refused, succeeded } from './host-outcomes.ts';
 import { hostBench, nowhere, owner, quarantineCheck, type Activation, type HostRig } from './host-rig.ts';
+import { hostTidying } from './host-tidying.contract.ts';
 
 /** What a worker's steps show of every host: activations by its guard, and what probes find and do. */
 export function hostContract(name: string, make: () => Promise<HostRig>): void {
   const present = hostBench(make);
   hostEndings(name, present);
   hostReboots(name, present);
+  hostTidying(name, present);
 
   describe(`who may activate on a host: ${name}`, () => {
     test('nobody, as long as it has no owner', async () => {

@@ -80,6 +80,7 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
     unitFailures: 'new',
     reboot: undefined,
     knownBad: [drvPath],
+    retained: [previous],
     flake: { folder: '.', attribute: 'nixosConfigurations' },
     attribute: 'web1',
     phase: 'pending',
@@ -133,6 +134,9 @@ export function aReport(change: Partial<ProbeReport> = {}): ProbeReport {
     nixVersion: '2.28.3',
     rooted: [toplevel, previous],
     rebootNeeded: ['kernel', 'systemd'],
+    generations: [{ number: 42, toplevel }],
+    tidied: { agoMs: 60_000, failures: 1, failure: 'the boot menu could not be written' },
+    collectedAgoMs: 60_000,
     ...change,
   };
 }
@@ -176,6 +180,14 @@ export function aTarget(host: HostName, askedAt: number): ProbeTarget {
     fence: { epoch: 2, counter: 0 },
     adopt: { owner: 'owner-of-this-fleet', takeover: false },
     checks: [{ ...pace, kind: 'tcp', port: 8080 }],
+    retain: { owner: 'owner-of-this-fleet', toplevels: [toplevel, previous], keep: 10 },
+    tidy: {
+      profile: toplevel,
+      generation: 42,
+      generations: [7, 8],
+      bootMenu: false,
+      collectGarbage: true,
+    },
   };
 }
 

@@ -133,6 +133,9 @@ export function aReport(change: Partial<ProbeReport> = {}): ProbeReport {
     nixVersion: '2.8.0',
     rooted: [],
     rebootNeeded: [],
+    generations: [],
+    tidied: undefined,
+    collectedAgoMs: undefined,
     ...change,
   };
 }
@@ -182,6 +185,7 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
     unitFailures: 'new',
     reboot: undefined,
     knownBad: [],
+    retained: [],
     flake: { folder: '.', attribute: 'nixosConfigurations' },
     attribute: name,
     phase: 'pending',

@@ -13,7 +13,7 @@ import type { Push, Pushed } from './push.ts';
 import { isConnectionError } from './push-errors.ts';
 
 export interface DeliverSettings {
-  /** Toplevels of one host that stay rooted on this worker. */
+  /** Toplevels of one host that stay rooted on this worker, besides those that it may have to return to. */
   readonly keepToplevels: number;
 }
 
@@ -61,7 +61,7 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
   const makeValid = async ({ drvPath, ...deployment }: Derived, context: StepContext): Promise<number> => {
     const { toplevel, host } = deployment;
     const group = ['hosts', host];
-    const name = toplevel.slice('/nix/store/'.length);
+    const name = rootName(toplevel);
     // Rooted before it exists: no garbage collection comes in between.
     await roots.put(group, name, toplevel);
     try {
@@ -90,7 +90,7 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
       await roots.drop(group, name);
       throw thrown;
     } finally {
-      await roots.prune(group, settings.keepToplevels);
+      await roots.prune(group, settings.keepToplevels, new Set(deployment.retained.map(rootName)));
     }
   };
 
@@ -180,6 +180,10 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
       return { kind: 'failed', failure: failureOf(thrown) };
     }
   };
+}
+
+function rootName(toplevel: StorePath): string {
+  return toplevel.slice('/nix/store/'.length);
 }
 
 /** Those of the last confirmed generation, then the new one's. */

@@ -15,8 +15,8 @@ export interface Roots {
   touch(entry: readonly string[]): Promise<void>;
   /** Removes one link. */
   drop(group: readonly string[], name: string): Promise<void>;
-  /** Removes the entries of a group but the `keep` last used. */
-  prune(group: readonly string[], keep: number): Promise<void>;
+  /** Removes the entries of a group but the `keep` last used, and those that something still needs. */
+  prune(group: readonly string[], keep: number, needed?: ReadonlySet<string>): Promise<void>;
 }
 
 let counter = 0;
@@ -39,7 +39,7 @@ export function createRoots(deps: { readonly folder: string }): Roots {
     },
     drop: (group, name) => rm(join(within(group), checked(name)), { force: true }),
     touch: (entry) => touch(within(entry)),
-    async prune(group, keep) {
+    async prune(group, keep, needed = new Set()) {
       const folder = within(group);
       const names = await readdir(folder).catch(() => []);
       const used = await Promise.all(
@@ -50,6 +50,7 @@ export function createRoots(deps: { readonly folder: string }): Roots {
       );
       used.sort((a, b) => b.at - a.at || (a.name < b.name ? -1 : 1));
       for (const { name } of used.slice(keep)) {
+        if (needed.has(name)) continue;
         await rm(join(folder, name), { recursive: true, force: true });
       }
     },

@@ -54,7 +54,7 @@ is_held() { # lock file
 
 # --- what to do: all of it under the lock that starts take as well ----------------------------------------------------
 
-ask='' acknowledged='' fence='' adopt='' takeover=''
+ask='' acknowledged='' fence='' adopt='' takeover='' retainer='' retained='' keep=''
 while IFS= read -r line; do
   value=${line#*=}
   case $line in
@@ -63,6 +63,9 @@ while IFS= read -r line; do
     fence=*) fence=$value ;;
     adopt=*) adopt=$value ;;
     takeover=1) takeover=1 ;;
+    retainer=*) retainer=$value ;;
+    retain=*) retained="$retained $value" ;;
+    keep=*) keep=$value ;;
   esac
 done <<END
 $data
@@ -88,12 +91,25 @@ raise_fence() {
   fi
 }
 
+# What the host may have to return to stays, whatever a person deletes of its profile. Before records and their roots go.
+retain_roots() {
+  [ -n "$retainer" ] && [ "$owner" = "$retainer" ] || return
+  [ -d "$roots/kept" ] || mkdir -p "$roots/kept"
+  for path in $retained; do
+    [ -L "$roots/kept/${path##*/}" ] || ! [ -e "$path" ] || { ln -s "$path" "$roots/kept/" && sync "$roots/kept"; }
+  done
+  for link in "$roots/kept"/*; do
+    case "$retained " in *" /nix/store/${link##*/} "*) ;; *) rm -f "$link" ;; esac
+  done
+}
+
 change() {
   read_state
   if [ -n "$adopt" ] && [ "$owner" != "$adopt" ] && { [ -z "$owner" ] || [ -n "$takeover" ]; }; then
     replace "$state/owner" "$adopt"
     owner=$adopt
   fi
+  retain_roots
   for id in $acknowledged; do
     [ -d "$records/$id" ] && has_ended "$records/$id" || continue
     # What the units were before the last activation stays: whatever fails later is held against it.
@@ -122,7 +138,7 @@ revive() {
 }
 
 if [ -d "$records" ]; then revive; fi
-if [ -n "$acknowledged$fence$adopt" ]; then
+if [ -n "$acknowledged$fence$adopt$retained" ]; then
   mkdir -p "$records"
   chmod 700 "$records"
   exec 9>> "$state/lock"
@@ -223,6 +239,29 @@ words() { # word...: the inside of an array
   done
 }
 
+# Lines of a number and its system, newest first, if there are more than so many; no more than anybody wants to read.
+find_generations() {
+  generations=''
+  [ -n "$keep" ] || return
+  set -- "$profiles"/system-*-link
+  [ $# -gt "$keep" ] || return
+  generations=$(
+    for link; do
+      number=${link##*/system-}
+      path=$(readlink "$link") && printf '%s %s\n' "${number%-link}" "$path"
+    done | sort -rn | head -n 200
+  )
+}
+
+# How long ago a file says something was done, in seconds, into $ago; and what else it says, into $rest.
+find_past() { # file
+  ago='' rest=''
+  [ -r "$1" ] && read -r at rest < "$1" || return
+  ago=$(($(date +%s) - at))
+  # By a clock that was wrong: long ago.
+  [ "$ago" -ge 0 ] || ago=864000
+}
+
 current=$(readlink -e /run/current-system)
 booted=$(readlink -e /run/booted-system)
 profile=$(readlink -e "$profiles/system")
@@ -234,6 +273,11 @@ booted_parent=$parent
 find_parent "$current"
 current_parent=$parent
 find_rooted
+find_generations
+find_past "$state/collected"
+collected_ago=$ago
+find_past "$state/tidied"
+tidied_ago=$ago tidied=$rest
 read -r boot_id < /proc/sys/kernel/random/boot_id
 set -- $(stat -f -c '%a %S' /nix/store)
 locked=false
@@ -254,6 +298,9 @@ string owner "$owner"
 string epoch "$highest_epoch"
 string counter "$highest_counter"
 string nixVersion "${version##* }"
+string collectedAgo "$collected_ago"
+string tidiedAgo "$tidied_ago"
+string tidied "$tidied"
 printf '"nixos":%s,' "$nixos"
 printf '"freeBytes":%s,"locked":%s,' "$(($1 * $2))" "$locked"
 printf '"rebootNeeded":[%s],' "$needs_reboot"
@@ -270,6 +317,15 @@ for path in $rooted; do
   printf '%s"%s"' "$comma" "$path"
   comma=,
 done
+printf '],"generations":['
+comma=''
+while read -r number path; do
+  [ -n "$number" ] || continue
+  printf '%s["%s","%s"]' "$comma" "$number" "$path"
+  comma=,
+done <<END
+$generations
+END
 printf '],"records":['
 separator=''
 for record in "$records"/*; do

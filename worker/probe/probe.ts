@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 
 import type { CheckResult } from '../../shared/domain/check.ts';
-import type { ProbeReport, ProbeTarget } from '../../shared/domain/contact.ts';
+import type { ProbeReport, ProbeTarget, Tidy } from '../../shared/domain/contact.ts';
 import { FleetError, failureOf } from '../../shared/domain/errors.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
-import type { Steps } from '../../shared/platform/ports/steps.ts';
+import type { StepContext, Steps } from '../../shared/platform/ports/steps.ts';
 import type { Checks } from '../checks/checks.ts';
 import { asRoot } from '../ssh/remote-shell.ts';
 import type { Session } from '../ssh/session.ts';
@@ -23,6 +23,7 @@ export interface ProbeDeps {
 const script = ['../guard/script/loader.sh', '../guard/script/special.sh', './probe.sh']
   .map((part) => readFileSync(new URL(part, import.meta.url), 'utf8'))
   .join('');
+const tidyScript = readFileSync(new URL('./tidy.sh', import.meta.url), 'utf8');
 const separator = '#---program---';
 
 // The data comes first, line by line: `read` takes no byte more, so that the rest is the program. Cutting one text in
@@ -32,7 +33,8 @@ const command = asRoot(
     'data=""',
     `while IFS= read -r line && [ "$line" != "${separator}" ]; do data="$data$line`,
     '"; done',
-    'eval "$(PATH=/run/current-system/sw/bin:/usr/bin:/bin cat)"',
+    'program=$(PATH=/run/current-system/sw/bin:/usr/bin:/bin cat)',
+    'eval "$program"',
   ].join('\n'),
 );
 
@@ -43,6 +45,7 @@ export function createProbe(deps: ProbeDeps): Steps['probe'] {
     try {
       const session = await deps.ssh.firstReachable(target.connections, { signal: context.signal });
       try {
+        if (target.tidy !== undefined) await tidy(session, target.tidy, context);
         const result = await session.exec(command, {
           stdin: `${dataOf(target)}${separator}\n${script}`,
           deadlineMs: deps.deadlineMs ?? 60_000,
@@ -95,6 +98,24 @@ async function laterHealth(
   return checks.results(target.checks, subject, signal);
 }
 
+/** Before the report, which then says what it came to. What could not even be ordered is ordered again next time. */
+async function tidy(session: Session, what: Tidy, context: StepContext): Promise<void> {
+  const data = [
+    `profile=${what.profile}`,
+    `generation=${what.generation}`,
+    ...(what.bootMenu ? ['bootMenu=1'] : []),
+    ...(what.collectGarbage ? ['collect=1'] : []),
+    ...what.generations.map((number) => `drop=${number}`),
+    '',
+  ].join('\n');
+  const result = await session.exec(command, {
+    stdin: `${data}${separator}\n${tidyScript}`,
+    deadlineMs: 60_000,
+    signal: context.signal,
+  });
+  if (result.code !== 0) context.log(`tidying could not be begun: ${result.stderr.slice(-500)}`);
+}
+
 /** Only values that were parsed at the edge: none can hold a line end. */
 function dataOf(target: ProbeTarget): string {
   return [
@@ -103,8 +124,18 @@ function dataOf(target: ProbeTarget): string {
     ...(target.fence === undefined ? [] : [`fence=${target.fence.epoch} ${target.fence.counter}`]),
     ...(target.adopt === undefined ? [] : [`adopt=${ownerName(target.adopt.owner)}`]),
     ...(target.adopt?.takeover === true ? ['takeover=1'] : []),
+    ...retainLines(target.retain),
     '',
   ].join('\n');
+}
+
+function retainLines(retain: ProbeTarget['retain']): readonly string[] {
+  if (retain === undefined) return [];
+  return [
+    `retainer=${ownerName(retain.owner)}`,
+    ...retain.toplevels.map((path) => `retain=${path}`),
+    ...(retain.keep === undefined ? [] : [`keep=${retain.keep}`]),
+  ];
 }
 
 function ownerName(owner: string): string {

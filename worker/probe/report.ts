@@ -1,6 +1,11 @@
 import { z } from 'zod';
 
-import { type HostRecord, type ProbeReport, rebootReasons } from '../../shared/domain/contact.ts';
+import {
+  type HostRecord,
+  type ProbeReport,
+  type Tidied,
+  rebootReasons,
+} from '../../shared/domain/contact.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import { isStorePath, parseDeploymentId, parseStorePath } from '../../shared/domain/names.ts';
 import { endOf, parseJournalLine } from '../guard/journal.ts';
@@ -34,6 +39,10 @@ const reportSchema = z.object({
   newlyFailed: z.array(z.string()),
   rooted: z.array(z.string()),
   records: z.array(recordSchema),
+  generations: z.array(z.tuple([z.string(), z.string()])),
+  collectedAgo: optionalCount,
+  tidiedAgo: optionalCount,
+  tidied: z.string(),
 });
 
 /**
@@ -43,7 +52,8 @@ const reportSchema = z.object({
 export function parseReport(text: string): ProbeReport {
   const parsed = reportSchema.safeParse(json(text));
   if (!parsed.success) throw noReport(text, parsed.error);
-  const { epoch, counter, nixos, owner, records, rooted, ...rest } = parsed.data;
+  const { epoch, counter, nixos, owner, records, rooted, generations, ...others } = parsed.data;
+  const { collectedAgo, tidiedAgo, tidied, ...rest } = others;
   if (!nixos && rest.current === undefined) {
     throw new FleetError({
       code: 'NOT_NIXOS',
@@ -58,6 +68,22 @@ export function parseReport(text: string): ProbeReport {
     highestToken: epoch === 0 && counter === 0 ? undefined : { epoch, counter },
     rooted: rooted.filter(isStorePath),
     records: records.flatMap(toRecord),
+    generations: generations.flatMap(([number, toplevel]) =>
+      /^\d{1,15}$/.test(number) && isStorePath(toplevel) ? [{ number: Number(number), toplevel }] : [],
+    ),
+    tidied: tidiedAgo === undefined ? undefined : toTidied(tidied, tidiedAgo),
+    collectedAgoMs: collectedAgo === undefined ? undefined : collectedAgo * 1_000,
+  };
+}
+
+/** `<failures in a row> <why>`, as the host wrote it down. */
+function toTidied(text: string, agoSeconds: number): Tidied {
+  const [failures = '', ...why] = text.split(' ');
+  const failure = why.join(' ');
+  return {
+    agoMs: agoSeconds * 1_000,
+    failures: /^\d{1,6}$/.test(failures) ? Number(failures) : 0,
+    failure: failure === '' ? undefined : failure,
   };
 }
 

@@ -9,6 +9,7 @@ import type { Token } from '../../../shared/domain/token.ts';
 import type { Followed } from './judge-said.ts';
 import { modeFor, targetOf } from './target.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
+import { neededOn } from './retention.ts';
 
 export interface NewDeployment {
   readonly id: DeploymentId;
@@ -50,6 +51,7 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     unitFailures: spec.unitFailures,
     reboot: action === 'reboot' ? wayOf(spec.reboot) : undefined,
     knownBad: knownBad(memory),
+    retained: neededOn(memory.hosts.get(spec.name)),
     flake: desired.fleet.flake,
     attribute: spec.attribute,
     phase: 'pending',

@@ -1,10 +1,14 @@
 import type { HostContact, ProbeTarget } from '../../../shared/domain/contact.ts';
 import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import type { Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Token } from '../../../shared/domain/token.ts';
+import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { candidateConnections } from './aim.ts';
+import { retainOn, tidyOf } from './retention.ts';
 import { targetOf } from './target.ts';
+import { mayStart } from './windows.ts';
 
 /** What a probe of a host is to do now. Pure; `undefined` if nobody knows how to reach it. */
 export function probeTarget(
@@ -13,6 +17,7 @@ export function probeTarget(
     readonly desired: Desired;
     readonly memory: Memory;
     readonly snapshot: { readonly contacts: ReadonlyMap<HostName, HostContact> };
+    readonly verdicts: ReadonlyMap<HostName, Verdict>;
     readonly fences: ReadonlyMap<HostName, Token>;
     readonly now: number;
   },
@@ -42,5 +47,16 @@ export function probeTarget(
     fence: input.fences.get(host),
     adopt: adopts ? { owner: memory.owner, takeover: asked?.takeover ?? false } : undefined,
     checks: remembered?.adopted === undefined ? [] : (spec?.checks ?? []).filter((check) => !check.before),
+    retain: retainOn(memory, remembered, spec),
+    tidy: isOpen(spec, desired, memory, input.now)
+      ? tidyOf({ spec, remembered, contact }, input.verdicts.get(host), memory, input.now)
+      : undefined,
   };
+}
+
+/** Whether the host's windows and the fleet's freezes let anything begin there now. */
+function isOpen(spec: HostSpec | undefined, desired: Desired, { overrides }: Memory, now: number): boolean {
+  if (spec === undefined || (desired.kind !== 'ready' && desired.kind !== 'evaluating')) return false;
+  const { freezes } = desired.fleet;
+  return mayStart({ windows: spec.windows, freezes, overrides, member: spec }, now).open;
 }

@@ -1,5 +1,5 @@
 import { axesOf } from '../../../shared/domain/axes.ts';
-import { partsText } from '../../../shared/domain/contact.ts';
+import { partsText, untidied } from '../../../shared/domain/contact.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import type { Why, WhyLink } from '../../../shared/contracts/api.ts';
@@ -81,6 +81,10 @@ function hostLinks({ last, memory }: ViewContext, host: HostName): readonly WhyL
   if (contact?.kind === 'reached' && contact.report.rebootNeeded.length > 0) {
     const parts = partsText(contact.report.rebootNeeded);
     links.push({ statement: `a reboot is needed for ${parts}`, at: contact.at });
+  }
+  const undone = contact?.kind === 'reached' ? untidied(contact.report) : undefined;
+  if (undone !== undefined) {
+    links.push({ statement: `old profile generations were to go: ${undone}`, at: contact?.at });
   }
   if (remembered?.failed !== undefined) {
     const { failure, at } = remembered.failed;

@@ -143,6 +143,7 @@ async function released(files: Record<string, string>): Promise<(name: string) =
       tree,
       ...found,
       knownBad: [],
+      retained: [],
       known: [host.connection],
       next: host.connection,
       timeouts: {

@@ -63,6 +63,9 @@ describe('a probe', () => {
       nixVersion: '2.8.0',
       rooted: [genesis],
       rebootNeeded: [],
+      generations: [],
+      tidied: undefined,
+      collectedAgoMs: undefined,
     });
     expect(await shell(host, 'ls -d /nix/var/varve 2>/dev/null || echo none')).toBe('none');
   });
@@ -177,6 +180,8 @@ describe('a probe', () => {
           fence: undefined,
           adopt: undefined,
           checks: [],
+          retain: undefined,
+          tidy: undefined,
         },
         'incarnation',
         { signal: new AbortController().signal, log: () => {}, progress: () => {} },

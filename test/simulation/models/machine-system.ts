@@ -1,6 +1,7 @@
 import type { StorePath } from '../../../shared/domain/names.ts';
 import type { Scheduler, SimProcess } from '../scheduler.ts';
 import type { GuardRecord, HostWatch, Machine } from './machine.ts';
+import { restoreProfile, setProfile } from './machine-profile.ts';
 import type { Systems } from './systems.ts';
 
 /** What changes a machine's system on behalf of a deployment. */
@@ -22,12 +23,6 @@ export function createMachineSystem(deps: {
 }): MachineSystem {
   const { machine, scheduler, systems, watch } = deps;
 
-  function setProfile(toplevel: StorePath): void {
-    if (machine.profile === toplevel) return;
-    machine.profile = toplevel;
-    machine.profileGeneration += 1;
-  }
-
   return {
     failedUnits() {
       const own = systems.find(machine.current).quality === 'fails-unit' ? ['fault.service'] : [];
@@ -37,11 +32,11 @@ export function createMachineSystem(deps: {
       machine.current = toplevel;
       watch.changed(machine, record.deployment, toplevel);
     },
-    setProfile,
+    setProfile: (toplevel) => setProfile(machine, toplevel),
     async setDefault(record, process) {
       const { toplevel } = record.deployment;
       record.touchedDefault = true;
-      setProfile(toplevel);
+      setProfile(machine, toplevel);
       await scheduler.pass(process, 'has set the profile');
       if (systems.find(toplevel).quality === 'boot-loader-fails') return false;
       machine.bootDefault = toplevel;
@@ -50,8 +45,7 @@ export function createMachineSystem(deps: {
       return true;
     },
     restoreDefault(record) {
-      machine.profile = record.profile;
-      machine.profileGeneration = record.profileGeneration;
+      restoreProfile(machine, record.profileGeneration, record.profile);
       machine.bootDefault = record.profile;
     },
   };

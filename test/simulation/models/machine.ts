@@ -17,6 +17,7 @@ export interface Machine {
   booted: StorePath;
   profile: StorePath;
   profileGeneration: number;
+  readonly generations: Map<number, StorePath>;
   bootDefault: StorePath;
   /** What boots next, and only then. */
   bootOnce: StorePath | undefined;

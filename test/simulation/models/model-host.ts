@@ -6,6 +6,7 @@ import type { DeploymentId, HostName, StorePath } from '../../../shared/domain/n
 import { compareTokens } from '../../../shared/domain/token.ts';
 import type { Random } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
+import { listProfile, tidyProfile } from './machine-profile.ts';
 import type { GuardRecord, HostSabotage, HostWatch, Machine } from './machine.ts';
 import { createGuard, type Started } from './model-guard.ts';
 import { endAsTold } from './guard-failures.ts';
@@ -58,6 +59,7 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     booted: genesis,
     profile: genesis,
     profileGeneration: 1,
+    generations: new Map([[1, genesis]]),
     bootDefault: genesis,
     bootOnce: undefined,
     hung: false,
@@ -122,6 +124,7 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
       const raises =
         fence !== undefined && (machine.highest === undefined || compareTokens(fence, machine.highest) > 0);
       if (raises && guard.busyWith() === undefined) machine.highest = fence;
+      if (guard.busyWith() === undefined) tidyProfile(machine, target);
       deps.watch.probed(machine, incarnation);
       return {
         current: machine.current,
@@ -141,6 +144,9 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
         nixVersion: '2.8',
         rooted: target.ask.filter((toplevel) => machine.store.has(toplevel)),
         rebootNeeded: needsReboot(machine, systems),
+        generations: listProfile(machine, target),
+        tidied: undefined,
+        collectedAgoMs: undefined,
       };
     },
     receive: (toplevel) => void machine.store.add(toplevel),

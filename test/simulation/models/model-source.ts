@@ -55,6 +55,8 @@ function specOf(name: HostName, content: Content): HostSpec {
       when: /[02468]$/.test(name) ? 'after-deploy' : 'never',
       deadlineMs: 120_000,
     },
+    // Few, so that there is something to prune.
+    retention: { keep: 2, collectGarbage: false },
     timeouts,
   };
 }

@@ -46,6 +46,8 @@ async function written(
         fence: undefined,
         adopt: undefined,
         checks: [],
+        retain: undefined,
+        tidy: undefined,
       },
     }),
     async putContact(_term, contact) {

@@ -69,6 +69,8 @@ describe('steps whose failures are kept', () => {
       fence: undefined,
       adopt: undefined,
       checks: [],
+      retain: undefined,
+      tidy: undefined,
     };
     const outcomes = [
       await redacted.evaluate(request, context),

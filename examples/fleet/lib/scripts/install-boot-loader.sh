@@ -1,5 +1,6 @@
 #!@shell@ sh
-# Makes a toplevel the one that boots. The "boot loader" is the file /boot/default: it holds the toplevel's path.
+# Makes a toplevel the one that boots. The "boot loader" is the file /boot/default: it holds the toplevel's path. What else
+# could be booted is in /boot/menu, a line for each profile generation with its number and its toplevel.
 set -eu
 PATH=@path@
 export PATH
@@ -10,6 +11,12 @@ if [ @bootLoaderFails@ = yes ]; then
 fi
 
 mkdir -p /boot
+for link in /nix/var/nix/profiles/system-*-link; do
+  [ -L "$link" ] || continue
+  number=${link##*/system-}
+  printf '%s %s\n' "${number%-link}" "$(readlink "$link")"
+done | sort -n > /boot/menu.new
+mv -T /boot/menu.new /boot/menu
 printf '%s\n' "$1" > /boot/default.new
 sync /boot/default.new
 mv -T /boot/default.new /boot/default

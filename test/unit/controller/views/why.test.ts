@@ -209,3 +209,25 @@ describe('why a host is not updated', () => {
     expect(() => told(stage, 'web3')).toThrow(expect.objectContaining({ hint: 'did you mean web1?' }));
   });
 });
+
+describe('why a host that runs what is wanted is degraded', () => {
+  it('says that its boot menu could not be written when generations went, and where to look', () => {
+    const stage = aStage();
+    stage.pass();
+    const { last } = stage.view;
+    const contact = last?.snapshot.contacts.get(host('web1'));
+    if (last === undefined || contact?.kind !== 'reached') throw new Error('web1 was not probed');
+    const tidied = { agoMs: 1, failures: 2, failure: 'the boot menu could not be written' };
+    const contacts = new Map([
+      ...last.snapshot.contacts,
+      [host('web1'), { ...contact, report: { ...contact.report, tidied } }] as const,
+    ]);
+    const view = { ...stage.view, last: { ...last, snapshot: { ...last.snapshot, contacts } } };
+    const answer = why(view, host('web1'));
+    expect(answer).toMatchObject({ verdict: 'in-sync', health: 'Degraded' });
+    expect(statements(answer)).toContain(
+      'old profile generations were to go: the boot menu could not be written',
+    );
+    expect(answer.advice).toContain('journalctl -u varve-tidy');
+  });
+});

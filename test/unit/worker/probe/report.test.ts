@@ -22,6 +22,13 @@ const answer = {
   restarting: [],
   newlyFailed: ['x.service'],
   rooted: [path('a'), '/tmp/x'],
+  generations: [
+    ['7', path('a')],
+    ['6', '/tmp/x'],
+  ],
+  collectedAgo: '60',
+  tidiedAgo: '',
+  tidied: '',
   records: [
     {
       data: [
@@ -57,6 +64,9 @@ describe('parseReport', () => {
       restarting: [],
       newlyFailed: ['x.service'],
       rooted: [path('a')],
+      generations: [{ number: 7, toplevel: path('a') }],
+      collectedAgoMs: 60_000,
+      tidied: undefined,
       records: [
         {
           deployment: 'd000001',
@@ -68,6 +78,20 @@ describe('parseReport', () => {
         },
       ],
     });
+  });
+
+  it('reads how the host was tidied last', () => {
+    expect(parse({ tidiedAgo: '5', tidied: '0' }).tidied).toEqual({
+      agoMs: 5_000,
+      failures: 0,
+      failure: undefined,
+    });
+    expect(parse({ tidiedAgo: '5', tidied: '2 it did not come to its end' }).tidied).toEqual({
+      agoMs: 5_000,
+      failures: 2,
+      failure: 'it did not come to its end',
+    });
+    expect(parse({ tidiedAgo: '5', tidied: 'x' }).tidied).toMatchObject({ failures: 0 });
   });
 
   it('has no end for a record that has none', () => {

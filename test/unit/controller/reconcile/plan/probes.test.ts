@@ -71,6 +71,7 @@ describe('the target of a probe', () => {
       desired: wanting(1, 'A', fleet, { web1: 'A' }),
       memory: remembering(...facts, ...more),
       snapshot: { contacts: new Map() },
+      verdicts: new Map(),
       fences: new Map(),
       now: 1,
     });

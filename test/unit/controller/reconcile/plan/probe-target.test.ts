@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+
+import { probeTarget } from '../../../../../controller/reconcile/plan/probe-target.ts';
+import type { ProbeTarget } from '../../../../../shared/domain/contact.ts';
+import type { Fleet, HostSpec } from '../../../../../shared/domain/fleet.ts';
+import {
+  adopted,
+  aFleet,
+  aSpec,
+  host,
+  owner,
+  reached,
+  remembering,
+  running,
+  toplevel,
+  wanting,
+} from '../../../../support/builders.ts';
+
+const web1 = host('web1');
+const generations = [3, 2, 1].map((number) => ({ number, toplevel: toplevel(number === 3 ? 'A' : 'B') }));
+/** Midnight in UTC. */
+const now = Date.UTC(2026, 0, 2);
+
+/** A host on `A` that has two generations of `B` too many. */
+function target(spec: Partial<HostSpec>, fleet: Partial<Fleet> = {}): ProbeTarget | undefined {
+  const retention = { keep: 1, collectGarbage: false };
+  const desired = wanting(1, 'A', aFleet([aSpec('web1', { retention, ...spec })], fleet), { web1: 'A' });
+  const report = running(toplevel('A'), { profileGeneration: 3, generations });
+  return probeTarget(web1, {
+    desired,
+    memory: remembering(adopted('web1', toplevel('A'))),
+    snapshot: { contacts: new Map([[web1, reached('web1', report, now - 1)]]) },
+    verdicts: new Map([
+      [
+        web1,
+        {
+          host: web1,
+          kind: 'in-sync',
+          reason: 'it runs what is wanted',
+          waitsFor: undefined,
+          until: undefined,
+          toplevel: toplevel('A'),
+          deployment: undefined,
+          code: undefined,
+        },
+      ],
+    ]),
+    fences: new Map(),
+    now,
+  });
+}
+
+describe('what a probe is to do', () => {
+  const window = { schedule: '0 0 * * *', durationMs: 3_600_000, timeZone: 'UTC' };
+  const freeze = {
+    from: now - 1,
+    until: now + 1,
+    reason: 'holidays',
+    author: 'ada',
+    scope: { kind: 'fleet' } as const,
+  };
+
+  it('names what the host must not lose, and what is to go', () => {
+    expect(target({})).toMatchObject({
+      retain: { owner, toplevels: [toplevel('A')], keep: 1 },
+      tidy: { profile: toplevel('A'), generation: 3, generations: [1, 2] },
+    });
+  });
+
+  it('takes nothing from the host while its windows or a freeze keep activations from starting', () => {
+    expect(target({ windows: [{ kind: 'allow', ...window }] })?.tidy).toBeDefined();
+    expect(target({ windows: [{ kind: 'deny', ...window }] })?.tidy).toBeUndefined();
+    expect(target({}, { freezes: [freeze] })?.tidy).toBeUndefined();
+    expect(target({}, { freezes: [freeze] })?.retain).toBeDefined();
+  });
+});
