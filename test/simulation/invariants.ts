@@ -1,12 +1,13 @@
 import type { RecordedEnd } from '../../shared/domain/contact.ts';
-import type { Deployment } from '../../shared/domain/deployment.ts';
-import type { Fact, FactOf } from '../../shared/domain/facts.ts';
+import { isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
+import { factKey, type Fact, type FactOf } from '../../shared/domain/facts.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Term } from '../../shared/platform/ports/deployment-store.ts';
+import { createIntentChecks } from './check-intents.ts';
 import type { HostWatch, Machine } from './models/machine.ts';
 import type { Repository } from './models/model-source.ts';
 import type { StoreWatch } from './models/model-store.ts';
-import type { Systems } from './models/systems.ts';
+import type { Quality, Systems } from './models/systems.ts';
 
 /** What must never be, and was. */
 export interface Violation {
@@ -18,6 +19,8 @@ export interface Violation {
 
 export interface Invariants extends HostWatch, StoreWatch {
   appended(fact: Fact): void;
+  /** A person was told that this is durable. */
+  answered(facts: readonly Fact[]): void;
   /** The first violation, if there was one. */
   violation(): Violation | undefined;
   fail(violation: Violation): void;
@@ -33,8 +36,22 @@ interface Activation {
   readonly deployment: Deployment;
   readonly bootId: string;
   readonly previous: StorePath;
+  /** Profile and boot default before it. */
+  readonly lasting: { readonly profile: StorePath; readonly bootDefault: StorePath };
   end: RecordedEnd | undefined;
 }
+
+/** Systems that a host goes back from, or never switches to. */
+const neverSucceeds: ReadonlySet<Quality> = new Set<Quality>([
+  'build-fails',
+  'refused',
+  'breaks',
+  'sticks',
+  'cuts-network',
+  'locks-out',
+  'unhealthy',
+  'boot-loader-fails',
+]);
 
 /** Watches hosts, store and ledger as they really are, whatever Varve believes. */
 export function createInvariants(deps: {
@@ -51,7 +68,9 @@ export function createInvariants(deps: {
   const observations = new Map<number, FactOf<'observation'>>();
   const intents = new Map<DeploymentId, FactOf<'intent'>>();
   const outcomes = new Map<DeploymentId, FactOf<'outcome'>>();
-  const holds = new Map<HostName, FactOf<'hold'>>();
+  const durable = new Set<string>();
+  /** The deployment of each host that the store has and that has not ended. */
+  const live = new Map<HostName, DeploymentId>();
   let life: Term | undefined;
   let first: Violation | undefined;
 
@@ -70,7 +89,7 @@ export function createInvariants(deps: {
     const seen = observations.get(observation)?.observation;
     require(seen?.revision ===
       revision, 3, host, `${id} is for an observation that the ledger does not have`);
-    const commit = repository.heads().find((head) => head.revision === revision);
+    const commit = repository.find(revision);
     const content = commit?.content.hosts.get(host);
     require(commit !== undefined, 3, host, `${id} is for a revision that the tracked ref never had`);
     require(content !== undefined &&
@@ -102,19 +121,41 @@ export function createInvariants(deps: {
     }
   }
 
+  const intentChecks = createIntentChecks({ repository, systems, require });
+
+  /** The host really is as its record says. */
+  function checkRecord(
+    machine: Machine,
+    { deployment, lasting, previous, bootId }: Activation,
+    end: RecordedEnd,
+  ) {
+    const { id, host, toplevel, action } = deployment;
+    const { current, profile, bootDefault } = machine;
+    if (end.kind === 'succeeded') {
+      const all = current === toplevel && profile === toplevel && bootDefault === toplevel;
+      require(all, 7, host, `${id} succeeded, and the host does not run it for good`);
+      const { quality } = systems.find(toplevel);
+      require(action === 'finalise' ||
+        !neverSucceeds.has(quality), 7, host, `${id} succeeded with a system that ${quality}`);
+    }
+    if (end.kind === 'rolled-back') {
+      // A host that was booted meanwhile runs its boot default.
+      const runs = bootId === machine.bootId ? previous : lasting.bootDefault;
+      const same = current === runs && profile === lasting.profile && bootDefault === lasting.bootDefault;
+      require(same, 3, host, `${id} was rolled back, and the host is not as it was before`);
+    }
+  }
+
   return {
     appended(fact) {
+      durable.add(factKey(fact));
+      intentChecks.appended(fact);
+      // Here is the place for 4 (no host of a later wave gets a release whose wave failed): judged on intents.
       if (fact.kind === 'observation') observations.set(fact.observation.n, fact);
-      if (fact.kind === 'hold' && fact.scope.kind === 'host') holds.set(fact.scope.host, fact);
-      if (fact.kind === 'hold-lifted' && fact.scope.kind === 'host') holds.delete(fact.scope.host);
       if (fact.kind === 'intent') {
         require(!intents.has(fact.aim.deployment), 7, fact.aim
           .host, `${fact.aim.deployment} has two intents`);
         intents.set(fact.aim.deployment, fact);
-        const hold = holds.get(fact.aim.host);
-        const held = hold !== undefined && (hold.until === undefined || hold.until > fact.at);
-        require(!held, 0, fact.aim
-          .host, `${fact.aim.deployment} is to be activated although the host is held`);
       }
       if (fact.kind === 'outcome') {
         require(!outcomes.has(fact.aim.deployment), 7, fact.aim
@@ -123,11 +164,28 @@ export function createInvariants(deps: {
         checkEnd(fact);
       }
     },
+    answered(asked) {
+      for (const fact of asked) {
+        if (!durable.has(factKey(fact)))
+          fail({
+            invariant: 7,
+            host: undefined,
+            what: `a ${fact.kind} was answered, and is not in the ledger`,
+          });
+      }
+    },
     begun(term) {
       life = term;
+      // What the store has now is what it had some time ago, or nothing.
+      if (term === undefined) live.clear();
     },
     written(_term, next) {
       const { host, id } = next;
+      const other = live.get(host);
+      require(other === undefined ||
+        other === id, 1, host, `${id} is ${next.phase} while ${other} has not ended`);
+      if (isTerminal(next)) live.delete(host);
+      else live.set(host, id);
       if (next.phase !== 'activating' && next.phase !== 'superseded') return;
       if (next.phase === 'activating') set.add(id);
       const known = life !== undefined && probed.get(host)?.has(life.incarnation) === true;
@@ -156,11 +214,12 @@ export function createInvariants(deps: {
       require(intents.get(id)?.aim.toplevel ===
         deployment.toplevel, 7, host, `${id} starts without an intent`);
       require(!outcomes.has(id), 7, host, `${id} starts although the ledger has its outcome`);
+      // Here is the place for 2 (`maxUnavailable`): judged when a host starts, by how the others really are.
+      const { bootId, current, profile, bootDefault } = machine;
+      const lasting = { profile, bootDefault };
       const previous =
-        deployment.action === 'reboot' && machine.current === deployment.toplevel
-          ? machine.booted
-          : machine.current;
-      activations.set(id, { deployment, bootId: machine.bootId, previous, end: undefined });
+        deployment.action === 'reboot' && current === deployment.toplevel ? machine.booted : current;
+      activations.set(id, { deployment, bootId, previous, lasting, end: undefined });
     },
     changed(machine, deployment, toplevel) {
       const activation = activations.get(deployment.id);
@@ -170,7 +229,9 @@ export function createInvariants(deps: {
     ended(machine, deployment, end) {
       deps.note(`** ${machine.name} ends ${deployment.id}: ${end.kind}`);
       const activation = activations.get(deployment.id);
-      if (activation !== undefined) activation.end = end;
+      if (activation === undefined) return;
+      activation.end = end;
+      checkRecord(machine, activation, end);
     },
     violation: () => first,
     fail,

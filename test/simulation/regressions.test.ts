@@ -13,6 +13,6 @@ test.each([
   ['670', 'a host that was stuck counted as drifted once something later had been superseded'],
   ['17', 'a host once booted into a system counted as running it, though it was switched to another since'],
 ])('seed %s: %s', async (seed) => {
-  const result = await simulate({ seed });
+  const result = await simulate({ seed, traced: true });
   expect(result.violation, story(result, 30).join('\n')).toBeUndefined();
 });

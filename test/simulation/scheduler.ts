@@ -1,5 +1,5 @@
 import type { Clock } from '../../shared/platform/ports/clock.ts';
-import { hashText, type Random } from './random.ts';
+import type { Random } from './random.ts';
 
 /** One life of a simulated program or machine. A restart is a new life: what the old one awaited never comes. */
 export interface SimProcess {
@@ -8,10 +8,17 @@ export interface SimProcess {
   readonly state: 'running' | 'paused' | 'dead';
 }
 
-/** Something that could happen now, offered by a model. */
+/** Something that could happen now. */
 export interface Choice {
   readonly what: string;
   act(): void;
+}
+
+/** Things that a model offers to happen now: counted before every step, and made only once one of them is chosen. */
+export interface ChoiceSource {
+  count(): number;
+  /** @param index below what `count` gave last */
+  choice(index: number): Choice;
 }
 
 export interface TraceEntry {
@@ -36,8 +43,8 @@ export interface Scheduler {
   after(process: SimProcess | undefined, ms: number, what: string, fire: () => void): () => void;
   clock(process: SimProcess): Clock;
   /** Asked before each step for what could happen besides parked calls and timers. */
-  offer(source: () => readonly Choice[]): void;
-  /** Writes a line into the trace. */
+  offer(source: ChoiceSource): void;
+  /** Writes a line into the trace, if there is one. */
   note(what: string): void;
   /**
    * Lets one thing happen and all that follows from it at once. `hurry`: the probability that time jumps to the
@@ -48,8 +55,9 @@ export interface Scheduler {
   act(): Promise<boolean>;
   /** Lets time pass in which nothing happens. */
   advance(ms: number): void;
+  /** Empty unless it was asked for: most runs are only counted, and the same seed tells the same story again. */
   trace(): readonly TraceEntry[];
-  /** Of the whole trace: equal for equal runs. */
+  /** Of everything that happened: equal for equal runs. */
   hash(): string;
   steps(): number;
 }
@@ -71,42 +79,42 @@ interface Parked extends Choice {
 
 const epoch = Date.UTC(2030, 0, 1);
 
-/** All promise callbacks run before the next macrotask: nothing of the last step is left when this resolves. */
+/**
+ * Ticks run once no promise callback is left, and before anything else: nothing of the last step is left when this
+ * resolves. The models wait for nothing but each other, so the event loop need not go round.
+ */
 function settled(): Promise<void> {
   return new Promise((resolve) => {
-    setImmediate(resolve);
+    process.nextTick(resolve);
   });
 }
 
 /** One thread of fate: it alone decides what happens next, from a seed. */
-export function createScheduler(random: Random): Scheduler {
+export function createScheduler(random: Random, options: { readonly traced?: boolean } = {}): Scheduler {
   let now = epoch;
   let parked: Parked[] = [];
   let timers: Timer[] = [];
   let steps = 0;
   let hash = 0;
-  const processes = new Map<SimProcess, MutableProcess>();
   const lives = new Map<string, number>();
-  const sources: (() => readonly Choice[])[] = [];
+  const sources: ChoiceSource[] = [];
   const stopListeners: ((process: SimProcess) => void)[] = [];
   const trace: TraceEntry[] = [];
 
   function note(what: string): void {
-    trace.push({ at: now - epoch, what });
-    hash = hashText(`${hash} ${now} ${what}`);
+    if (options.traced === true) trace.push({ at: now - epoch, what });
+    hash = Math.imul(hash ^ (now - epoch), 0x01000193) ^ what.length;
   }
 
-  function setState(process: SimProcess, state: MutableProcess['state']): void {
-    const found = processes.get(process);
-    if (found !== undefined) found.state = state;
+  function setState(process: SimProcess, state: SimProcess['state']): void {
+    const mutable: MutableProcess = process;
+    if (mutable.state !== 'dead') mutable.state = state;
   }
 
   function after(process: SimProcess | undefined, ms: number, what: string, fire: () => void): () => void {
     const timer: Timer = { at: now + Math.max(0, ms), process, what, fire };
     timers.push(timer);
-    return () => {
-      timers = timers.filter((other) => other !== timer);
-    };
+    return () => remove(timers, timer);
   }
 
   function stopped(process: SimProcess): void {
@@ -120,34 +128,38 @@ export function createScheduler(random: Random): Scheduler {
     });
   }
 
-  function runnable(process: SimProcess | undefined): boolean {
-    return process === undefined || process.state === 'running';
+  function isDue(timer: Timer): boolean {
+    return timer.at <= now && runnable(timer.process);
   }
 
-  function ready(): Choice[] {
-    const choices: Choice[] = [];
+  /** How many things could happen now. Counted in every step, so nothing is made of them here. */
+  function countReady(): number {
+    let count = 0;
+    for (const { process } of parked) if (process.state === 'running') count += 1;
+    for (const timer of timers) if (isDue(timer)) count += 1;
+    for (const source of sources) count += source.count();
+    return count;
+  }
+
+  /** Takes the thing with this number out of those that could happen now. */
+  function take(index: number): Choice {
+    let left = index;
     for (const call of parked) {
-      if (!runnable(call.process)) continue;
-      choices.push({
-        what: `${call.process.name} ${call.what}`,
-        act() {
-          parked = parked.filter((other) => other !== call);
-          call.act();
-        },
-      });
+      if (call.process.state !== 'running' || left-- > 0) continue;
+      remove(parked, call);
+      return { what: `${call.process.name} ${call.what}`, act: call.act };
     }
     for (const timer of timers) {
-      if (timer.at > now || !runnable(timer.process)) continue;
-      choices.push({
-        what: timer.what,
-        act() {
-          timers = timers.filter((other) => other !== timer);
-          timer.fire();
-        },
-      });
+      if (!isDue(timer) || left-- > 0) continue;
+      remove(timers, timer);
+      return { what: timer.what, act: timer.fire };
     }
-    for (const source of sources) choices.push(...source());
-    return choices;
+    for (const source of sources) {
+      const count = source.count();
+      if (left < count) return source.choice(left);
+      left -= count;
+    }
+    throw new Error(`there are no ${index + 1} things that could happen`);
   }
 
   function jump(): boolean {
@@ -164,8 +176,8 @@ export function createScheduler(random: Random): Scheduler {
     if (process.state === 'paused') setState(process, 'running');
   }
 
-  async function carryOut(choices: readonly Choice[]): Promise<void> {
-    const choice = random.pick(choices);
+  async function carryOut(count: number): Promise<void> {
+    const choice = take(random.int(count));
     // Everything costs a little time, so that nothing can go round in a moment that never ends.
     now += random.int(4);
     note(choice.what);
@@ -178,13 +190,10 @@ export function createScheduler(random: Random): Scheduler {
     spawn(name) {
       const life = (lives.get(name) ?? 0) + 1;
       lives.set(name, life);
-      const process: MutableProcess = { name, life, state: 'running' };
-      processes.set(process, process);
-      return process;
+      return { name, life, state: 'running' };
     },
     kill(process) {
       setState(process, 'dead');
-      processes.delete(process);
       parked = parked.filter((call) => call.process !== process);
       timers = timers.filter((timer) => timer.process !== process);
       stopped(process);
@@ -229,27 +238,36 @@ export function createScheduler(random: Random): Scheduler {
     note,
     async step(hurry) {
       steps += 1;
-      let choices = ready();
-      if (choices.length === 0 || (hurry > 0 && random.chance(hurry))) {
+      let count = countReady();
+      if (count === 0 || (hurry > 0 && random.chance(hurry))) {
         const jumped = jump();
-        if (!jumped && choices.length === 0) return 'idle';
-        choices = ready();
-        if (choices.length === 0) return 'acted';
+        if (!jumped && count === 0) return 'idle';
+        count = countReady();
+        if (count === 0) return 'acted';
       }
-      await carryOut(choices);
+      await carryOut(count);
       return 'acted';
     },
     async act() {
-      const choices = ready();
-      if (choices.length === 0) return false;
-      await carryOut(choices);
+      const count = countReady();
+      if (count === 0) return false;
+      await carryOut(count);
       return true;
     },
     advance(ms) {
       now += ms;
     },
     trace: () => trace,
-    hash: () => hash.toString(16).padStart(8, '0'),
+    hash: () => (hash >>> 0).toString(16).padStart(8, '0'),
     steps: () => steps,
   };
+}
+
+function runnable(process: SimProcess | undefined): boolean {
+  return process === undefined || process.state === 'running';
+}
+
+function remove<Item>(from: Item[], item: Item): void {
+  const at = from.indexOf(item);
+  if (at >= 0) from.splice(at, 1);
 }

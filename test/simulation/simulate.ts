@@ -13,6 +13,8 @@ export interface RunSpec {
   /** Fault kinds that do not strike in this run. */
   readonly without?: ReadonlySet<FaultKind>;
   readonly sabotage?: Sabotage;
+  /** Keeps every step for people to read. Without it a run is faster, and the same. */
+  readonly traced?: boolean;
 }
 
 export interface RunResult {
@@ -26,6 +28,7 @@ export interface RunResult {
   /** How many hosts ended with each verdict. */
   readonly verdicts: ReadonlyMap<string, number>;
   readonly hash: string;
+  /** Empty unless it was asked for. */
   readonly trace: readonly TraceEntry[];
 }
 
@@ -47,6 +50,7 @@ export async function simulate(spec: RunSpec): Promise<RunResult> {
     controllers: 1 + shape.int(2),
     workers: 1 + shape.int(3),
     faults: kinds,
+    traced: spec.traced === true,
     ...(spec.sabotage === undefined ? {} : { sabotage: spec.sabotage }),
   });
   const troubled = 400 + shape.int(3_600);
@@ -85,7 +89,10 @@ function command(world: World): void {
   world.scheduler.note(`## a person asks for: ${facts.map((fact) => fact.kind).join(' ')}`);
   for (const controller of world.leaders()) {
     controller.command(facts).then(
-      () => world.scheduler.note('## it is durable'),
+      () => {
+        world.scheduler.note('## it is durable');
+        world.invariants.answered(facts);
+      },
       () => {},
     );
   }

@@ -1,19 +1,25 @@
 import { faultKinds, type FaultKind } from './faults.ts';
+import type { Violation } from './invariants.ts';
 import type { TraceEntry } from './scheduler.ts';
 import { simulate, type RunResult, type RunSpec } from './simulate.ts';
 
-/** The same failure with fewer kinds of faults: each is left out in turn, and stays out if it still fails. */
-export async function shrink(spec: RunSpec, failed: RunResult): Promise<RunResult> {
-  let smallest = failed;
-  const without = new Set<FaultKind>(spec.without);
+/**
+ * The same failure with fewer kinds of faults: each is left out in turn, and stays out if it still fails. `needed`:
+ * those that are left and struck.
+ */
+export async function shrink(
+  spec: RunSpec,
+  violation: Violation,
+): Promise<{ readonly smallest: RunResult; readonly needed: readonly FaultKind[] }> {
+  let without = new Set<FaultKind>(spec.without);
   for (const kind of faultKinds) {
-    if (!smallest.kinds.has(kind)) continue;
-    const tried = await simulate({ ...spec, without: new Set([...without, kind]) });
-    if (tried.violation?.invariant !== failed.violation?.invariant) continue;
-    without.add(kind);
-    smallest = tried;
+    const less = new Set([...without, kind]);
+    const tried = await simulate({ ...spec, without: less });
+    if (tried.violation?.invariant === violation.invariant) without = less;
   }
-  return smallest;
+  const smallest = await simulate({ ...spec, without, traced: true });
+  const needed = [...smallest.kinds].filter((kind) => (smallest.faults.get(kind) ?? 0) > 0);
+  return { smallest, needed };
 }
 
 /** The last events that matter for the host of the violation, for people. */

@@ -33,6 +33,7 @@ export interface WorldSpec {
   readonly controllers: number;
   readonly workers: number;
   readonly faults: ReadonlySet<FaultKind>;
+  readonly traced: boolean;
   readonly sabotage?: Sabotage;
 }
 
@@ -73,7 +74,7 @@ const patience = {
 export function createWorld(spec: WorldSpec): World {
   const root = createRandom(spec.seed);
   const random = root.fork('world');
-  const scheduler = createScheduler(root.fork('scheduler'));
+  const scheduler = createScheduler(root.fork('scheduler'), spec);
   const faults = createFaults(root.fork('faults'), spec.faults);
   const systems = createSystems();
   const names = hostNames(spec.hosts);

@@ -14,8 +14,11 @@ import type { Systems } from './systems.ts';
 
 export interface ModelHost {
   readonly machine: Machine;
-  /** Which of the candidates it answers on, if it answers at all. */
-  answers(candidates: readonly Connection[]): Connection | undefined;
+  /**
+   * Which of the candidates it answers on, if it answers at all. `isOpen`: the connection is there already, and need not
+   * be made.
+   */
+  answers(candidates: readonly Connection[], isOpen?: boolean): Connection | undefined;
   probe(target: ProbeTarget, incarnation: string): ProbeReport;
   receive(toplevel: StorePath): void;
   /** `ready`: no check that comes before it says no. */
@@ -105,12 +108,13 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
 
   return {
     machine,
-    answers(candidates) {
+    answers(candidates, isOpen = false) {
       const { running, current } = machine;
       if (running?.state !== 'running' || machine.hung || scheduler.now() < machine.linkDownUntil)
         return undefined;
       const system = systems.find(current);
       if (system.quality === 'cuts-network') return undefined;
+      if (system.quality === 'locks-out') return isOpen ? candidates[0] : undefined;
       return candidates.find((candidate) => candidate.port === system.port);
     },
     probe(target, incarnation) {

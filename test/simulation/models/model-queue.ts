@@ -104,21 +104,42 @@ export function createQueueServer(deps: {
     }
   }
 
-  scheduler.offer(() => {
-    const choices: Choice[] = [];
-    if (!redis.answers()) return choices;
+  /** Calls back for every waiting job and everybody who could take it, until one is taken. */
+  function each(offered: (consumer: Consumer, id: string, entry: Entry) => boolean): void {
+    if (!redis.answers()) return;
     for (const consumer of consumers) {
       const busy = consumer.runs.size >= consumer.concurrency;
       if (busy || !consumer.open || consumer.process.state !== 'running') continue;
       for (const [id, entry] of entries) {
         if (entry.state !== 'waiting' || entry.job.step !== consumer.step) continue;
-        choices.push({
-          what: `queue gives ${id} to ${consumer.process.name}`,
-          act: () => start(consumer, id, entry),
-        });
+        if (offered(consumer, id, entry)) return;
       }
     }
-    return choices;
+  }
+
+  scheduler.offer({
+    count() {
+      let count = 0;
+      each(() => {
+        count += 1;
+        return false;
+      });
+      return count;
+    },
+    choice(index) {
+      let left = index;
+      let chosen: Choice | undefined;
+      each((consumer, id, entry) => {
+        if (left-- > 0) return false;
+        chosen = {
+          what: `queue gives ${id} to ${consumer.process.name}`,
+          act: () => start(consumer, id, entry),
+        };
+        return true;
+      });
+      if (chosen === undefined) throw new Error(`no ${index + 1} jobs wait`);
+      return chosen;
+    },
   });
 
   function enqueue(job: Job, delayMs: number): void {

@@ -27,6 +27,7 @@ export interface Repository {
   head(): Commit;
   /** Every head that the tracked ref ever had, oldest first. */
   heads(): readonly Commit[];
+  find(revision: Revision): Commit | undefined;
   /** A commit on top of the head. */
   commit(content: TreeContent): Commit;
   /** The tracked ref is set to a commit that exists. */
@@ -82,7 +83,7 @@ export function createRepository(deps: {
 }): Repository {
   const { scheduler, faults } = deps;
   const trees = new Map<Tree, TreeContent>();
-  let commits = 0;
+  const commits = new Map<Revision, Commit>();
   const heads: Commit[] = [];
   /** What each controller's mirror holds: it outlives its process. */
   const mirrors = new Map<string, Set<Commit>>();
@@ -90,9 +91,10 @@ export function createRepository(deps: {
   function create(content: TreeContent, parent: Commit | undefined): Commit {
     const tree = treeOf(nameOf(content));
     trees.set(tree, content);
-    const revision = revisionOf(`${commits} ${tree}`);
-    commits += 1;
-    return { revision, tree, parent, content };
+    const revision = revisionOf(`${commits.size} ${tree}`);
+    const commit = { revision, tree, parent, content };
+    commits.set(revision, commit);
+    return commit;
   }
 
   function head(): Commit {
@@ -113,6 +115,7 @@ export function createRepository(deps: {
   return {
     head,
     heads: () => heads,
+    find: (revision) => commits.get(revision),
     commit(content) {
       const commit = create(content, head());
       heads.push(commit);

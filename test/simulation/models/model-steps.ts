@@ -29,6 +29,8 @@ export interface ModelStepsDeps {
 /** How long a worker waits for an answer of a host; in a confirmation window, where several tries say more, less. */
 const answerMs = 10_000;
 const confirmAnswerMs = 5_000;
+/** What proves that a host is reachable: a connection that was not there before. */
+const fresh = { patienceMs: confirmAnswerMs, isOpen: false };
 /** How often a host is tried before anything is known to have been started there. */
 const firstTries = 3;
 
@@ -55,7 +57,7 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
     candidates: readonly Connection[],
     what: string,
     effect: (host: ModelHost, connection: Connection) => Value,
-    patienceMs = answerMs,
+    { patienceMs = answerMs, isOpen = false }: { patienceMs?: number; isOpen?: boolean } = {},
   ): Promise<Value> {
     await scheduler.pass(process, `to ${name}: ${what}`);
     const host = deps.hosts.get(name);
@@ -75,7 +77,7 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
       await clock.sleep(answerMs);
       throw unreachable(name);
     }
-    const connection = host.answers(candidates);
+    const connection = host.answers(candidates, isOpen);
     if (connection === undefined) {
       await clock.sleep(random.int(patienceMs));
       throw unreachable(name);
@@ -140,6 +142,8 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
     const told = { switched: false, goesBack: false };
     const witness = createWitness();
     let started = false;
+    /** The connection over which it was started, as long as nothing has broken it. */
+    let isOpen = false;
     let switchedAt: number | undefined;
     let wentDownAt: number | undefined;
 
@@ -167,7 +171,7 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
     await deps.faultPoint('before-guard-send');
     for (let tries = 1; clock.now() < deadline && !signal.aborted; tries += 1) {
       let began = clock.now();
-      const contact = { made: false };
+      const contact = { tried: false, made: false };
       try {
         if (!started) {
           const ready = await isReady(deployment, candidates);
@@ -180,7 +184,9 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
           // It may be down before anybody looks.
           wentDownAt = clock.now();
         }
-        const seen = await exchange(name, both, `look at ${id}`, (host) => snapshot(host.look(id)));
+        const look = (host: ModelHost) => snapshot(host.look(id));
+        const seen = await exchange(name, both, `look at ${id}`, look, { isOpen });
+        isOpen = true;
         if (seen === undefined) return unknown('the host has no record of it');
         await tell(seen);
         if (seen.end !== undefined) {
@@ -190,6 +196,7 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
         if (seen.switchedAt !== undefined && seen.decided === undefined) await confirm(deployment, contact);
       } catch (thrown) {
         if (!(thrown instanceof FleetError) || thrown.code !== 'HOST_UNREACHABLE') throw thrown;
+        isOpen &&= contact.tried;
         if (!contact.made) witness.triedInVain(began, clock.now());
         if (!started && tries >= firstTries) return unknown('the host does not answer');
         // The request may have arrived all the same, and the host may answer in another place by now.
@@ -212,8 +219,9 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
   }
 
   /** `contact.made`: it arrived, whatever came of the reply. */
-  async function confirm(deployment: Deployment, contact: { made: boolean }): Promise<void> {
+  async function confirm(deployment: Deployment, contact: { tried: boolean; made: boolean }): Promise<void> {
     const { id, host: name } = deployment;
+    contact.tried = true;
     const arrive = (effect: (host: ModelHost) => void) => (host: ModelHost) => {
       contact.made = true;
       effect(host);
@@ -221,12 +229,12 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
     if (systems.find(deployment.toplevel).quality === 'unhealthy') {
       const unhealthy = failure('CHECK_FAILED', 'stalled', 'a unit failed');
       const refuse = arrive((host) => host.refuse(id, unhealthy));
-      await exchange(name, [deployment.next], `refuse ${id}`, refuse, confirmAnswerMs);
+      await exchange(name, [deployment.next], `refuse ${id}`, refuse, fresh);
       return;
     }
     await deps.faultPoint('before-acknowledge');
     const acknowledge = arrive((host) => host.acknowledge(id));
-    await exchange(name, [deployment.next], `acknowledge ${id}`, acknowledge, confirmAnswerMs);
+    await exchange(name, [deployment.next], `acknowledge ${id}`, acknowledge, fresh);
     await deps.faultPoint('after-acknowledge');
   }
 

@@ -26,6 +26,8 @@ export const qualities = [
   'hangs',
   /** Nobody reaches the host while it runs. */
   'cuts-network',
+  /** No new connection gets through while it runs; one that is open stays open. */
+  'locks-out',
   /** A health check fails. */
   'unhealthy',
   /** It runs, but the boot loader cannot be written. */

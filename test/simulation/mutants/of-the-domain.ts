@@ -1,0 +1,77 @@
+import type { Mutant } from '../run-mutants.ts';
+
+const domain = 'shared/domain';
+
+/** What controllers and workers share, and what workers do, going wrong. */
+export const domainMutants: readonly Mutant[] = [
+  {
+    name: 'remember a transient failure of an activation as deterministic',
+    file: `${domain}/memory.ts`,
+    from: 'if (fact.evidence) {',
+    to: 'if (true) {',
+  },
+  {
+    name: 'forget at once that an activation failed: B fails, and is retried endlessly',
+    file: `${domain}/memory.ts`,
+    from: 'change(draft, aim.host, { failed: { toplevel: aim.toplevel, failure, at: fact.at } });',
+    to: '',
+  },
+  {
+    name: 'hold the failure of what nobody wants any more against what is wanted',
+    file: `${domain}/memory.ts`,
+    from: 'if (desired !== undefined && desired !== aim.toplevel) return;',
+    to: '',
+  },
+  {
+    name: 'pay no heed to a retry',
+    file: `${domain}/memory.ts`,
+    from: 'change(draft, host, { failed: undefined, setback: undefined });',
+    to: '',
+  },
+  {
+    name: 'never take over a delivery whose worker died',
+    file: `${domain}/transition.ts`,
+    from: "'deliver-started': ['pending', 'delivering'],",
+    to: "'deliver-started': ['pending'],",
+  },
+  {
+    name: 'call a host without a confirmation one that was rolled back for a reason',
+    file: `${domain}/transition.ts`,
+    from: '        evidence: end.evidence,',
+    to: '        evidence: true,',
+  },
+  {
+    name: 'compare tokens by their counters alone',
+    file: `${domain}/token.ts`,
+    from: 'return a.epoch - b.epoch || a.counter - b.counter;',
+    to: 'return a.counter - b.counter;',
+  },
+  {
+    name: 'activate after a failed compare-and-set',
+    file: 'worker/processor.ts',
+    from: `    return written.kind === 'written' ? moved.deployment : undefined;
+  }
+
+  /** As`,
+    to: '    return moved.deployment;\n  }\n\n  /** As',
+  },
+  {
+    name: 'start before the compare-and-set',
+    file: 'worker/processor.ts',
+    from: 'const deployment = await beginActivation(found, term);',
+    to: `await steps.activate(found.deployment, deps.contextFor(id, signal), async () => {});
+    const deployment = await beginActivation(found, term);`,
+  },
+  {
+    name: 'take an activation whose outcome is unknown for one that failed',
+    file: 'worker/outcome.ts',
+    from: 'return undefined;',
+    to: "return { kind: 'failed', failure: outcome.failure };",
+  },
+  {
+    name: 'take an activation whose outcome is unknown for one that succeeded',
+    file: 'worker/outcome.ts',
+    from: 'return undefined;',
+    to: "return { kind: 'succeeded' };",
+  },
+];

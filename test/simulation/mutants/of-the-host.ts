@@ -1,0 +1,97 @@
+import type { Mutant } from '../run-mutants.ts';
+
+const models = 'test/simulation/models';
+
+/** The guard on a host and the worker's side of it: models here, whose counterparts are shell scripts and SSH. */
+export const hostMutants: readonly Mutant[] = [
+  {
+    name: 'accept an equal token',
+    file: `${models}/model-guard.ts`,
+    from: 'compareTokens(token, highest) <= 0;',
+    to: 'compareTokens(token, highest) < 0;',
+  },
+  {
+    name: 'accept any token',
+    file: `${models}/model-guard.ts`,
+    from: 'compareTokens(token, highest) <= 0;',
+    to: 'false;',
+  },
+  {
+    name: 'start while another activation is under way',
+    file: `${models}/model-guard.ts`,
+    from: 'if (busy !== undefined && sabotage?.ignoresLock !== true) return',
+    to: 'if (false && busy !== undefined) return',
+  },
+  {
+    name: 'start what is not on the host',
+    file: `${models}/model-guard.ts`,
+    from: 'return machine.store.has(toplevel) ? undefined : refusals.notThere;',
+    to: 'return undefined;',
+  },
+  {
+    name: 'never roll back what nobody confirmed',
+    file: `${models}/model-guard.ts`,
+    from: '() => rollBack(record, troubles.unconfirmed, false)',
+    to: '() => {}',
+  },
+  {
+    name: 'roll back to nothing: what failed goes on running',
+    file: `${models}/model-guard.ts`,
+    from: 'run(record, record.previous);',
+    to: '',
+  },
+  {
+    name: 'leave the profile behind on a roll back',
+    file: `${models}/machine-system.ts`,
+    from: 'machine.profile = record.profile;',
+    to: '',
+  },
+  {
+    name: 'leave the boot default behind on a roll back',
+    file: `${models}/machine-system.ts`,
+    from: 'machine.bootDefault = record.profile;',
+    to: '',
+  },
+  {
+    name: 'set profile and boot default before the confirmation',
+    file: `${models}/model-guard.ts`,
+    from: 'run(record, toplevel);\n    await',
+    to: 'run(record, toplevel);\n    machine.profile = toplevel;\n    machine.bootDefault = toplevel;\n    await',
+  },
+  {
+    name: 'accept a confirmation of a host that goes back already',
+    file: `${models}/model-guard.ts`,
+    from: 'if (record?.switchedAt === undefined || record.decided !== undefined) return;',
+    to: 'if (record?.switchedAt === undefined) return;',
+  },
+  {
+    name: 'accept a confirmation of an activation of before the last boot',
+    file: `${models}/model-guard.ts`,
+    from: 'if (record.bootId !== machine.bootId) return;\n      record.decided',
+    to: 'record.decided',
+  },
+  {
+    name: 'leave open for ever what a power cut interrupted',
+    file: `${models}/model-guard.ts`,
+    from: 'if (record.end === undefined && record.bootId !== machine.bootId) closeAfterBoot(record);',
+    to: '',
+  },
+  {
+    name: 'confirm over the old connection',
+    file: `${models}/model-steps.ts`,
+    from: 'const fresh = { patienceMs: confirmAnswerMs, isOpen: false };',
+    to: 'const fresh = { patienceMs: confirmAnswerMs, isOpen: true };',
+  },
+  {
+    name: 'confirm without a look at its health',
+    file: `${models}/model-steps.ts`,
+    from: "if (systems.find(deployment.toplevel).quality === 'unhealthy') {",
+    to: 'if (false) {',
+  },
+  {
+    name: 'raise no fence on a host',
+    file: `${models}/model-host.ts`,
+    from: 'if (raises && guard.busyWith() === undefined) machine.highest = fence;',
+    to: '',
+  },
+];
