@@ -61,6 +61,13 @@ export interface Reign {
   readonly last: PassResult | undefined;
 }
 
+/** A leadership: its term, what the ledger told it, and when it began. */
+interface Office {
+  readonly term: Term;
+  readonly keeper: MemoryKeeper;
+  readonly since: number;
+}
+
 export interface Controller {
   /** Stands by, leads when it can, until `signal` aborts. Rejects only for errors that retrying cannot fix. */
   run(signal: AbortSignal): Promise<void>;
@@ -104,7 +111,7 @@ export function createController(deps: ControllerDeps): Controller {
       if (!(await hold())) return;
       // From here on: a long history may take longer to read than the lease lives.
       background.push(renew(hold, end.abort, whileLeading));
-      const { term, keeper } = await takeOffice();
+      const { term, keeper, since } = await takeOffice();
       const watcher = createWatcher({
         clock,
         source: deps.source,
@@ -121,7 +128,7 @@ export function createController(deps: ControllerDeps): Controller {
         background.push(
           watcher.watch(() => keeper.memory.observations.at(-1)?.revision, bell.ring, whileLeading),
         );
-        await passes(term, keeper, watcher, bell, whileLeading, () => heldUntil);
+        await passes({ term, keeper, since }, watcher, bell, whileLeading, () => heldUntil);
         if (!signal.aborted) throw new LeadershipLost('someone else holds the lease');
       } finally {
         await close();
@@ -158,7 +165,7 @@ export function createController(deps: ControllerDeps): Controller {
     }
   }
 
-  async function takeOffice(): Promise<{ term: Term; keeper: MemoryKeeper }> {
+  async function takeOffice(): Promise<Office> {
     const keeper = createMemory();
     const history = await deps.ledger.load();
     const at = clock.now();
@@ -176,12 +183,11 @@ export function createController(deps: ControllerDeps): Controller {
     facts.forEach((fact) => keeper.remember(fact));
     const term = { epoch, incarnation: deps.ids.unique() };
     if (!(await deps.store.begin(term))) throw new LeadershipLost('the store knows a newer leadership');
-    return { term, keeper };
+    return { term, keeper, since: at };
   }
 
   async function passes(
-    term: Term,
-    keeper: MemoryKeeper,
+    { term, keeper, since }: Office,
     watcher: Watcher,
     bell: Bell,
     signal: AbortSignal,
@@ -190,6 +196,7 @@ export function createController(deps: ControllerDeps): Controller {
     const reconciler = createReconciler(
       {
         clock,
+        since,
         ids: deps.ids,
         queue: deps.queue,
         store: deps.store,
@@ -269,7 +276,8 @@ export function createController(deps: ControllerDeps): Controller {
     look: () => reigning?.watcher.hint(),
     probe() {
       if (reigning === undefined) throw notLeading(undefined);
-      freshSince = clock.now();
+      // Not before a pass that has been: the time of passes may be ahead of the clock.
+      freshSince = Math.max(clock.now(), (reigning.last?.at ?? 0) + 1);
       reigning.ring();
       return freshSince;
     },

@@ -21,12 +21,15 @@ import type { Rollout } from './plan/rollout.ts';
 import { createAskedProbes } from './asked-probes.ts';
 import { dueProbes } from './plan/probes.ts';
 import { evaluationRequest } from './release-key.ts';
+import { steadyTime } from './steady-time.ts';
 import { settle, type Settlement } from './plan/settle.ts';
 import { hostAhead, type HostAhead } from './plan/tokens-ahead.ts';
 import type { Sighting } from './watcher.ts';
 
 export interface ReconcilerDeps {
   readonly clock: Clock;
+  /** When the leadership began: nothing that it does is older. */
+  readonly since: number;
   readonly ids: Ids;
   readonly queue: JobQueue;
   readonly store: DeploymentStore;
@@ -81,8 +84,9 @@ export interface Reconciler {
 
 /** The reconciler of one leadership: its term, and the memory that the ledger gave. */
 export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: MemoryKeeper): Reconciler {
-  const { clock, store, queue, faultPoint } = deps;
+  const { store, queue, faultPoint } = deps;
   const { memory } = keeper;
+  const time = steadyTime(deps.clock, deps.since);
   const outages = createOutages();
   const asked = createAskedProbes();
   const evaluationTries = createEvaluationTries(deps.patience);
@@ -204,7 +208,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       const snapshot = await observe(store, queue, term, outages);
       if (snapshot === undefined) throw new LeadershipLost('the deployment store lives another life');
       refuseToLag(snapshot);
-      const now = clock.now();
+      const now = time();
       const settlement = settle({ memory, ...snapshot, now });
       await append([...settlement.facts, ...observation(now)]);
       const setback = await tidy(settlement, snapshot.evaluations, now);

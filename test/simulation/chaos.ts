@@ -1,4 +1,5 @@
 import type { FaultKind } from './faults.ts';
+import type { ModelHost } from './models/model-host.ts';
 import type { Program, World } from './world.ts';
 
 /** The faults that strike by themselves, one at a time. The others strike inside the models. */
@@ -9,6 +10,19 @@ export function createChaos(world: World): { strike(): void } {
   /** Mostly short, now and then long enough to outlast every lease and deadline. */
   const aWhile = (): number => seconds(random.chance(0.3) ? 300 : 30);
   const hosts = [...world.hosts.values()];
+
+  /** Rather one on which something is under way. */
+  function host(): ModelHost {
+    const busy = random.chance(0.5) ? hosts.filter(({ isBusy }) => isBusy()) : [];
+    return random.pick(busy.length > 0 ? busy : hosts);
+  }
+
+  /** Back or ahead, mostly by little. */
+  function stepClock(): void {
+    const { name } = random.pick([...world.controllers, ...world.workers]);
+    const most = random.chance(0.3) ? 120_000 : 5_000;
+    scheduler.stepClock(name, random.int(2 * most) - most);
+  }
 
   function crash(programs: readonly Program[]): void {
     random.pick(programs).crash(seconds(30));
@@ -43,9 +57,12 @@ export function createChaos(world: World): { strike(): void } {
       },
     },
     { kind: 'redis-down', act: away },
-    { kind: 'network-cut', act: () => random.pick(hosts).cutLink(aWhile()) },
-    { kind: 'host-hung', act: () => random.pick(hosts).hang(aWhile()) },
-    { kind: 'power-cut', act: () => random.pick(hosts).cutPower(aWhile()) },
+    { kind: 'network-cut', act: () => host().cutLink(aWhile()) },
+    { kind: 'host-hung', act: () => host().hang(aWhile()) },
+    { kind: 'power-cut', act: () => host().cutPower(aWhile()) },
+    { kind: 'switch-lock', act: () => host().holdSwitchLock(aWhile()) },
+    { kind: 'lease-lost', act: () => world.lease.lose() },
+    { kind: 'clock-step', act: stepClock },
   ];
 
   return {

@@ -1,7 +1,6 @@
-import type { FactOf } from '../../shared/domain/facts.ts';
-import type { HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type { System } from './models/systems.ts';
+import { standingFailures } from './standing-failures.ts';
 import type { World } from './world.ts';
 
 /** Verdicts that nothing but a person, a commit or a reboot ends. */
@@ -92,13 +91,7 @@ export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void 
 
 /** The ledger holds something against this system on its host that the host itself or its build has said. */
 function excused(world: World, { host, toplevel }: System): boolean {
-  const against = outcomesOf(world, host, toplevel);
+  const against = standingFailures(world.ledger.facts(), host, toplevel);
   if (against.some((fact) => fact.evidence || fact.failure?.disposition === 'stalled')) return true;
   return against.filter((fact) => fact.phase === 'unconfirmed').length >= 2;
-}
-
-function outcomesOf(world: World, host: HostName, toplevel: StorePath): readonly FactOf<'outcome'>[] {
-  return [...world.invariants.outcomes().values()].filter(
-    ({ aim }) => aim.host === host && aim.toplevel === toplevel,
-  );
 }

@@ -14,14 +14,18 @@ export const faultKinds = [
   'notice-lost',
   'job-twice',
   'job-lost',
+  'lease-lost',
   'ledger-down',
   'source-down',
   'step-fails',
   'message-lost',
   'message-late',
+  'message-overtaken',
   'network-cut',
   'host-hung',
   'power-cut',
+  'switch-lock',
+  'clock-step',
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
@@ -38,9 +42,13 @@ export interface Faults {
   counts(): ReadonlyMap<FaultKind, number>;
 }
 
-/** Each kind has a stream of its own: switching one off leaves the others where they were. */
+/**
+ * Each kind has a stream of its own: switching one off leaves the others where they were. In some stories what is rare
+ * elsewhere happens all the time: two rare things at once are where rules are needed.
+ */
 export function createFaults(random: Random, kinds: ReadonlySet<FaultKind>): Faults {
   const streams = new Map<FaultKind, Random>(faultKinds.map((kind) => [kind, random.fork(kind)]));
+  const often = random.fork('often').pick([1, 1, 3, 6]);
   const counts = new Map<FaultKind, number>();
   let over = false;
   const enabled = (kind: FaultKind): boolean => !over && kinds.has(kind);
@@ -50,7 +58,7 @@ export function createFaults(random: Random, kinds: ReadonlySet<FaultKind>): Fau
   return {
     strikes(kind, probability) {
       if (!enabled(kind)) return false;
-      const struck = streams.get(kind)?.chance(probability) === true;
+      const struck = streams.get(kind)?.chance(probability * often) === true;
       if (struck) count(kind);
       return struck;
     },

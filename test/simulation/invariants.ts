@@ -2,11 +2,12 @@ import type { RecordedEnd } from '../../shared/domain/contact.ts';
 import { isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
 import { factKey, type Fact, type FactOf } from '../../shared/domain/facts.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
+import type { Job } from '../../shared/platform/ports/job-queue.ts';
 import type { Term } from '../../shared/platform/ports/deployment-store.ts';
 import { createIntentChecks } from './check-intents.ts';
 import type { HostWatch, Machine } from './models/machine.ts';
 import type { Repository } from './models/model-source.ts';
-import type { StoreWatch } from './models/model-store.ts';
+import type { StoreState, StoreWatch } from './models/model-store.ts';
 import type { Quality, Systems } from './models/systems.ts';
 
 /** What must never be, and was. */
@@ -18,6 +19,7 @@ export interface Violation {
 }
 
 export interface Invariants extends HostWatch, StoreWatch {
+  enqueued(job: Job, store: StoreState): void;
   appended(fact: Fact): void;
   /** A person was told that this is durable. */
   answered(facts: readonly Fact[]): void;
@@ -110,6 +112,10 @@ export function createInvariants(deps: {
         return;
       case 'rolled-back':
       case 'unconfirmed':
+        require(!fact.evidence ||
+          (end?.kind === 'rolled-back' && end.evidence) ||
+          fact.failure?.code ===
+            'CONFIRM_TIMEOUT', 7, host, `${says}, and blames a system that nothing speaks against`);
         require(end?.kind === 'rolled-back', 7, host, `${says}, the host says ${end?.kind ?? 'nothing'}`);
         return;
       case 'failed':
@@ -178,6 +184,18 @@ export function createInvariants(deps: {
       life = term;
       // What the store has now is what it had some time ago, or nothing.
       if (term === undefined) live.clear();
+    },
+    enqueued(job, { deployments, contacts }) {
+      // What an earlier leadership queues is dropped by the worker that gets it.
+      if (job.step !== 'activate' || job.epoch !== life?.epoch) return;
+      const { host, deployment: id } = job;
+      require(intents.has(id), 7, host, `${id} is queued without an intent`);
+      // What has begun for certain is gone on with at once: it needs confirming.
+      const phase = deployments.get(id)?.phase;
+      const begins = phase === 'delivered' || phase === 'activating';
+      require(!begins ||
+        contacts.get(host)?.incarnation ===
+          life.incarnation, 9, host, `${id} is queued, but ${host} was not probed in this life of the store`);
     },
     written(_term, next) {
       const { host, id } = next;

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { mutants } from './mutants.ts';
-import { runMutants, tableOf } from './run-mutants.ts';
+import { rowOf, runMutants, tableHead } from './run-mutants.ts';
 import { runSeeds } from './run-seeds.ts';
 import { simulate } from './simulate.ts';
 import { line, shrink, story } from './story.ts';
@@ -96,8 +96,8 @@ async function tellEveryStep({ first, runs, hosts }: Wish): Promise<void> {
 
 async function tellMutants(only: string | undefined, jobs: number): Promise<void> {
   const chosen = mutants.filter(({ name }) => name.includes(only ?? ''));
-  const fates = await runMutants(chosen, jobs);
-  for (const row of tableOf(fates)) print(row);
+  print(tableHead);
+  const fates = await runMutants(chosen, jobs, (fate) => print(rowOf(fate)));
   const survivors = fates.filter(({ caught }) => caught === undefined);
   print(`\n${fates.length - survivors.length} of ${fates.length} were caught`);
   if (survivors.length > 0) process.exitCode = 1;

@@ -53,8 +53,12 @@ export function mutated(sources: Sources, mutant: Mutant): Sources {
   return files;
 }
 
-/** Runs every mutant until an invariant is broken, `jobs` at once. */
-export async function runMutants(mutants: readonly Mutant[], jobs: number): Promise<readonly Fate[]> {
+/** Runs every mutant until an invariant is broken, `jobs` at once. `onFate`: told of each as soon as it is known. */
+export async function runMutants(
+  mutants: readonly Mutant[],
+  jobs: number,
+  onFate: (fate: Fate) => void = () => {},
+): Promise<readonly Fate[]> {
   const sources = await readSources();
   const compiled = compileAll(sources);
   // All of them first: a stale one is told at once, and not after the others have run.
@@ -65,7 +69,9 @@ export async function runMutants(mutants: readonly Mutant[], jobs: number): Prom
     for (let i = next++; i < mutants.length; i = next++) {
       const [mutant, files] = [mutants[i], patched[i]];
       if (mutant === undefined || files === undefined) return;
-      fates[i] = await run(mutant, new Map([...compiled, ...files]));
+      const fate = await run(mutant, new Map([...compiled, ...files]));
+      fates[i] = fate;
+      onFate(fate);
     }
   }
   await Promise.all(Array.from({ length: jobs }, work));
@@ -89,15 +95,13 @@ async function run(mutant: Mutant, files: Compiled): Promise<Fate> {
   return { mutant, caught, runs };
 }
 
-/** The fates as a table in Markdown. */
-export function tableOf(fates: readonly Fate[]): readonly string[] {
-  return [
-    '| Varve, made to | in | caught by seed | invariant | runs needed |',
-    '| --- | --- | --- | --- | --- |',
-    ...fates.map(({ mutant, caught, runs }) =>
-      caught === undefined
-        ? `| ${mutant.name} | \`${mutant.file}\` | **survived** | | ${runs} |`
-        : `| ${mutant.name} | \`${mutant.file}\` | ${caught.seed} | ${caught.violation.invariant} | ${runs} |`,
-    ),
-  ];
+/** The head of a table in Markdown, whose rows `rowOf` makes. */
+export const tableHead = [
+  '| Varve, made to | in | caught by seed | invariant | runs needed |',
+  '| --- | --- | --- | --- | --- |',
+].join('\n');
+
+export function rowOf({ mutant, caught, runs }: Fate): string {
+  const fate = caught === undefined ? '**none** | ' : `${caught.seed} | ${caught.violation.invariant}`;
+  return `| ${mutant.name} | \`${mutant.file}\` | ${fate} | ${runs} |`;
 }

@@ -42,6 +42,10 @@ export interface Scheduler {
   /** Calls back at `now + ms`; with a process, only while that life runs. Returns the canceller. */
   after(process: SimProcess | undefined, ms: number, what: string, fire: () => void): () => void;
   clock(process: SimProcess): Clock;
+  /** The clock of all processes with this name jumps; how long they sleep does not depend on it. */
+  stepClock(name: string, ms: number): void;
+  /** All clocks are right again. */
+  setClocks(): void;
   /** Asked before each step for what could happen besides parked calls and timers. */
   offer(source: ChoiceSource): void;
   /** Writes a line into the trace, if there is one. */
@@ -96,6 +100,8 @@ export function createScheduler(random: Random, options: { readonly traced?: boo
   let timers: Timer[] = [];
   let steps = 0;
   let hash = 0;
+  /** How far the clocks of processes are off. */
+  const offsets = new Map<string, number>();
   const lives = new Map<string, number>();
   const sources: ChoiceSource[] = [];
   const stopListeners: ((process: SimProcess) => void)[] = [];
@@ -212,7 +218,7 @@ export function createScheduler(random: Random, options: { readonly traced?: boo
     after,
     clock(process) {
       return {
-        now: () => now,
+        now: () => now + (offsets.get(process.name) ?? 0),
         sleep(ms, signal) {
           return new Promise((resolve) => {
             if (process.state === 'dead') return;
@@ -232,6 +238,10 @@ export function createScheduler(random: Random, options: { readonly traced?: boo
         },
       };
     },
+    stepClock(name, ms) {
+      offsets.set(name, (offsets.get(name) ?? 0) + ms);
+    },
+    setClocks: () => offsets.clear(),
     offer(source) {
       sources.push(source);
     },

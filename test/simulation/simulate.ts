@@ -107,6 +107,7 @@ function reboot(world: World, random: Random): void {
 async function calm(world: World): Promise<ReadonlyMap<string, number>> {
   const { scheduler, invariants } = world;
   world.faults.stop();
+  scheduler.setClocks();
   scheduler.note(`## the faults stop; ${world.outside.settle()}`);
   const until = scheduler.now() + restMs;
   const counts = new Map<string, number>();

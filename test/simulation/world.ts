@@ -6,7 +6,7 @@ import type { Ids } from '../../shared/platform/ports/ids.ts';
 import { createProcessor } from '../../worker/processor.ts';
 import { createFaults, type FaultKind, type Faults } from './faults.ts';
 import { createInvariants, type Invariants } from './invariants.ts';
-import { createLeaseServer } from './models/model-lease.ts';
+import { createLeaseServer, type LeaseServer } from './models/model-lease.ts';
 import { createLedgerServer, type LedgerServer, type LedgerServerDeps } from './models/model-ledger.ts';
 import type { HostSabotage } from './models/machine.ts';
 import { createModelHost, type ModelHost } from './models/model-host.ts';
@@ -54,6 +54,7 @@ export interface World {
   readonly redis: RedisServer;
   readonly store: StoreServer;
   readonly ledger: LedgerServer;
+  readonly lease: LeaseServer;
   readonly invariants: Invariants;
   readonly outside: Outside;
   readonly hosts: ReadonlyMap<HostName, ModelHost>;
@@ -91,7 +92,12 @@ export function createWorld(spec: WorldSpec): World {
     watch: invariants,
     ...(sabotage.store === undefined ? {} : { sabotage: sabotage.store }),
   });
-  const queue = createQueueServer({ scheduler, faults, redis });
+  const queue = createQueueServer({
+    scheduler,
+    faults,
+    redis,
+    enqueued: (job) => invariants.enqueued(job, store.state()),
+  });
   const lease = createLeaseServer({ scheduler, redis });
   const ledger = createLedgerServer({
     scheduler,
@@ -218,6 +224,7 @@ export function createWorld(spec: WorldSpec): World {
     redis,
     store,
     ledger,
+    lease,
     invariants,
     outside: createOutside({ random: root.fork('outside'), now: scheduler.now, repository, names }),
     hosts,

@@ -32,6 +32,8 @@ export interface ModelHost {
   cutLink(ms: number): void;
   /** Somebody else switches its configuration for so long; 0: not any more. */
   holdSwitchLock(ms: number): void;
+  /** Something is under way on it. */
+  isBusy(): boolean;
   /** A person reboots it. */
   reboot(): void;
 }
@@ -173,6 +175,7 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     holdSwitchLock(ms) {
       machine.switchLockedUntil = scheduler.now() + ms;
     },
+    isBusy: () => guard.busyWith() !== undefined,
     reboot: () => off(20_000),
   };
 }

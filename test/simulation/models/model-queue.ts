@@ -38,6 +38,8 @@ export function createQueueServer(deps: {
   readonly redis: RedisServer;
   /** After this long without a sign of its worker, a job is given to another one. */
   readonly stalledMs?: number;
+  /** Told of every job at the moment it is queued. */
+  readonly enqueued?: (job: Job) => void;
 }): QueueServer {
   const { scheduler, faults, redis, stalledMs = 30_000 } = deps;
   let entries = new Map<string, Entry>();
@@ -146,6 +148,7 @@ export function createQueueServer(deps: {
     const id = jobId(job);
     if (seen.has(id)) return;
     seen.add(id);
+    deps.enqueued?.(job);
     if (faults.strikes('job-lost', 0.005)) return;
     const entry: Entry = { job, state: delayMs > 0 ? 'delayed' : 'waiting', run: undefined };
     entries.set(id, entry);

@@ -77,6 +77,14 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
       await clock.sleep(answerMs);
       throw unreachable(name);
     }
+    // Its sender may be gone when it arrives.
+    if (faults.strikes('message-overtaken', 0.02)) {
+      const ms = random.int(5_000);
+      scheduler.note(`  the request takes ${ms} ms, and others overtake it: ${what}`);
+      await new Promise<void>((resolve) => {
+        scheduler.after(undefined, ms, `a slow message arrives at ${name}: ${what}`, resolve);
+      });
+    }
     const connection = host.answers(candidates, isOpen);
     if (connection === undefined) {
       await clock.sleep(random.int(patienceMs));

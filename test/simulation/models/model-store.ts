@@ -19,7 +19,7 @@ export interface StoreWatch {
   written(term: Term, next: Deployment, before: Deployment | undefined): void;
 }
 
-interface State {
+export interface StoreState {
   readonly term: Term | undefined;
   /** The highest epoch that ever began here: kept when a restart ends the life. */
   readonly floor: number;
@@ -29,7 +29,7 @@ interface State {
   readonly evaluations: ReadonlyMap<ReleaseKey, EvaluationState>;
 }
 
-const empty: State = {
+const empty: StoreState = {
   term: undefined,
   floor: 0,
   deployments: new Map(),
@@ -44,7 +44,7 @@ export interface StoreServer {
   /** A restart that lost the writes of the last moments; the life of the store ends with it. */
   rewind(ms: number): void;
   /** Ground truth, for the checks. */
-  state(): State;
+  state(): StoreState;
 }
 
 export interface StoreServerDeps {
@@ -79,7 +79,7 @@ function without<Key, Value>(map: ReadonlyMap<Key, Value>, key: Key): Map<Key, V
 export function createStoreServer(deps: StoreServerDeps): StoreServer {
   const { scheduler, faults, redis, watch } = deps;
   let state = empty;
-  let past: { readonly at: number; readonly state: State }[] = [];
+  let past: { readonly at: number; readonly state: StoreState }[] = [];
   const listeners = new Map<() => void, { readonly process: SimProcess; due: boolean }>();
 
   redis.onLose(() => {
@@ -89,7 +89,7 @@ export function createStoreServer(deps: StoreServerDeps): StoreServer {
   });
   redis.onBack(notify);
 
-  function set(next: State): void {
+  function set(next: StoreState): void {
     past.push({ at: scheduler.now(), state });
     if (past.length > 64) past.shift();
     state = next;

@@ -1,0 +1,54 @@
+import type { Fact, FactOf } from '../../shared/domain/facts.ts';
+import type { HostName, StorePath } from '../../shared/domain/names.ts';
+import type { Release } from '../../shared/domain/observation.ts';
+
+/**
+ * What the ledger holds against a system on its host, and still may: since the system is wanted there, and since a
+ * person last asked for a retry. Told from the facts alone, and not in the words of the core.
+ */
+export function standingFailures(
+  facts: readonly Fact[],
+  host: HostName,
+  toplevel: StorePath,
+): readonly FactOf<'outcome'>[] {
+  const releases = new Map<string, Release>();
+  let newest: string | undefined;
+  let wanted: StorePath | undefined;
+  let here: FactOf<'outcome'>[] = [];
+  /** A build that failed is held against the system wherever and whenever it is wanted. */
+  let builds: FactOf<'outcome'>[] = [];
+
+  function want(): void {
+    const now = newest === undefined ? undefined : releases.get(newest)?.hosts.get(host)?.toplevel;
+    if (now === undefined || now === wanted) return;
+    wanted = now;
+    here = [];
+  }
+
+  for (const fact of facts) {
+    switch (fact.kind) {
+      case 'release':
+        if (!releases.has(fact.release.key)) releases.set(fact.release.key, fact.release);
+        want();
+        break;
+      case 'observation':
+        newest = fact.key;
+        want();
+        break;
+      case 'retry':
+        if (fact.host !== undefined && fact.host !== host) break;
+        here = [];
+        if (fact.host === undefined || wanted === toplevel) builds = [];
+        break;
+      case 'outcome':
+        if (fact.aim.host !== host || fact.aim.toplevel !== toplevel) break;
+        if (fact.failure?.code === 'BUILD_FAILED') builds.push(fact);
+        else if (fact.failure === undefined) here = [];
+        else if (wanted === undefined || wanted === toplevel) here.push(fact);
+        break;
+      default:
+        break;
+    }
+  }
+  return [...here, ...builds];
+}
