@@ -23,12 +23,6 @@ export const hostMutants: readonly Mutant[] = [
     to: 'if (false && busy !== undefined) return',
   },
   {
-    name: 'start what is not on the host',
-    file: `${models}/model-guard.ts`,
-    from: 'return machine.store.has(toplevel) ? undefined : refusals.notThere;',
-    to: 'return undefined;',
-  },
-  {
     name: 'never roll back what nobody confirmed',
     file: `${models}/model-guard.ts`,
     from: '() => rollBack(record, troubles.unconfirmed, false)',
@@ -44,12 +38,6 @@ export const hostMutants: readonly Mutant[] = [
     name: 'leave the profile behind on a roll back',
     file: `${models}/machine-system.ts`,
     from: 'machine.profile = record.profile;',
-    to: '',
-  },
-  {
-    name: 'leave the boot default behind on a roll back',
-    file: `${models}/machine-system.ts`,
-    from: 'machine.bootDefault = record.profile;',
     to: '',
   },
   {
@@ -93,5 +81,17 @@ export const hostMutants: readonly Mutant[] = [
     file: `${models}/model-host.ts`,
     from: 'if (raises && guard.busyWith() === undefined) machine.highest = fence;',
     to: '',
+  },
+  {
+    name: 'take for delivered what was never pushed',
+    file: `${models}/model-steps.ts`,
+    from: '      if (!there) {',
+    to: '      if (false) {',
+  },
+  {
+    name: 'believe an older probe, because the clock of its worker is ahead',
+    file: `${models}/model-store.ts`,
+    from: 'return a.askedAt > b.askedAt || (a.askedAt === b.askedAt && a.at > b.at);',
+    to: 'return a.at > b.at;',
   },
 ];

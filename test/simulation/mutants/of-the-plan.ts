@@ -7,26 +7,29 @@ export const planMutants: readonly Mutant[] = [
   {
     name: 'drop the supersede rule',
     file: `${plan}/judge-system.ts`,
-    from: 'if (view.live !== undefined && !servesTo(state, view.live, view.spec, released)) {',
+    from: 'if (view.live !== undefined && !servesTo(state, view.live, view.spec, target)) {',
     to: 'if (view.live !== undefined && state === "in-sync") {',
   },
   {
     name: 'activate what an older observation had delivered for a newer one',
     file: `${plan}/judge-system.ts`,
-    from: '    live.toplevel === released.toplevel &&\n    live.mode === spec.mode &&',
-    to: '    live.mode === spec.mode &&',
+    from: '    live.toplevel === target.toplevel &&\n    live.mode',
+    to: '    live.mode',
   },
   {
     name: 'pin the revision of a retry',
     file: `${plan}/aim.ts`,
-    from: `  const released = desired.release.hosts.get(spec.name);
-  if (released === undefined || memory.owner === undefined) return undefined;
-  const { observation } = desired;`,
-    to: `  const last = memory.hosts.get(spec.name)?.lastOutcome;
+    from: '(target.pin && observationOf(memory, target.pin.to.observation)) ?? desired.observation;',
+    to: 'memory.observations.find(({ n }) => n === pinned?.observation) ?? desired.observation;',
+    also: [
+      {
+        file: `${plan}/aim.ts`,
+        from: '  const target = targetOf(spec.name, desired, memory.hosts.get(spec.name), init.at);',
+        to: `  const last = memory.hosts.get(spec.name)?.lastOutcome;
   const pinned = last?.failure === undefined ? undefined : last.aim;
-  const released = pinned ?? desired.release.hosts.get(spec.name);
-  if (released === undefined || memory.owner === undefined) return undefined;
-  const observation = pinned === undefined ? desired.observation : { ...pinned, n: pinned.observation };`,
+  const target = pinned ?? targetOf(spec.name, desired, memory.hosts.get(spec.name), init.at);`,
+      },
+    ],
   },
   {
     name: 'look for a host only where the newest commit has it',
@@ -79,8 +82,8 @@ export const planMutants: readonly Mutant[] = [
   {
     name: 'ignore a hold',
     file: `${plan}/plan.ts`,
-    from: 'if (hold !== undefined) {',
-    to: 'if (false) {',
+    from: "if (held !== undefined) return { ...base, kind: 'held', waitsFor: 'person', ...held };",
+    to: '',
   },
   {
     name: 'forget what is open on a host that was removed',
@@ -141,5 +144,11 @@ export const planMutants: readonly Mutant[] = [
     file: `${plan}/settle.ts`,
     from: "} else if (outcome.failure.disposition === 'stalled') {",
     to: '} else if (true) {',
+  },
+  {
+    name: 'take what a clock that was ahead has dated as it is: it has yet to happen',
+    file: `${plan}/past.ts`,
+    from: 'return fact.at > now ? { ...fact, at: now } : fact;',
+    to: 'return fact;',
   },
 ];

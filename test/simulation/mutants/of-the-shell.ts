@@ -84,19 +84,19 @@ export const shellMutants: readonly Mutant[] = [
     file: `${reconcile}/leader.ts`,
     from: 'for (const fact of history) keeper.remember(inThePast(fact, at));',
     to: `for (const fact of history) {
-      keeper.remember(fact.kind === 'outcome' ? { ...fact, evidence: false } : inThePast(fact, at));
+      keeper.remember(fact.kind === 'outcome' ? { ...fact, failure: undefined } : inThePast(fact, at));
     }`,
-  },
-  {
-    name: 'take office although another controller did so first',
-    file: `${reconcile}/leader.ts`,
-    from: "if (appended.kind === 'conflict') throw",
-    to: 'if (false) throw',
   },
   {
     name: 'look at the repository only once',
     file: `${reconcile}/watcher.ts`,
     from: 'if (sighting?.look.revision !== look.revision) {',
     to: 'if (sighting === undefined) {',
+  },
+  {
+    name: 'take the time of a pass from a clock that may be set back',
+    file: `${reconcile}/steady-time.ts`,
+    from: 'return () => (latest = Math.max(clock.now(), latest + 1));',
+    to: 'return () => clock.now();',
   },
 ];
