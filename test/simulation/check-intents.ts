@@ -26,6 +26,7 @@ export function createIntentChecks(deps: {
   const { repository, systems, require } = deps;
   const holds = new Map<HostName, FactOf<'hold'>>();
   const blamed = new Map<HostName, Blamed>();
+  const released = new Set<string>();
   let newest: FactOf<'observation'> | undefined;
 
   /** What the newest observation wants on a host; `undefined` if it does not name the host, or cannot be followed. */
@@ -55,8 +56,9 @@ export function createIntentChecks(deps: {
       blamed.delete(host);
       return;
     }
-    // What nobody wants any more is not held against it, should it be wanted once again.
-    if (wanted(host) !== toplevel) return;
+    // What nobody wants any more is not held against it, should it be wanted once again; nor what nobody can know to be
+    // wanted, since its tree has yet to be evaluated.
+    if (newest?.key === undefined || !released.has(newest.key) || wanted(host) !== toplevel) return;
     const before = blamed.get(host);
     blamed.set(host, {
       toplevel,
@@ -72,6 +74,9 @@ export function createIntentChecks(deps: {
         case 'observation':
           newest = fact;
           for (const [host, { toplevel }] of blamed) if (wanted(host) !== toplevel) blamed.delete(host);
+          return;
+        case 'release':
+          released.add(fact.release.key);
           return;
         case 'hold':
           if (fact.scope.kind === 'host') holds.set(fact.scope.host, fact);

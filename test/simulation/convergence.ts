@@ -22,17 +22,17 @@ function isFinal({ kind, waitsFor, until }: Verdict): boolean {
 
 /**
  * A host that moved to another port in the repository before Varve wrote down where it had answered: nothing tells
- * any more where it is, until a commit or a person does. Or one that a person booted into a system that no switch had
- * tried: nothing gets through to it, and nothing on it is set to go back.
+ * any more where it is, until a commit or a person does. Or one that nothing gets through to and that does not go back by
+ * itself: a person booted it into a system that no switch had tried, or somebody else's switch kept it from going back.
  */
 function isLost(world: World, { kind, host }: Verdict): boolean {
   if (kind !== 'unreachable') return false;
-  const machine = world.hosts.get(host)?.machine;
+  const modelHost = world.hosts.get(host);
+  const machine = modelHost?.machine;
   const wanted = world.repository.head().content.hosts.get(host);
   if (machine === undefined || wanted === undefined) return false;
-  const { quality } = world.systems.find(machine.booted);
-  if (machine.current === machine.booted && (quality === 'cuts-network' || quality === 'locks-out'))
-    return true;
+  const { quality } = world.systems.find(machine.current);
+  if ((quality === 'cuts-network' || quality === 'locks-out') && modelHost?.isBusy() === false) return true;
   const known = world.ledger.facts().some((fact) => fact.kind === 'adopted' && fact.host === host);
   return !known && world.systems.find(machine.current).port !== wanted.port;
 }

@@ -18,8 +18,12 @@ export function standingFailures(
   /** A build that failed is held against the system wherever and whenever it is wanted. */
   let builds: FactOf<'outcome'>[] = [];
 
+  function ofNewest(): StorePath | undefined {
+    return newest === undefined ? undefined : releases.get(newest)?.hosts.get(host)?.toplevel;
+  }
+
   function want(): void {
-    const now = newest === undefined ? undefined : releases.get(newest)?.hosts.get(host)?.toplevel;
+    const now = ofNewest();
     if (now === undefined || now === wanted) return;
     wanted = now;
     here = [];
@@ -38,7 +42,8 @@ export function standingFailures(
       case 'retry':
         if (fact.host !== undefined && fact.host !== host) break;
         here = [];
-        if (fact.host === undefined || wanted === toplevel) builds = [];
+        // Of one host: the build that is wanted there now, if it is known by now which one that is.
+        if (fact.host === undefined || ofNewest() === toplevel) builds = [];
         break;
       case 'outcome':
         if (fact.aim.host !== host || fact.aim.toplevel !== toplevel) break;
