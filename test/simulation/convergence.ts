@@ -1,5 +1,5 @@
 import type { Verdict } from '../../shared/domain/verdict.ts';
-import type { System } from './models/systems.ts';
+import { cutsOff, type System } from './models/systems.ts';
 import { standingFailures } from './standing-failures.ts';
 import type { World } from './world.ts';
 
@@ -23,7 +23,7 @@ function isFinal({ kind, waitsFor, until }: Verdict): boolean {
 /**
  * A host that moved to another port in the repository before Varve wrote down where it had answered: nothing tells
  * any more where it is, until a commit or a person does. Or one that nothing gets through to and that does not go back by
- * itself: a person booted it into a system that no switch had tried, or somebody else's switch kept it from going back.
+ * itself: a person booted it into a system that no switch had tried.
  */
 function isLost(world: World, { kind, host }: Verdict): boolean {
   if (kind !== 'unreachable') return false;
@@ -32,7 +32,8 @@ function isLost(world: World, { kind, host }: Verdict): boolean {
   const wanted = world.repository.head().content.hosts.get(host);
   if (machine === undefined || wanted === undefined) return false;
   const { quality } = world.systems.find(machine.current);
-  if ((quality === 'cuts-network' || quality === 'locks-out') && modelHost?.isBusy() === false) return true;
+  if (cutsOff(quality) && machine.current === machine.bootDefault && modelHost?.isBusy() === false)
+    return true;
   const known = world.ledger.facts().some((fact) => fact.kind === 'adopted' && fact.host === host);
   return !known && world.systems.find(machine.current).port !== wanted.port;
 }

@@ -2,6 +2,7 @@ import { createChaos } from './chaos.ts';
 import { checkVerdicts, finalVerdicts } from './convergence.ts';
 import { faultKinds, type FaultKind } from './faults.ts';
 import type { Violation } from './invariants.ts';
+import { cutsOff } from './models/systems.ts';
 import { createRandom, type Random } from './random.ts';
 import type { TraceEntry } from './scheduler.ts';
 import { createWorld, type Sabotage, type World } from './world.ts';
@@ -104,6 +105,17 @@ function reboot(world: World, random: Random): void {
   host.reboot();
 }
 
+/** A host that could not go back from a system that nothing gets through to: a person boots it, by hand. */
+function rescue(world: World): void {
+  for (const host of world.hosts.values()) {
+    const { name, current, bootDefault, running } = host.machine;
+    if (running === undefined || host.isBusy() || current === bootDefault) continue;
+    if (!cutsOff(world.systems.find(current).quality)) continue;
+    world.scheduler.note(`## a person finds that nothing gets through to ${name}, and reboots it`);
+    host.reboot();
+  }
+}
+
 async function calm(world: World): Promise<ReadonlyMap<string, number>> {
   const { scheduler, invariants } = world;
   world.faults.stop();
@@ -120,6 +132,7 @@ async function calm(world: World): Promise<ReadonlyMap<string, number>> {
       for (const { kind } of final) counts.set(kind, (counts.get(kind) ?? 0) + 1);
       return counts;
     }
+    if (i % 1_000 === 999) rescue(world);
     await scheduler.step(0);
   }
   const final = finalVerdicts(world);

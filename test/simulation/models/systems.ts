@@ -42,6 +42,11 @@ export const qualities = [
 
 export type Quality = (typeof qualities)[number];
 
+/** Nobody who was not there before gets through to a host that runs it. */
+export function cutsOff(quality: Quality): boolean {
+  return quality === 'cuts-network' || quality === 'locks-out';
+}
+
 /** A whole system of one host, as the simulation sees it. */
 export interface System {
   readonly host: HostName;
