@@ -82,6 +82,9 @@ export interface Reconciler {
   pass(): Promise<PassResult>;
 }
 
+/** A clock that is set back by more ends the leadership: the next one takes all that is dated later for past. */
+const furthestBackMs = 10_000;
+
 /** The reconciler of one leadership: its term, and the memory that the ledger gave. */
 export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: MemoryKeeper): Reconciler {
   const { store, queue, faultPoint } = deps;
@@ -209,6 +212,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       if (snapshot === undefined) throw new LeadershipLost('the deployment store lives another life');
       refuseToLag(snapshot);
       const now = time();
+      if (now - deps.clock.now() > furthestBackMs) throw new LeadershipLost('the clock was set back');
       const settlement = settle({ memory, ...snapshot, now });
       await append([...settlement.facts, ...observation(now)]);
       const setback = await tidy(settlement, snapshot.evaluations, now);

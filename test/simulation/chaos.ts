@@ -20,7 +20,7 @@ export function createChaos(world: World): { strike(): void } {
   /** Back or ahead, mostly by little. */
   function stepClock(): void {
     const { name } = random.pick([...world.controllers, ...world.workers]);
-    const most = random.chance(0.3) ? 120_000 : 5_000;
+    const most = random.pick([5_000, 5_000, 120_000, 3 * 3_600_000]);
     scheduler.stepClock(name, random.int(2 * most) - most);
   }
 

@@ -1,3 +1,4 @@
+import type { PassResult } from '../../controller/reconcile/reconciler.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import { cutsOff, type System } from './models/systems.ts';
 import { standingFailures } from './standing-failures.ts';
@@ -38,12 +39,19 @@ function isLost(world: World, { kind, host }: Verdict): boolean {
   return !known && world.systems.find(machine.current).port !== wanted.port;
 }
 
-/** The verdicts of a leader for which there is nothing left to do; otherwise what is still going on, for people. */
-export function finalVerdicts(world: World): readonly Verdict[] | string {
+/**
+ * The verdicts of a leader for which there is nothing left to do; otherwise what is still going on, for people.
+ *
+ * @param outdated passes that do not count: they ended before nothing failed any more
+ */
+export function finalVerdicts(
+  world: World,
+  outdated: ReadonlySet<PassResult | undefined>,
+): readonly Verdict[] | string {
   const { revision } = world.repository.head();
   for (const controller of world.leaders()) {
     const last = controller.reign()?.last;
-    if (last === undefined) continue;
+    if (last === undefined || outdated.has(last)) continue;
     const { desired, verdicts, snapshot } = last;
     if (desired.kind !== 'ready') return `the leader's desired state is ${desired.kind}`;
     if (desired.observation.revision !== revision) return 'the leader has not seen the newest revision';

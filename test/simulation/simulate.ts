@@ -122,10 +122,11 @@ async function calm(world: World): Promise<ReadonlyMap<string, number>> {
   scheduler.setClocks();
   scheduler.note(`## the faults stop; ${world.outside.settle()}`);
   const until = scheduler.now() + restMs;
+  const outdated = new Set(world.leaders().map((leader) => leader.reign()?.last));
   const counts = new Map<string, number>();
   for (let i = 0; i < restSteps && scheduler.now() < until; i += 1) {
     if (invariants.violation() !== undefined) return counts;
-    const final = finalVerdicts(world);
+    const final = finalVerdicts(world, outdated);
     if (typeof final !== 'string') {
       checkVerdicts(world, final);
       invariants.checkClosed();
@@ -135,7 +136,7 @@ async function calm(world: World): Promise<ReadonlyMap<string, number>> {
     if (i % 1_000 === 999) rescue(world);
     await scheduler.step(0);
   }
-  const final = finalVerdicts(world);
+  const final = finalVerdicts(world, outdated);
   invariants.fail({
     invariant: 6,
     host: undefined,

@@ -41,12 +41,6 @@ export const domainMutants: readonly Mutant[] = [
     to: '        evidence: true,',
   },
   {
-    name: 'compare tokens by their counters alone',
-    file: `${domain}/token.ts`,
-    from: 'return a.epoch - b.epoch || a.counter - b.counter;',
-    to: 'return a.counter - b.counter;',
-  },
-  {
     name: 'activate after a failed compare-and-set',
     file: 'worker/processor.ts',
     from: `    return written.kind === 'written' ? moved.deployment : undefined;

@@ -17,12 +17,6 @@ export const hostMutants: readonly Mutant[] = [
     to: 'false;',
   },
   {
-    name: 'start while another activation is under way',
-    file: `${models}/model-guard.ts`,
-    from: 'if (busy !== undefined && sabotage?.ignoresLock !== true) return',
-    to: 'if (false && busy !== undefined) return',
-  },
-  {
     name: 'never roll back what nobody confirmed',
     file: `${models}/model-guard.ts`,
     from: '() => rollBack(record, troubles.unconfirmed, false)',
