@@ -27,7 +27,13 @@ export interface Confirmed {
 export interface HostMemory {
   /** `running`: what it ran then, which is generation 0. */
   readonly adopted:
-    | { readonly by: string; readonly at: number; readonly running: StorePath | undefined }
+    | {
+        readonly by: string;
+        readonly at: number;
+        readonly running: StorePath | undefined;
+        /** How it answered with that. */
+        readonly connection: Connection;
+      }
     | undefined;
   readonly adoptAsked: { readonly by: string; readonly at: number; readonly takeover: boolean } | undefined;
   readonly confirmed: Confirmed | undefined;
@@ -436,7 +442,7 @@ function learnAdoption(draft: Draft, fact: FactOf<'adopted'>): void {
     adopted !== undefined && (confirmed?.toplevel === fact.running || confirmed?.awaitingReboot === true);
   const ran = fact.running === undefined ? undefined : generationZero(fact, fact.running);
   change(draft, fact.host, {
-    adopted: { by: fact.by, at: fact.at, running: fact.running },
+    adopted: { by: fact.by, at: fact.at, running: fact.running, connection: fact.connection },
     adoptAsked: undefined,
     confirmed: unchanged ? confirmed : ran,
   });
@@ -512,29 +518,34 @@ function healed(before: HostMemory['heals'], at: number): NonNullable<HostMemory
   return { count: again ? before.count + 1 : 1, at };
 }
 
-/** A host that was rebooted in vain runs what it was booted with before: that is no drift. */
+/**
+ * A host that was rebooted in vain runs what it was booted with before: that is no drift. Which system that is, only the
+ * host can tell; it need not be the one that was confirmed before.
+ */
 function learnReturn(draft: Draft, { aim, phase, previous }: FactOf<'outcome'>): void {
   const { confirmed, before } = hostOf(draft, aim.host);
   if (phase !== 'rolled-back' && phase !== 'unconfirmed') return;
-  if (confirmed?.toplevel !== aim.toplevel || before === undefined) return;
-  const toplevel = previous ?? before.toplevel;
-  if (toplevel === aim.toplevel) return;
-  const connection = connectionAs(draft, aim.host, toplevel) ?? before.connection;
-  change(draft, aim.host, { confirmed: { ...before, toplevel, connection } });
+  if (confirmed?.toplevel !== aim.toplevel || previous === aim.toplevel) return;
+  if (previous === undefined) return change(draft, aim.host, { confirmed: undefined });
+  const ran = before ?? confirmed;
+  const connection = connectionAs(draft, aim.host, previous) ?? ran.connection;
+  change(draft, aim.host, { confirmed: { ...ran, toplevel: previous, connection } });
 }
 
-/** How a host answered when it was last brought to a system, as long as that is remembered. */
+/** How a host answered when it was last brought to a system, or was adopted with it, as long as that is remembered. */
 export function connectionAs(
-  { outcomes }: Pick<Memory, 'outcomes'>,
+  { outcomes, hosts }: Pick<Memory, 'outcomes' | 'hosts'>,
   host: HostName,
   toplevel: StorePath,
 ): Connection | undefined {
-  return outcomes.findLast(
+  const last = outcomes.findLast(
     ({ aim, phase }) =>
       aim.host === host &&
       aim.toplevel === toplevel &&
       (phase === 'succeeded' || phase === 'awaiting-reboot'),
-  )?.connection;
+  );
+  const adopted = hosts.get(host)?.adopted;
+  return last?.connection ?? (adopted?.running === toplevel ? adopted.connection : undefined);
 }
 
 function runsOn(confirmed: Confirmed | undefined): Connection | undefined {

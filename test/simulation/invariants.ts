@@ -141,13 +141,16 @@ export function createInvariants(deps: {
       const all = current === toplevel && profile === toplevel && bootDefault === toplevel;
       require(all, 7, host, `${id} succeeded, and the host does not run it for good`);
       const { quality } = systems.find(toplevel);
-      require(action === 'finalise' ||
+      require(action !== 'activate' ||
         !neverSucceeds.has(quality), 7, host, `${id} succeeded with a system that ${quality}`);
     }
     if (end.kind === 'rolled-back') {
       // A host that was booted meanwhile runs its boot default.
       const runs = bootId === machine.bootId ? previous : lasting.bootDefault;
-      const same = current === runs && profile === lasting.profile && bootDefault === lasting.bootDefault;
+      const same =
+        (current === runs || action === 'reboot') &&
+        profile === lasting.profile &&
+        bootDefault === lasting.bootDefault;
       require(same, 3, host, `${id} was rolled back, and the host is not as it was before`);
     }
   }
@@ -234,9 +237,10 @@ export function createInvariants(deps: {
       require(!outcomes.has(id), 7, host, `${id} starts although the ledger has its outcome`);
       // Here is the place for 2 (`maxUnavailable`): judged when a host starts, by how the others really are.
       const { bootId, current, profile, bootDefault } = machine;
-      const lasting = { profile, bootDefault };
-      const previous =
-        deployment.action === 'reboot' && current === deployment.toplevel ? machine.booted : current;
+      const reboots = deployment.action === 'reboot';
+      const previous = reboots && current === deployment.toplevel ? machine.booted : current;
+      // A reboot is undone for good: what it came from boots next.
+      const lasting = reboots ? { profile: previous, bootDefault: previous } : { profile, bootDefault };
       activations.set(id, { deployment, bootId, previous, lasting, end: undefined });
     },
     changed(machine, deployment, toplevel) {

@@ -3,8 +3,8 @@ import { simulate } from './simulate.ts';
 import type { Sabotage } from './world.ts';
 
 /** Whether the invariant is broken within so many seeds when a rule is switched off. */
-async function breaks(sabotage: Sabotage, invariant: number, from: number): Promise<boolean> {
-  for (let seed = from; seed < from + 300; seed += 1) {
+async function breaks(sabotage: Sabotage, invariant: number): Promise<boolean> {
+  for (let seed = 0; seed < 300; seed += 1) {
     const { violation } = await simulate({ seed: `${seed}`, sabotage });
     if (violation?.invariant === invariant) return true;
   }
@@ -16,8 +16,6 @@ describe('a rule that is switched off is noticed', () => {
     readonly what: string;
     readonly sabotage: Sabotage;
     readonly invariant: number;
-    /** The first seed to try: where other rules hide the loss of this one in most stories. */
-    readonly from?: number;
   }>([
     {
       what: 'a guard that takes any token',
@@ -38,8 +36,6 @@ describe('a rule that is switched off is noticed', () => {
       what: 'a store that does not care which life is written to',
       sabotage: { store: { ignoresTerm: true } },
       invariant: 9,
-      // Epochs in jobs and fences on hosts stop what this lets through, in all but one story of a thousand.
-      from: 1_700,
     },
     {
       what: 'a store in which the last writer wins',
@@ -51,7 +47,7 @@ describe('a rule that is switched off is noticed', () => {
       sabotage: { ledger: { appendsLateMs: 5_000 } },
       invariant: 7,
     },
-  ])('$what breaks invariant $invariant', async ({ sabotage, invariant, from }) => {
-    expect(await breaks(sabotage, invariant, from ?? 0)).toBe(true);
+  ])('$what breaks invariant $invariant', async ({ sabotage, invariant }) => {
+    expect(await breaks(sabotage, invariant)).toBe(true);
   });
 });

@@ -118,6 +118,7 @@ export function candidateConnections(
     ...[...(remembered?.openIntents.values() ?? [])].map((intent) => intent.connection),
     // What a reboot in vain brings back.
     ...(remembered?.before === undefined ? [] : [remembered.before.connection]),
+    ...(remembered?.adopted === undefined ? [] : [remembered.adopted.connection]),
     // A host that could not roll back answers as the system that it is stuck on.
     ...(remembered?.stuck === undefined ? [] : [remembered.stuck]),
   ]);

@@ -243,7 +243,8 @@ export function createGuard(deps: GuardDeps): Guard {
       if (record.switchedAt !== undefined || record.ordered) return;
       scheduler.kill(work);
       machine.units.delete(work);
-      rollBack(record, troubles.hung, true);
+      if (record.deployment.action === 'reboot') reboots.giveUp(record, troubles.powerLost);
+      else rollBack(record, troubles.hung, true);
     });
   }
 

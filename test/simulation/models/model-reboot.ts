@@ -13,6 +13,8 @@ export interface Reboots {
   afterBoot(record: GuardRecord): void;
   acknowledge(record: GuardRecord): void;
   goBack(record: GuardRecord, failure: Failure, evidence: boolean): void;
+  /** Still in the boot that was to end, and nothing of it is to happen any more. */
+  giveUp(record: GuardRecord, failure: Failure): void;
 }
 
 /** The guard's rules for a reboot: what boots and what does not, who decides, and that there is one way each. */
@@ -128,5 +130,10 @@ export function createReboots(deps: {
       keep(record);
     },
     goBack,
+    giveUp(record, failure) {
+      record.decided = 'rolling-back';
+      setDefault(record, record.deployment.toplevel);
+      finish(record, { kind: 'failed', failure });
+    },
   };
 }
