@@ -12,7 +12,10 @@ test.each([
   ['817', 'the leader passed over and over while a probe took its time'],
   ['670', 'a host that was stuck counted as drifted once something later had been superseded'],
   ['17', 'a host once booted into a system counted as running it, though it was switched to another since'],
-  ['15', 'a clock that was set back made a probe of before an activation newer than its outcome: false drift'],
+  [
+    '15',
+    'a clock that was set back made a probe of before an activation newer than its outcome: false drift',
+  ],
   ['1380', 'a host that was rebooted in vain came back as it was adopted, and was not looked for there'],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {

@@ -47,12 +47,6 @@ export const hostMutants: readonly Mutant[] = [
     to: 'if (record?.switchedAt === undefined) return;',
   },
   {
-    name: 'accept a confirmation of an activation of before the last boot',
-    file: `${models}/model-guard.ts`,
-    from: 'if (record.bootId !== machine.bootId) return;\n      record.decided',
-    to: 'record.decided',
-  },
-  {
     name: 'leave open for ever what a power cut interrupted',
     file: `${models}/model-guard.ts`,
     from: '      else closeAfterBoot(record);',
