@@ -58,7 +58,9 @@ export class Stage {
   readonly #runs = new Map<HostName, string>();
   readonly #awaySince = new Map<HostName, number>();
   readonly #live = new Map<HostName, Deployment>();
+  readonly #unwell = new Map<HostName, string>();
   readonly #fleet: Fleet;
+  readonly #specs: ReadonlyMap<HostName, HostSpec>;
   #desired: Desired = { kind: 'unknown', reason: 'nothing yet' };
   #observations = 0;
   #made = 0;
@@ -73,6 +75,7 @@ export class Stage {
   ) {
     const specs = Object.entries(hosts).map(([name, spec]) => aSpec(name, spec));
     this.#fleet = aFleet(specs, { rollout, ...change });
+    this.#specs = new Map(specs.map((spec) => [spec.name, spec]));
     this.learn({ kind: 'genesis', at: 0, owner });
     for (const { name } of specs) {
       this.#runs.set(name, 'A');
@@ -185,6 +188,14 @@ export class Stage {
     this.#runs.set(hostName(name), letter);
   }
 
+  unwell(name: string, why: string): void {
+    this.#unwell.set(hostName(name), why);
+  }
+
+  well(name: string): void {
+    this.#unwell.delete(hostName(name));
+  }
+
   away(...names: readonly string[]): void {
     names.forEach((name) => this.#awaySince.set(hostName(name), this.now));
   }
@@ -202,7 +213,12 @@ export class Stage {
     return new Map(
       [...this.#runs].map(([name, letter]): [HostName, HostContact] => {
         const since = this.#awaySince.get(name);
-        if (since === undefined) return [name, reached(name, running(toplevel(letter, name)), this.now)];
+        const unwell = this.#unwell.get(name);
+        const checks =
+          unwell === undefined ? [] : [{ name: 'check', healthy: false, message: unwell, intervalMs: 1_000 }];
+        if (since === undefined) {
+          return [name, { ...reached(name, running(toplevel(letter, name)), this.now), checks }];
+        }
         const base = { host: name, incarnation, askedAt: this.now, at: this.now, since };
         const failure = aFailure({ code: 'HOST_UNREACHABLE', disposition: 'transient', message: 'no route' });
         return [name, { kind: 'unreachable', ...base, attempts: 5, failure }];
@@ -225,6 +241,7 @@ export class Stage {
           toplevel: wanted,
           drvPath: drv('X', host),
           phase: 'delivered',
+          checks: this.#specs.get(host)?.checks ?? [],
           next: connection,
         }),
       );

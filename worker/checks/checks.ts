@@ -100,9 +100,13 @@ export function createChecks(deps: ChecksDeps): Checks {
   return {
     async passes(check, subject, { patient, until, signal }) {
       const { intervalMs, successes } = check;
+      let said: Problem;
       for (let passed = 0, tries = 0; ; tries += 1) {
         const left = Math.max(1, until - performance.now());
-        const problem = await ask(check, subject, Math.min(check.timeoutMs, left), signal);
+        const found = await ask(check, subject, Math.min(check.timeoutMs, left), signal);
+        // A try that the end of the window cut short says less than the one before it.
+        const problem = found !== undefined && left < check.timeoutMs ? (said ?? found) : found;
+        said = problem;
         passed = problem === undefined ? passed + 1 : 0;
         if (passed >= successes) return undefined;
         if (problem !== undefined && !patient) return problem;

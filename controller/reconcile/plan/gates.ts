@@ -147,7 +147,7 @@ export function createBudgets(input: {
     const members = hosts.filter(has);
     const inFlight = members.filter(({ view }) => isInFlight(view));
     const unavailable = members.filter(
-      ({ view }) => !isInFlight(view) && isUnavailable(view, input.wasAbsent(view.host)),
+      (host) => !isInFlight(host.view) && isUnavailable(host, input.wasAbsent(host.view.host)),
     );
     const counted = members.filter(
       ({ view }) => view.contact?.kind !== 'unreachable' || !input.wasAbsent(view.host),

@@ -67,5 +67,5 @@ function dueAt(
 function restMs(contact: HostContact, { probeEveryMs, lookAgainMs }: Patience): number {
   const failed = contact.kind === 'reached' ? contact.checks.filter((check) => !check.healthy) : [];
   const soonest = Math.min(probeEveryMs, ...failed.map((check) => check.intervalMs));
-  return Math.max(soonest, Math.min(lookAgainMs, probeEveryMs));
+  return Math.max(soonest, Math.min(10 * lookAgainMs, probeEveryMs));
 }

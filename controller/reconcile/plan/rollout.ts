@@ -108,6 +108,14 @@ function rolling(judged: readonly Judged[], desired: Ready, memory: Memory): rea
   return hosts;
 }
 
+/** However often a check is asked while it is waited for. */
+const shortestWatchMs = 10_000;
+
+function watchEveryMs({ checks }: HostSpec): number {
+  const later = checks.filter(({ before }) => !before).map(({ intervalMs }) => intervalMs);
+  return later.length === 0 ? Infinity : Math.max(shortestWatchMs, Math.min(...later));
+}
+
 function isWanted(view: HostView): view is HostView & { readonly spec: HostSpec } {
   return view.spec !== undefined;
 }
@@ -150,14 +158,15 @@ function factsOf(waves: readonly WaveState[], desired: Ready, memory: Memory, no
   ];
 }
 
-/** Once the soak time is over, every host of the wave is asked once more. */
+/** A wave that soaks is watched as often as its checks say, and asked once more when that time is over. */
 function looksOf(waves: readonly WaveState[], now: number): ReadonlyMap<HostName, number> {
   const looks = new Map<HostName, number>();
   for (const { state, until, hosts } of waves) {
     if (state !== 'soaking' || until === undefined) continue;
     for (const { view, standing } of hosts) {
       const asked = view.contact?.askedAt ?? -Infinity;
-      if (standing.kind === 'done' && asked < until) looks.set(view.host, Math.max(until, now));
+      if (standing.kind !== 'done' || asked >= until) continue;
+      looks.set(view.host, Math.max(Math.min(until, asked + watchEveryMs(view.spec)), now));
     }
   }
   return looks;

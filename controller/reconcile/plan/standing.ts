@@ -1,5 +1,6 @@
 import { isActive } from '../../../shared/domain/deployment.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
+import { isUnhealthy } from '../../../shared/domain/health.ts';
 import type { HostMemory, Rollout } from '../../../shared/domain/memory.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import type { HostView } from './plan-input.ts';
@@ -37,7 +38,7 @@ export function standingOf(
   const { remembered, contact } = view;
   switch (verdict.kind) {
     case 'in-sync':
-      return done;
+      return doneOrUnwell(view, rollout);
     case 'wait':
       if (verdict.waitsFor === 'reboot') return done;
       // Its window may be weeks away.
@@ -64,6 +65,16 @@ export function standingOf(
     case 'orphaned':
       return { kind: 'out', why: verdict.reason };
   }
+}
+
+/** What this rollout has changed must stay well; what was unwell before does not speak against the release. */
+function doneOrUnwell(
+  { spec, contact, remembered }: HostView & { readonly spec: HostSpec },
+  rollout: Rollout | undefined,
+): Standing {
+  if (!isTouched(remembered, rollout)) return done;
+  const { unhealthy, why } = isUnhealthy(contact, spec.unitFailures);
+  return unhealthy ? { kind: 'failed', why, proven: true } : done;
 }
 
 function stalledStanding(verdict: Verdict, remembered: HostMemory | undefined): Standing {
@@ -94,8 +105,10 @@ export function isTouched(remembered: HostMemory | undefined, rollout: Rollout |
  * Whether a host serves nobody, or may not, since this rollout began: what `maxUnavailable` counts besides activations
  * under way. A host that rolled back runs the system of before, and is available.
  */
-export function isUnavailable({ remembered, contact }: HostView, wasAbsent: boolean): boolean {
+export function isUnavailable({ view, verdict, standing }: Rolling, wasAbsent: boolean): boolean {
+  const { remembered, contact } = view;
   if (remembered?.stuck !== undefined) return true;
+  if (verdict.kind === 'in-sync' && standing.kind === 'failed') return true;
   // Nobody knows yet: were it away, one more would be too many.
   return contact?.kind !== 'reached' && !wasAbsent;
 }

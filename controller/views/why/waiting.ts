@@ -6,8 +6,7 @@ import { pinAt } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import { isIn, scopeText } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
-import type { HostView } from '../../reconcile/plan/plan-input.ts';
-import { isInFlight, isUnavailable } from '../../reconcile/plan/standing.ts';
+import { isInFlight, isUnavailable, type Rolling } from '../../reconcile/plan/standing.ts';
 import { holdOf, type ViewContext } from '../context.ts';
 import { closedGates } from '../gates.ts';
 import { judgedFleet } from '../names.ts';
@@ -156,11 +155,12 @@ function budgetLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
           (ofWave && view.spec.wave === spec.wave) ||
           groups.some(({ name }) => view.spec.groups.includes(name))),
     )
-    .flatMap(({ view }) => awayLink(context, view) ?? [])
+    .flatMap((host) => awayLink(context, host) ?? [])
     .slice(0, mostNamed);
 }
 
-function awayLink(context: ViewContext, view: HostView): WhyLink | undefined {
+function awayLink(context: ViewContext, rolling: Rolling): WhyLink | undefined {
+  const { view, standing } = rolling;
   const { host, live, contact, remembered } = view;
   if (isInFlight(view)) {
     return {
@@ -171,9 +171,10 @@ function awayLink(context: ViewContext, view: HostView): WhyLink | undefined {
   }
   const { rollout } = context.memory;
   const began = rolloutOf(context)?.since !== undefined;
-  if (!isUnavailable(view, !began || rollout?.absent.has(host) === true)) return undefined;
+  if (!isUnavailable(rolling, !began || rollout?.absent.has(host) === true)) return undefined;
   if (remembered?.stuck !== undefined)
     return { statement: `${host} is stuck`, at: remembered.lastOutcome?.at };
+  if (standing.kind === 'failed') return { statement: `${host}: ${standing.why}` };
   return contact?.kind === 'unreachable'
     ? { statement: `${host} is unreachable`, at: contact.since }
     : { statement: `${host} has not been asked yet` };

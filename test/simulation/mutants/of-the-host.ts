@@ -31,7 +31,7 @@ export const hostMutants: readonly Mutant[] = [
   {
     name: 'leave the profile behind on a roll back',
     file: `${models}/machine-system.ts`,
-    from: 'machine.profile = record.profile;',
+    from: 'restoreProfile(machine, record.profileGeneration, record.profile);',
     to: '',
   },
   {

@@ -54,8 +54,8 @@ describe('a host at rest', () => {
 
   it('is probed again when the first of its failed checks may say something else', () => {
     const failed = (intervalMs: number) => ({ name: 'port 80', healthy: false, intervalMs });
-    expect(nextAsked(failed(5_000), failed(3_000))).toBe(13_000);
-    expect(nextAsked(failed(10))).toBe(11_000);
+    expect(nextAsked(failed(25_000), failed(15_000))).toBe(25_000);
+    expect(nextAsked(failed(10))).toBe(20_000);
     expect(nextAsked(failed(3_600_000))).toBe(310_000);
   });
 });

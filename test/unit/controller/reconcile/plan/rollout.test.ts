@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HostSpec } from '../../../../../shared/domain/fleet.ts';
 import { aPolicy, aWave, Stage } from '../../../../support/rollout-stage.ts';
-import { host } from '../../../../support/builders.ts';
+import { aCheck, host } from '../../../../support/builders.ts';
 
 const three = [aWave('canary'), aWave('early'), aWave('rest')];
 
@@ -656,5 +656,55 @@ describe('windows', () => {
     stage.drift('web1', 'C');
     expect(stage.settle()).toEqual([]);
     expect(stage.pass().get('web1')).toMatchObject({ kind: 'wait', waitsFor: 'window' });
+  });
+});
+
+describe('health of what a rollout has changed', () => {
+  const check = aCheck({ kind: 'tcp', port: 80 });
+  const soaking = [aWave('canary', { soakMs: 60_000 }), aWave('early'), aWave('rest')];
+
+  it('ends the rollout when a check fails during the soak time, and is watched all along', () => {
+    const stage = fleet({}, soaking, { canary: { checks: [check] } });
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary');
+    stage.settle();
+    expect(stage.last?.rollout?.looks.get(host('canary'))).toBe(stage.now + 10_000);
+    stage.unwell('canary', 'port 80 is closed');
+    expect(stage.pass().get('early1')).toMatchObject({
+      kind: 'stalled',
+      code: 'ROLLOUT_HALTED',
+      reason: 'wave canary failed: canary: port 80 is closed',
+    });
+    // It is on record: that the check passes again is no reason to go on.
+    stage.well('canary');
+    stage.now += 120_000;
+    expect(stage.settle()).toEqual([]);
+    stage.learn({ kind: 'retry', at: stage.now, host: undefined, by: 'ada', drift: undefined });
+    expect(stage.settle()).toEqual(['early1', 'early2']);
+  });
+
+  it('rolls the wave back where the policy says so', () => {
+    const stage = fleet({ onFailure: 'rollback-wave' }, soaking);
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary');
+    stage.settle();
+    stage.unwell('canary', 'port 80 is closed');
+    expect(stage.settle()).toEqual(['canary']);
+    stage.end('canary');
+    stage.settle();
+    expect(stage.runs()).toContain('canary A');
+  });
+
+  it('holds nothing against a release that was unwell before', () => {
+    const stage = fleet();
+    stage.unwell('early1', 'it was so yesterday');
+    stage.commit('B', { early1: 'A' });
+    stage.settle();
+    stage.end('canary');
+    stage.settle();
+    stage.end('early2');
+    expect(stage.settle()).toEqual(['web1', 'web2', 'web3']);
   });
 });
