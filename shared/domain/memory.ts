@@ -305,8 +305,7 @@ function learn(draft: Draft, fact: Fact): void {
     }
     case 'retry':
       forget(draft, fact.host);
-      // Hosts that speak against the release still do so afterwards, and fail their wave again.
-      if (draft.rollout !== undefined) draft.rollout = { ...draft.rollout, failed: new Map() };
+      goOn(draft);
       if (fact.host !== undefined) change(draft, fact.host, { mayReplace: fact.drift });
       return;
   }
@@ -405,18 +404,23 @@ function learnRollout(draft: Draft, { at, observation, change: changed }: FactOf
   }
 }
 
-/** A commit that changes no system goes on with the rollout that it comes upon. */
+/** A commit that changes no system goes on with the rollout that it comes upon; any other one ends it. */
 function carryOver(draft: Draft, release: Release): void {
   const { rollout } = draft;
   const observation = draft.observations.at(-1)?.n;
   if (rollout === undefined || observation === undefined || rollout.observation === observation) return;
   const key = draft.keys.get(rollout.observation);
   const before = key === undefined ? undefined : draft.releases.get(key);
-  if (before?.hosts.size !== release.hosts.size) return;
-  for (const [host, { toplevel }] of release.hosts) {
-    if (before.hosts.get(host)?.toplevel !== toplevel) return;
+  draft.rollout =
+    before !== undefined && sameSystems(before, release) ? { ...rollout, observation } : undefined;
+}
+
+function sameSystems(a: Release, b: Release): boolean {
+  if (a.hosts.size !== b.hosts.size) return false;
+  for (const [host, { toplevel }] of a.hosts) {
+    if (b.hosts.get(host)?.toplevel !== toplevel) return false;
   }
-  draft.rollout = { ...rollout, observation };
+  return true;
 }
 
 /** A failure is remembered until another toplevel is desired: B (fails), C, B tries B again. */
@@ -580,11 +584,17 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
   });
 }
 
+/** No wave has failed any more, and nobody stays back with one. Hosts that still speak against the release fail theirs again. */
+function goOn(draft: Draft): void {
+  if (draft.rollout !== undefined) draft.rollout = { ...draft.rollout, failed: new Map() };
+  for (const [host, { pin }] of draft.hosts) {
+    if (pin?.cause === 'wave') change(draft, host, { pin: undefined });
+  }
+}
+
 function forget(draft: Draft, only: HostName | undefined): void {
   for (const host of only === undefined ? [...draft.hosts.keys()] : [only]) {
-    const { pin } = hostOf(draft, host);
-    const back = pin?.cause === 'wave' ? { pin: undefined } : {};
-    change(draft, host, { failed: undefined, setback: undefined, ...back });
+    change(draft, host, { failed: undefined, setback: undefined });
     const release = draft.newestKey === undefined ? undefined : draft.releases.get(draft.newestKey);
     const drv = release?.hosts.get(host)?.drvPath;
     const failure = drv === undefined ? undefined : draft.failedBuilds.get(drv);

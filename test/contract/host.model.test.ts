@@ -1,3 +1,4 @@
+import { plainPolicy } from '../simulation/policy.ts';
 import { noFaults } from '../../shared/platform/ports/faults.ts';
 import { createFaults } from '../simulation/faults.ts';
 import type { HostWatch } from '../simulation/models/machine.ts';
@@ -30,7 +31,7 @@ hostContract('the model', async () => {
     faults,
     random,
     systems,
-    repository: createRepository({ scheduler, faults, first: firstContent([web1]) }),
+    repository: createRepository({ scheduler, faults, first: firstContent([web1]), policy: plainPolicy }),
     hosts: new Map([[web1, host]]),
     faultPoint: noFaults,
   });

@@ -1,3 +1,4 @@
+import { plainPolicy } from '../simulation/policy.ts';
 import { parseHostName } from '../../shared/domain/names.ts';
 import { startFreeRunning } from '../simulation/free-running.ts';
 import { createRepository, type TreeContent } from '../simulation/models/model-source.ts';
@@ -20,6 +21,7 @@ sourceContract('the model', async () => {
     scheduler,
     faults: { ...faults, strikes: (kind) => kind === 'source-down' && !answers },
     first: contentOf({ readme: 'z', hosts: [] }),
+    policy: plainPolicy,
   });
   return {
     open: async (controller) => repository.connect(scheduler.spawn(controller)),

@@ -21,6 +21,8 @@ export interface IntentChecks {
 export function createIntentChecks(deps: {
   readonly repository: Repository;
   readonly systems: Systems;
+  /** A host may return to what it was sent back to. */
+  readonly isWayBack: (host: HostName, toplevel: StorePath) => boolean;
   readonly require: (holds: boolean, invariant: number, host: HostName, what: string) => void;
 }): IntentChecks {
   const { repository, systems, require } = deps;
@@ -41,8 +43,8 @@ export function createIntentChecks(deps: {
     const hold = holds.get(host);
     const held = hold !== undefined && (hold.until === undefined || hold.until > at);
     require(!held, 0, host, `${id} is to be activated although the host is held`);
-    require(wanted(host) ===
-      toplevel, 5, host, `${id} is to be activated, and observation ${newest?.observation.n} wants something else`);
+    const meant = wanted(host) === toplevel || deps.isWayBack(host, toplevel);
+    require(meant, 5, host, `${id} is to be activated, and observation ${newest?.observation.n} wants something else`);
     const against = blamed.get(host);
     if (against?.toplevel !== toplevel) return;
     require(!against.evidence, 6, host, `${id} is to activate again what has failed here`);

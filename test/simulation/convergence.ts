@@ -83,13 +83,16 @@ export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void 
     }
     const system = world.systems.of(verdict.host, wanted);
     const { toplevel } = system;
-    const persistent = host.profile === toplevel && host.bootDefault === toplevel;
+    const aimed = { host: verdict.host, toplevel: verdict.toplevel ?? toplevel };
+    const persistent = host.profile === aimed.toplevel && host.bootDefault === aimed.toplevel;
     if (verdict.kind === 'in-sync' && !(persistent && host.current === toplevel)) {
       lie(`it runs ${host.current.slice(44)}, and ${toplevel.slice(44)} is wanted`);
     }
     if (verdict.kind === 'wait' && !persistent) lie('it does not boot what is wanted');
     if (verdict.kind === 'orphaned' || verdict.kind === 'unmanaged') lie('it is wanted');
-    if (verdict.kind === 'stalled' && !excused(world, system)) lie('there is no reason to stall');
+    if (verdict.kind === 'stalled' && !excused(world, aimed) && !isHalted(world, verdict)) {
+      lie('there is no reason to stall');
+    }
   }
   for (const name of content.hosts.keys()) {
     if (!verdicts.some((verdict) => verdict.host === name)) {
@@ -98,8 +101,19 @@ export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void 
   }
 }
 
+/** Something speaks against the release on another host, or other hosts use up what may be unavailable. */
+function isHalted(world: World, { code }: Verdict): boolean {
+  if (code !== 'ROLLOUT_HALTED' && code !== 'ROLLED_BACK_WITH_WAVE') return false;
+  const { content } = world.repository.head();
+  return [...content.hosts].some(([name, one]) => {
+    const outcomes = [...world.invariants.outcomes().values()];
+    const isStuck = outcomes.some(({ aim, phase }) => aim.host === name && phase === 'stuck');
+    return isStuck || excused(world, world.systems.of(name, one));
+  });
+}
+
 /** The ledger holds something against this system on its host that the host itself or its build has said. */
-function excused(world: World, { host, toplevel }: System): boolean {
+function excused(world: World, { host, toplevel }: Pick<System, 'host' | 'toplevel'>): boolean {
   const against = standingFailures(world.ledger.facts(), host, toplevel);
   if (against.some((fact) => fact.evidence || fact.failure?.disposition === 'stalled')) return true;
   return against.filter((fact) => fact.phase === 'unconfirmed').length >= 2;

@@ -5,10 +5,12 @@ import type { DeploymentId, HostName, StorePath } from '../../shared/domain/name
 import type { Job } from '../../shared/platform/ports/job-queue.ts';
 import type { Term } from '../../shared/platform/ports/deployment-store.ts';
 import { createIntentChecks } from './check-intents.ts';
+import { createRolloutChecks } from './check-rollout.ts';
 import type { HostWatch, Machine } from './models/machine.ts';
 import type { Repository } from './models/model-source.ts';
 import type { StoreState, StoreWatch } from './models/model-store.ts';
 import type { Quality, Systems } from './models/systems.ts';
+import type { WorldPolicy } from './policy.ts';
 
 /** What must never be, and was. */
 export interface Violation {
@@ -60,6 +62,7 @@ export function createInvariants(deps: {
   readonly now: () => number;
   readonly repository: Repository;
   readonly systems: Systems;
+  readonly policy: WorldPolicy;
   readonly note: (what: string) => void;
 }): Invariants {
   const { repository, systems } = deps;
@@ -94,9 +97,11 @@ export function createInvariants(deps: {
     const commit = repository.find(revision);
     const content = commit?.content.hosts.get(host);
     require(commit !== undefined, 3, host, `${id} is for a revision that the tracked ref never had`);
-    require(content !== undefined &&
-      systems.of(host, content).toplevel ===
-        toplevel, 3, host, `${id} activates ${toplevel}, which is not what its revision says`);
+    const wayBack = isWayBack(host, toplevel);
+    require(wayBack ||
+      (content !== undefined &&
+        systems.of(host, content).toplevel ===
+          toplevel), 3, host, `${id} activates ${toplevel}, which is not what its revision says`);
   }
 
   function checkEnd(fact: FactOf<'outcome'>): void {
@@ -127,7 +132,9 @@ export function createInvariants(deps: {
     }
   }
 
-  const intentChecks = createIntentChecks({ repository, systems, require });
+  const rolloutChecks = createRolloutChecks({ repository, systems, policy: deps.policy, require });
+  const { isWayBack } = rolloutChecks;
+  const intentChecks = createIntentChecks({ repository, systems, isWayBack, require });
 
   /** The host really is as its record says. */
   function checkRecord(
@@ -158,8 +165,8 @@ export function createInvariants(deps: {
   return {
     appended(fact) {
       durable.add(factKey(fact));
+      rolloutChecks.appended(fact);
       intentChecks.appended(fact);
-      // Here is the place for 4 (no host of a later wave gets a release whose wave failed): judged on intents.
       if (fact.kind === 'observation') observations.set(fact.observation.n, fact);
       if (fact.kind === 'intent') {
         require(!intents.has(fact.aim.deployment), 7, fact.aim
@@ -229,13 +236,13 @@ export function createInvariants(deps: {
       require(!activations.has(id), 1, host, `${id} starts a second time`);
       require(set.has(id), 9, host, `${id} starts without having become activating in the store`);
       checkRelease(deployment);
-      require((newest.get(host) ?? 0) <=
-        observation, 5, host, `${id} is older than what was activated before`);
+      const wayBack = isWayBack(host, deployment.toplevel);
+      require(wayBack ||
+        (newest.get(host) ?? 0) <= observation, 5, host, `${id} is older than what was activated before`);
       newest.set(host, Math.max(newest.get(host) ?? 0, observation));
       require(intents.get(id)?.aim.toplevel ===
         deployment.toplevel, 7, host, `${id} starts without an intent`);
       require(!outcomes.has(id), 7, host, `${id} starts although the ledger has its outcome`);
-      // Here is the place for 2 (`maxUnavailable`): judged when a host starts, by how the others really are.
       const { bootId, current, profile, bootDefault } = machine;
       const reboots = deployment.action === 'reboot';
       const previous = reboots && current === deployment.toplevel ? machine.booted : current;

@@ -14,6 +14,8 @@ export function standingFailures(
   const releases = new Map<string, Release>();
   let newest: string | undefined;
   let wanted: StorePath | undefined;
+  /** The host was sent back to the system. */
+  let wayBack = false;
   let here: FactOf<'outcome'>[] = [];
   /** A build that failed is held against the system wherever and whenever it is wanted. */
   let builds: FactOf<'outcome'>[] = [];
@@ -45,11 +47,14 @@ export function standingFailures(
         // Of one host: the build that is wanted there now, if it is known by now which one that is.
         if (fact.host === undefined || ofNewest() === toplevel) builds = [];
         break;
+      case 'pin':
+        if (fact.host === host && fact.to.toplevel === toplevel) wayBack = true;
+        break;
       case 'outcome':
         if (fact.aim.host !== host || fact.aim.toplevel !== toplevel) break;
         if (fact.failure?.code === 'BUILD_FAILED') builds.push(fact);
         else if (fact.failure === undefined) here = [];
-        else if (wanted === undefined || wanted === toplevel) here.push(fact);
+        else if (wanted === undefined || wanted === toplevel || wayBack) here.push(fact);
         break;
       default:
         break;

@@ -17,6 +17,7 @@ import { createStoreServer, type StoreServer, type StoreServerDeps } from './mod
 import { createRedisServer, type RedisServer } from './models/redis-server.ts';
 import { createSystems, type Systems } from './models/systems.ts';
 import { createOutside, firstContent, hostNames, type Outside } from './outside.ts';
+import { drawPolicy } from './policy.ts';
 import { createRandom, type Random } from './random.ts';
 import { createScheduler, type Scheduler, type SimProcess } from './scheduler.ts';
 
@@ -80,9 +81,10 @@ export function createWorld(spec: WorldSpec): World {
   const systems = createSystems();
   const names = hostNames(spec.hosts);
   const first = firstContent(names);
-  const repository = createRepository({ scheduler, faults, first });
+  const policy = drawPolicy(root.fork('policy'));
+  const repository = createRepository({ scheduler, faults, first, policy });
   const { note } = scheduler;
-  const invariants = createInvariants({ now: scheduler.now, repository, systems, note });
+  const invariants = createInvariants({ now: scheduler.now, repository, systems, policy, note });
   const { sabotage = {} } = spec;
   const redis = createRedisServer({ scheduler, faults });
   const store = createStoreServer({

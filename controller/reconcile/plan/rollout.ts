@@ -1,13 +1,14 @@
 import type { Desired } from '../../../shared/domain/desired.ts';
 import type { Fact, RolloutChange } from '../../../shared/domain/facts.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
-import type { Memory } from '../../../shared/domain/memory.ts';
+import { pinAt, type Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import {
   createApprovals,
   createBudgets,
   dependencyRefusal,
+  halted,
   closedWindow,
   createOrder,
   waveRefusal,
@@ -54,19 +55,27 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   const byName = new Map(hosts.map((host) => [host.view.host, host]));
   const verdicts = new Map<HostName, Verdict>();
   const firstFailed = waves.findIndex(({ state }) => state === 'failed');
+  let blocked: string | undefined;
   waves.forEach((wave, i) => {
     for (const host of wave.hosts) {
       const refusal = refusalOf(host, wave, i === firstFailed);
       if (refusal !== undefined) verdicts.set(host.view.host, { ...host.verdict, ...refusal });
       else if (host.verdict.kind === 'activate') budgets.take(host);
     }
+    const cannotMove =
+      wave.state === 'moving' && wave.moving.every((name) => verdicts.get(name)?.kind === 'stalled');
+    const first = wave.moving[0];
+    if (cannotMove && first !== undefined) {
+      blocked ??= `wave ${wave.wave.name} cannot go on: ${first}: ${verdicts.get(first)?.reason ?? ''}`;
+    }
   });
   return { verdicts, waves, facts: factsOf(waves, desired, memory, now), looks: looksOf(waves, now) };
 
   function refusalOf(host: Rolling, wave: WaveState, isFirstFailed: boolean): Refusal | undefined {
     const { view, verdict } = host;
-    if (!isGated(host)) return undefined;
+    if (!isGated(host, now)) return undefined;
     const refusal =
+      (wave.state === 'closed' && blocked !== undefined ? halted(blocked) : undefined) ??
       waveRefusal(wave, isFirstFailed) ??
       approvalRefusal(host, wave) ??
       windowRefusal(host) ??
@@ -121,13 +130,13 @@ function isWanted(view: HostView): view is HostView & { readonly spec: HostSpec 
 }
 
 /** Whether the rollout has a say: what was let through before, and whoever goes back, is not asked again. */
-function isGated({ view, verdict }: Rolling): boolean {
+function isGated({ view, verdict }: Rolling, now: number): boolean {
   if (verdict.kind !== 'activate' && verdict.kind !== 'deliver' && verdict.kind !== 'finalise') return false;
-  return !isInFlight(view) && !isGoingBack(view, verdict);
+  return !isInFlight(view) && !isGoingBack(view, verdict, now);
 }
 
-function isGoingBack({ remembered }: HostView, { toplevel }: Verdict): boolean {
-  return remembered?.pin !== undefined && remembered.pin.to.toplevel === toplevel;
+function isGoingBack({ remembered }: HostView, { toplevel }: Verdict, now: number): boolean {
+  return pinAt(remembered, now)?.to.toplevel === toplevel;
 }
 
 function inGroup(hosts: readonly Rolling[], group: string): readonly Rolling[] {

@@ -36,6 +36,8 @@ export function standingOf(
   rollout: Rollout | undefined,
 ): Standing {
   const { remembered, contact } = view;
+  const proven = provenFailure(remembered);
+  if (proven !== undefined && verdict.kind !== 'in-sync') return proven;
   switch (verdict.kind) {
     case 'in-sync':
       return doneOrUnwell(view, rollout);
@@ -67,6 +69,13 @@ export function standingOf(
   }
 }
 
+/** It failed by evidence with what is wanted there: that the host is away or held by now takes nothing back. */
+function provenFailure(remembered: HostMemory | undefined): Standing | undefined {
+  const { failed, desired } = remembered ?? {};
+  if (failed === undefined || failed.toplevel !== desired) return undefined;
+  return { kind: 'failed', why: failed.failure.message, proven: true };
+}
+
 /** What this rollout has changed must stay well; what was unwell before does not speak against the release. */
 function doneOrUnwell(
   { spec, contact, remembered }: HostView & { readonly spec: HostSpec },
@@ -79,9 +88,6 @@ function doneOrUnwell(
 
 function stalledStanding(verdict: Verdict, remembered: HostMemory | undefined): Standing {
   if (remembered?.stuck !== undefined) return { kind: 'failed', why: verdict.reason, proven: true };
-  if (remembered?.failed !== undefined && remembered.failed.toplevel === verdict.toplevel) {
-    return { kind: 'failed', why: remembered.failed.failure.message, proven: true };
-  }
   switch (verdict.code) {
     case 'DRIFTED':
     case 'OWNED_BY':

@@ -3,6 +3,7 @@ import { plainFleet, plainHost } from '../../../shared/domain/fleet.ts';
 import type { Fleet, HostSpec } from '../../../shared/domain/fleet.ts';
 import type { HostName, Revision, Tree } from '../../../shared/domain/names.ts';
 import type { Manifest, Source } from '../../../shared/platform/ports/source.ts';
+import type { WorldPolicy } from '../policy.ts';
 import type { Faults } from '../faults.ts';
 import type { Scheduler, SimProcess } from '../scheduler.ts';
 import { revisionOf, treeOf, type Content } from './systems.ts';
@@ -44,12 +45,13 @@ const timeouts = {
   settleMs: 1_000,
 };
 
-function specOf(name: HostName, content: Content): HostSpec {
+function specOf(name: HostName, content: Content, policy: WorldPolicy): HostSpec {
   return {
     name,
     attribute: name,
     connection: { address: name, port: content.port, user: 'root', hostKeys: [] },
     ...plainHost,
+    wave: policy.waveOf(name),
     // Every other host is rebooted when that is due.
     reboot: {
       ...plainHost.reboot,
@@ -62,12 +64,13 @@ function specOf(name: HostName, content: Content): HostSpec {
   };
 }
 
-function fleetOf(content: TreeContent): Fleet {
+function fleetOf(content: TreeContent, policy: WorldPolicy): Fleet {
   return {
     flake: { folder: '.', attribute: 'nixosConfigurations' },
     adopt: 'auto',
     ...plainFleet,
-    hosts: { kind: 'listed', list: [...content.hosts].map(([name, one]) => specOf(name, one)) },
+    rollout: policy.rollout,
+    hosts: { kind: 'listed', list: [...content.hosts].map(([name, one]) => specOf(name, one, policy)) },
   };
 }
 
@@ -80,6 +83,7 @@ export function createRepository(deps: {
   readonly scheduler: Scheduler;
   readonly faults: Faults;
   readonly first: TreeContent;
+  readonly policy: WorldPolicy;
 }): Repository {
   const { scheduler, faults } = deps;
   const trees = new Map<Tree, TreeContent>();
@@ -173,7 +177,7 @@ export function createRepository(deps: {
               failure: { code: 'MANIFEST_INVALID', disposition: 'stalled', message: 'an unknown key' },
             };
           }
-          return { kind: 'fleet', fleet: fleetOf(commit.content) };
+          return { kind: 'fleet', fleet: fleetOf(commit.content, deps.policy) };
         },
         async pack(tree) {
           await scheduler.pass(process, 'source pack');
