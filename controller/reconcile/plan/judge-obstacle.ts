@@ -50,7 +50,8 @@ export function obstacleTo(
     !mayReplace(view, remembered);
   if (drifted) {
     const what = `drift: it was confirmed on what is wanted and now ${state === 'differs' ? 'runs' : 'would boot'} something else`;
-    if (view.spec.drift === 'report') {
+    // Who is rolled back is held: what a person does to a host then is left to them.
+    if (view.spec.drift === 'report' || released.pin?.cause === 'person') {
       return { ...stalled, code: 'DRIFTED', reason: `${what}; \`varve retry ${view.host}\` brings it back` };
     }
     // Whoever keeps changing it back is not fought with: each time in a row is waited for longer.

@@ -4,6 +4,7 @@ import { sameConnection, type HostSpec, type Mode } from '../../../shared/domain
 import type { HostMemory, Memory, Pin } from '../../../shared/domain/memory.ts';
 import type { StorePath } from '../../../shared/domain/names.ts';
 import type { Observation } from '../../../shared/domain/observation.ts';
+import { sameData } from '../../../shared/domain/same-data.ts';
 import { obstacleTo } from './judge-obstacle.ts';
 import { rebootOf, type RebootAdvice } from './reboot.ts';
 import { rebootWindow } from './reboot-window.ts';
@@ -170,8 +171,8 @@ function stillWanted(live: Deployment, spec: HostSpec, target: Target): boolean 
     live.toplevel === target.toplevel &&
     live.mode === modeFor(target, spec) &&
     sameConnection(live.next, spec.connection) &&
-    JSON.stringify(live.checks) === JSON.stringify(spec.checks) &&
-    JSON.stringify(live.timeouts) === JSON.stringify(spec.timeouts) &&
+    sameData(live.checks, spec.checks) &&
+    sameData(live.timeouts, spec.timeouts) &&
     live.unitFailures === spec.unitFailures
   );
 }

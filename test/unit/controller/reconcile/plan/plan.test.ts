@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { intentOf } from '../../../../../controller/reconcile/plan/aim.ts';
 import { plan } from '../../../../../controller/reconcile/plan/plan.ts';
 import type { Patience } from '../../../../../controller/reconcile/plan/plan-input.ts';
+import { Check } from '../../../../../shared/contracts/domain.ts';
+import { resolveCheck } from '../../../../../shared/contracts/manifest-check.ts';
 import type { HostContact, ProbeReport, Systems } from '../../../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../../../shared/domain/deployment.ts';
 import type { Desired } from '../../../../../shared/domain/desired.ts';
@@ -355,9 +357,13 @@ describe('plan', () => {
     expect(judge({ live: [{ ...same, phase: 'delivered' }] })).toMatchObject({ kind: 'activate' });
   });
 
-  it('supersedes a delivery when the wanted system runs meanwhile', () => {
-    const live = [aDeployment({ phase: 'delivered', toplevel: B })];
-    expect(judge({ live, report: running(B) })).toMatchObject({ kind: 'superseded' });
+  it('goes on with a delivery whose checks came back from the store with their fields in another order', () => {
+    const checks = resolveCheck({ http: { port: 8080, path: '/health' } }, '192.0.2.2');
+    const stored = checks.map((check) => Check.parse(check));
+    expect(JSON.stringify(stored)).not.toBe(JSON.stringify(checks));
+    const desired = wanting(2, 'B', aFleet([aSpec('web1', { checks })]), { web1: 'B' });
+    const live = aDeployment({ phase: 'delivering', toplevel: B, checks: stored });
+    expect(judge({ desired, live: [live] })).toMatchObject({ kind: 'deliver', deployment: live.id });
   });
 
   it('holds what is held until the hold ends', () => {

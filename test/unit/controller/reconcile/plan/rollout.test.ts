@@ -533,6 +533,21 @@ describe('a roll back by a person', () => {
     expect(stage.settle()).toEqual(['web1']);
   });
 
+  it('is not repeated when somebody switches the host meanwhile, whatever is said of drift', () => {
+    const stage = new Stage({ web1: { drift: 'heal' } }, aPolicy(all));
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    stage.settle();
+    pin(stage, 'web1');
+    stage.settle();
+    stage.end('web1');
+    stage.settle();
+    stage.drift('web1', 'B');
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('web1')).toMatchObject({ kind: 'stalled', code: 'DRIFTED' });
+  });
+
   it('that fails as well is not tried again and again', () => {
     const stage = new Stage({ web1: {} }, aPolicy(all));
     stage.commit('B');
