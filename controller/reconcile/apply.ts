@@ -66,8 +66,9 @@ function rolloutBegins(
   if (desired.kind !== 'ready') return [];
   const { n } = desired.observation;
   // What is only tested begins no rollout.
+  const { hosts: released } = desired.release;
   const own = intents.some(
-    ({ aim }) => aim.observation === n && aim.revision === desired.observation.revision,
+    ({ aim }) => aim.observation === n && released.get(aim.host)?.toplevel === aim.toplevel,
   );
   const first = own && memory.rollout?.observation !== n;
   if (!first) return [];

@@ -22,7 +22,7 @@ sourceContract('the model', async () => {
     first: contentOf({ readme: 'z', hosts: [] }),
   });
   const commitOf = (revision: Revision): Commit => {
-    const commit = repository.commitAt(revision);
+    const commit = repository.find(revision);
     if (commit === undefined) throw new Error(`there is no ${revision}`);
     return commit;
   };

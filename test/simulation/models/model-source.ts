@@ -33,8 +33,6 @@ export interface Repository {
   commit(content: TreeContent): Commit;
   /** The tracked ref is set to a commit that exists. */
   force(commit: Commit): void;
-  /** Any commit that was made. */
-  commitAt(revision: Revision): Commit | undefined;
   /** A commit on top of any other, to which the testing branch of a host is set. */
   test(host: HostName, content: TreeContent, onto: Commit): Commit;
   pointTest(host: HostName, commit: Commit | undefined): void;
@@ -91,7 +89,6 @@ export function createRepository(deps: {
   const trees = new Map<Tree, TreeContent>();
   const commits = new Map<Revision, Commit>();
   const heads: Commit[] = [];
-  const all = new Map<Revision, Commit>();
   const tests = new Map<HostName, Commit>();
   /** What each controller's mirror holds: it outlives its process. */
   const mirrors = new Map<string, Set<Commit>>();
@@ -145,7 +142,6 @@ export function createRepository(deps: {
     force(commit) {
       heads.push(commit);
     },
-    commitAt: (revision) => all.get(revision),
     test(host, content, onto) {
       const commit = create(content, onto);
       tests.set(host, commit);
