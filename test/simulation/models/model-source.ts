@@ -172,7 +172,9 @@ export function createRepository(deps: {
           }
           const seen = head();
           mirror.add(seen);
-          const testing = [...tests].sort().map(([host, commit]) => testedOn(seen, host, commit));
+          const testing = [...tests]
+            .toSorted(([a], [b]) => (a < b ? -1 : 1))
+            .map(([host, commit]) => testedOn(seen, host, commit));
           for (const commit of tests.values()) mirror.add(commit);
           // The answer travels while the ref may move on.
           await scheduler.pass(process, `source seen ${seen.revision.slice(0, 8)}`);

@@ -19,7 +19,7 @@ export const domainMutants: readonly Mutant[] = [
   {
     name: 'hold the failure of what nobody wants any more against what is wanted',
     file: `${domain}/memory.ts`,
-    from: 'if (desired !== undefined && desired !== aim.toplevel && pin?.to.toplevel !== aim.toplevel) return;',
+    from: 'if (desired !== undefined && !wanted.includes(aim.toplevel)) return;',
     to: '',
   },
   {
