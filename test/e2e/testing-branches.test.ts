@@ -48,7 +48,7 @@ it('is tested on its host alone, is gone with its branch, and is promoted by a m
   await fleet.repo.git('push', '--quiet', 'origin', ':refs/heads/testing/web1');
   await fleet.repo.git('reset', '--quiet', '--hard', fleet.first);
   await fleet.varve.sync();
-  await web1('web1 is back', (host) => host.verdict === 'in-sync' && host.testing === undefined);
+  await web1('web1 is back', (host) => host.verdict === 'in-sync' && host.revision === fleet.first);
   expect((await fleet.systems('web1')).current).toBe(before.current);
 
   const merged = await pushTest('try something else', 'a second try');
