@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type WebhookAnswer } from '../../shared/contracts/api-commands.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
+import { testedName } from '../../shared/domain/testing.ts';
 import type { FleetBackend } from './backend.ts';
 import { HttpRefusal } from './errors.ts';
 import type { HttpLog } from './http-log.ts';
@@ -162,7 +163,7 @@ function judge(
   ) {
     return { look: false, result: 'ignored', reason: 'another repository than the watched one' };
   }
-  if (notice.ref !== undefined && normalRef(notice.ref) !== normalRef(source.ref)) {
+  if (notice.ref !== undefined && !isFollowed(notice.ref, source.ref)) {
     return { look: false, result: 'ignored', reason: `only ${normalRef(source.ref)} is tracked` };
   }
   return { look: true, result: 'accepted', reason: 'looking at the repository now' };
@@ -193,4 +194,10 @@ function refused(): FleetError {
     message: 'unknown source, or the signature is missing or wrong',
     hint: 'the secret at the sender and the one in `webhooks` of the service must be the same',
   });
+}
+
+/** Testing branches are followed as well: on top of the tracked one. */
+function isFollowed(ref: string, tracked: string): boolean {
+  const branch = normalRef(ref);
+  return branch === normalRef(tracked) || testedName(`refs/heads/${branch}`) !== undefined;
 }

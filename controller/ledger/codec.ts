@@ -118,6 +118,22 @@ const FactLine = z.discriminatedUnion('kind', [
     ...by,
   }),
   z.strictObject({
+    kind: z.literal('testing'),
+    ...at,
+    ...host,
+    branch: maybe(
+      z.strictObject({
+        revision: Revision,
+        tree: Tree,
+        author: z.string(),
+        subject: z.string(),
+        ignored: maybe(z.string()),
+        onto: Revision,
+        key: z.string(),
+      }),
+    ),
+  }),
+  z.strictObject({
     kind: z.literal('rollout'),
     ...at,
     observation: Count,

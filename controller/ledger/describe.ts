@@ -1,5 +1,5 @@
 import { assertNever } from '../../shared/domain/assert-never.ts';
-import type { Fact } from '../../shared/domain/facts.ts';
+import type { Fact, FactOf } from '../../shared/domain/facts.ts';
 import { scopeText } from '../../shared/domain/policy.ts';
 import { rolloutText } from '../../shared/domain/rollout-text.ts';
 
@@ -73,6 +73,8 @@ function inShort(fact: Fact): Short {
       return { what: rolloutText(fact) };
     case 'pin':
       return { what: `back to observation ${fact.to.observation}`, who: fact.host };
+    case 'testing':
+      return { what: testingText(fact), who: fact.host };
     case 'retry':
       return { what: 'retry', who: fact.host ?? 'the whole fleet' };
     default:
@@ -120,11 +122,19 @@ function inFull(fact: Fact): string {
       return rolloutText(fact);
     case 'pin':
       return `${fact.host}: back to ${fact.to.toplevel} by ${fact.by}: ${fact.reason}`;
+    case 'testing':
+      return `${fact.host}: ${testingText(fact)}${fact.branch === undefined ? '' : ` "${fact.branch.subject}" by ${fact.branch.author}`}`;
     case 'retry':
       return `${fact.by} asks to forget remembered failures of ${fact.host ?? 'the whole fleet'}`;
     default:
       return assertNever(fact);
   }
+}
+
+function testingText({ branch }: FactOf<'testing'>): string {
+  if (branch === undefined) return 'testing branch gone';
+  const what = `testing branch at ${branch.revision.slice(0, 7)}`;
+  return branch.ignored === undefined ? what : `${what} ignored: ${branch.ignored}`;
 }
 
 function hostsOf(names: Iterable<string>): string {

@@ -17,6 +17,7 @@ import type { AskedProbes } from './asked-probes.ts';
 import { probeTarget } from './plan/probe-target.ts';
 import { evaluationRequest } from './release-key.ts';
 import { isFollowed } from './plan/judge-said.ts';
+import { testingRequests } from './testing.ts';
 import { subject, type JobTracker, type Wanted } from './job-tracker.ts';
 import type { Snapshot } from './observe.ts';
 
@@ -64,7 +65,12 @@ function rolloutBegins(
 ): readonly FactOf<'rollout'>[] {
   if (desired.kind !== 'ready') return [];
   const { n } = desired.observation;
-  const first = intents.some(({ aim }) => aim.observation === n) && memory.rollout?.observation !== n;
+  // What is only tested begins no rollout.
+  const { hosts: released } = desired.release;
+  const own = intents.some(
+    ({ aim }) => aim.observation === n && released.get(aim.host)?.toplevel === aim.toplevel,
+  );
+  const first = own && memory.rollout?.observation !== n;
   if (!first) return [];
   const hosts = hostsOf(desired);
   const absent = [...snapshot.contacts.values()]
@@ -86,8 +92,9 @@ export async function apply(deps: ApplyDeps, input: ApplyInput): Promise<number 
   for (const deployment of live.values()) {
     if (givesUp(deps, input, deployment)) fences.set(deployment.host, deployment.token);
   }
-  if (desired.kind === 'evaluating') {
-    const request = evaluationRequest(desired.observation.tree, desired.fleet);
+  const newest =
+    desired.kind === 'evaluating' ? [evaluationRequest(desired.observation.tree, desired.fleet)] : [];
+  for (const request of [...newest, ...testingRequests(desired, input.memory)]) {
     const asked = snapshot.evaluations.find((known) => known.request.key === request.key);
     if (asked === undefined) await deps.store.askEvaluation(term, request);
     if (asked?.outcome === undefined) wanted.push({ step: 'evaluate', key: request.key });

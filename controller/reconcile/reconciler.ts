@@ -22,6 +22,7 @@ import { createAskedProbes } from './asked-probes.ts';
 import { dueProbes } from './plan/probes.ts';
 import { evaluationRequest } from './release-key.ts';
 import { steadyTime } from './steady-time.ts';
+import { isAwaited, testingFacts } from './testing.ts';
 import { settle, type Settlement } from './plan/settle.ts';
 import { hostAhead, type HostAhead } from './plan/tokens-ahead.ts';
 import type { Sighting } from './watcher.ts';
@@ -171,8 +172,9 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
     settlement: Settlement,
     evaluations: Snapshot['evaluations'],
     now: number,
-  ): Promise<EvaluationSetback | undefined> {
+  ): Promise<{ readonly setback: EvaluationSetback | undefined; readonly testAgainAt: number | undefined }> {
     let setback: EvaluationSetback | undefined;
+    let testAgainAt: number | undefined;
     for (const { deployment, event } of settlement.revived) {
       await send({ store, faultPoint }, { term, now }, deployment, event);
     }
@@ -183,15 +185,15 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
     }
     for (const { request, outcome } of evaluations) {
       // A newer tree is wanted: whoever evaluates this one stops, and the newer is not kept waiting.
-      if (outcome === undefined && request.key !== memory.newestKey)
-        await store.removeEvaluation(request.key);
+      if (outcome === undefined && !isAwaited(request.key, memory)) await store.removeEvaluation(request.key);
     }
     for (const { key, failure } of settlement.again) {
       const until = evaluationTries.failed(key, now);
       if (until === undefined) await store.removeEvaluation(key);
       else if (key === memory.newestKey) setback = { failure, until };
+      else if (isAwaited(key, memory)) testAgainAt = earliest(testAgainAt, until);
     }
-    return setback;
+    return { setback, testAgainAt };
   }
 
   function refuseToLag(snapshot: Snapshot): void {
@@ -215,7 +217,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       if (now - deps.clock.now() > furthestBackMs) throw new LeadershipLost('the clock was set back');
       const settlement = settle({ memory, ...snapshot, now });
       await append([...settlement.facts, ...observation(now)]);
-      const setback = await tidy(settlement, snapshot.evaluations, now);
+      const { setback, testAgainAt } = await tidy(settlement, snapshot.evaluations, now);
       const over = new Set([
         ...settlement.finished.map((deployment) => deployment.id),
         ...settlement.revived.map(({ deployment }) => deployment.id),
@@ -223,6 +225,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       const deployments = snapshot.deployments.filter((deployment) => !over.has(deployment.id));
       const present: Snapshot = { ...snapshot, deployments };
       const desired = desire(memory, deps.read(), setback);
+      await append(testingFacts(deps.sighting(), desired, memory, now));
       const observed = { incarnation: term.incarnation, memory, contacts: snapshot.contacts, deployments };
       let decided = plan(desired, observed, deps.patience, now);
       if (decided.rollout !== undefined && decided.rollout.facts.length > 0) {
@@ -257,7 +260,10 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
         verdicts,
         rollout,
         snapshot: present,
-        requeueAt: notAtOnce(earliest(requeueAt, due.requeueAt, setback?.until, retryJobAt), now),
+        requeueAt: notAtOnce(
+          earliest(requeueAt, due.requeueAt, setback?.until, testAgainAt, retryJobAt),
+          now,
+        ),
       };
     },
   };

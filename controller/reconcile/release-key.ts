@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Fleet } from '../../shared/domain/fleet.ts';
+import type { Fleet, HostSpec } from '../../shared/domain/fleet.ts';
 import type { HostName, Tree } from '../../shared/domain/names.ts';
 import type { EvaluationRequest, ReleaseKey } from '../../shared/domain/observation.ts';
 
@@ -15,11 +15,20 @@ export function evaluationRequest(tree: Tree, fleet: Fleet): EvaluationRequest {
   return request;
 }
 
+/** The same for one host of a testing branch: its tree, read as the tracked ref says. */
+export function testingRequest(tree: Tree, fleet: Fleet, { name, attribute }: HostSpec): EvaluationRequest {
+  return requestFor(tree, fleet, new Map([[name, attribute]]));
+}
+
 function newRequest(tree: Tree, fleet: Fleet): EvaluationRequest {
   const hosts: ReadonlyMap<HostName, string> | 'all' =
     fleet.hosts.kind === 'discovered'
       ? 'all'
       : new Map(fleet.hosts.list.map((host) => [host.name, host.attribute]));
+  return requestFor(tree, fleet, hosts);
+}
+
+function requestFor(tree: Tree, fleet: Fleet, hosts: EvaluationRequest['hosts']): EvaluationRequest {
   const { folder, attribute } = fleet.flake;
   return { key: releaseKey(tree, folder, attribute, hosts), tree, folder, attribute, hosts };
 }

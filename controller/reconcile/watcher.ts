@@ -78,6 +78,8 @@ export function createWatcher(deps: WatcherDeps): Watcher {
       const manifest = await source.manifest(look.revision);
       read = { revision: look.revision, manifest };
       sighting = { look, read };
+    } else if (look.testing !== undefined) {
+      sighting = { ...sighting, look: { ...sighting.look, testing: look.testing } };
     }
     state = { kind: 'ok', at: begunAt, revision: look.revision };
   }

@@ -22,8 +22,9 @@ export function createFallingBack(deps: {
     }
   }
   return {
-    head: (signal) => ask((remote) => remote.head(signal)),
+    heads: (signal) => ask((remote) => remote.heads(signal)),
     fetch: (depth, signal) => ask((remote) => remote.fetch(depth, signal)),
+    fetchTesting: (hosts, signal) => ask((remote) => remote.fetchTesting(hosts, signal)),
     async close() {
       await deps.first.close();
       await deps.second.close();

@@ -1,12 +1,12 @@
 import { FleetError } from '../../shared/domain/errors.ts';
-import { parseRevision } from '../../shared/domain/names.ts';
-import type { Revision } from '../../shared/domain/names.ts';
+import { testingBranchOf } from '../../shared/domain/testing.ts';
 import type { RunResult } from '../../shared/platform/exec.ts';
 import type { Redactor } from '../../shared/platform/redact.ts';
 import { createRedactor } from '../../shared/platform/redact.ts';
+import { listedHeads } from './listed-heads.ts';
 import type { Mirror } from './mirror.ts';
 import { accessWith } from '../git-access.ts';
-import { seenRef } from './mirror.ts';
+import { seenRef, testingRef } from './mirror.ts';
 import type { CredentialProvider, FetchDepth, Remote } from './remote.ts';
 import { authFailed, refNotFound, revisionMismatch, unreachable } from './source-failures.ts';
 import type { SourceUrl } from './source-url.ts';
@@ -115,31 +115,40 @@ export function createGitProgramRemote(
     }
   }
 
+  async function fetch(
+    more: readonly string[],
+    refs: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<RunResult> {
+    return await remote.call(
+      [
+        'fetch',
+        '--quiet',
+        '--force',
+        '--no-tags',
+        '--no-write-fetch-head',
+        '--no-recurse-submodules',
+        '--no-auto-maintenance',
+        ...more,
+      ],
+      refs,
+      { deadlineMs: deps.times.fetchMs, signal },
+    );
+  }
+
   return {
-    async head(signal) {
+    async heads(signal) {
       const limits = { deadlineMs: deps.times.listMs, signal };
-      const listed = await remote.call(['ls-remote', '--heads'], [deps.ref], limits);
+      const patterns = [deps.ref, 'refs/heads/testing/*'];
+      const listed = await remote.call(['ls-remote', '--heads'], patterns, limits);
       if (listed.code !== 0) throw await remote.failure(listed);
-      const revision = headIn(listed.stdout.toString('utf8'), deps.ref);
-      if (revision === undefined) throw refNotFound(url, deps.ref);
-      return revision;
+      const heads = listedHeads(refsIn(listed.stdout.toString('utf8')), deps.ref);
+      if (heads === undefined) throw refNotFound(url, deps.ref);
+      return heads;
     },
 
     async fetch(depth, signal) {
-      const fetched = await remote.call(
-        [
-          'fetch',
-          '--quiet',
-          '--force',
-          '--no-tags',
-          '--no-write-fetch-head',
-          '--no-recurse-submodules',
-          '--no-auto-maintenance',
-          ...(await depthArguments(depth)),
-        ],
-        [`+${deps.ref}:${seenRef}`],
-        { deadlineMs: deps.times.fetchMs, signal },
-      );
+      const fetched = await fetch(await depthArguments(depth), [`+${deps.ref}:${seenRef}`], signal);
       if (fetched.code === 0) return;
       if (/couldn't find remote ref/i.test(fetched.stderrTail)) throw refNotFound(url, deps.ref);
       const notOurs = /not our ref ([0-9a-f]{40})/.exec(fetched.stderrTail)?.[1];
@@ -147,17 +156,21 @@ export function createGitProgramRemote(
       throw await remote.failure(fetched);
     },
 
+    async fetchTesting(hosts, signal) {
+      const refs = hosts.map((host) => `+refs/heads/${testingBranchOf(host)}:${testingRef(host)}`);
+      const fetched = await fetch([], refs, signal);
+      if (fetched.code !== 0) throw await remote.failure(fetched);
+    },
+
     async close() {},
   };
 }
 
-/** A pattern of ls-remote matches at the end of names: only the very ref counts. */
-function headIn(listing: string, ref: string): Revision | undefined {
-  for (const line of listing.split('\n')) {
+function refsIn(listing: string): readonly (readonly [name: string, revision: string])[] {
+  return listing.split('\n').flatMap((line) => {
     const [revision, name] = line.split('\t');
-    if (name === ref && revision !== undefined) return parseRevision(revision);
-  }
-  return undefined;
+    return name === undefined || revision === undefined ? [] : [[name, revision] as const];
+  });
 }
 
 const refusals =

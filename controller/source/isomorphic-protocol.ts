@@ -1,3 +1,4 @@
+import type { HostName } from '../../shared/domain/names.ts';
 import type { Credential, FetchDepth } from './remote.ts';
 
 /** What the main thread and the worker thread of the HTTP(S) adapter say to each other. */
@@ -10,7 +11,8 @@ export interface IsomorphicTask {
   readonly requestMs: number;
   readonly maxResponseBytes: number;
   readonly act:
-    | { readonly kind: 'head' }
+    | { readonly kind: 'heads' }
+    | { readonly kind: 'fetch-testing'; readonly gitDir: string; readonly hosts: readonly HostName[] }
     | {
         readonly kind: 'fetch';
         readonly gitDir: string;
@@ -25,7 +27,7 @@ export interface IsomorphicRequest {
 }
 
 export type IsomorphicResult =
-  | { readonly kind: 'head'; readonly revision: string | undefined }
+  | { readonly kind: 'heads'; readonly refs: readonly (readonly [name: string, revision: string])[] }
   | { readonly kind: 'fetched' }
   | {
       readonly kind: 'failed';

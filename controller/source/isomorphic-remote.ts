@@ -3,7 +3,6 @@ import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { FleetError } from '../../shared/domain/errors.ts';
-import { parseRevision } from '../../shared/domain/names.ts';
 import { createRedactor } from '../../shared/platform/redact.ts';
 import type { RemoteTimes } from './git-program-remote.ts';
 import type {
@@ -12,6 +11,7 @@ import type {
   IsomorphicResult,
   IsomorphicTask,
 } from './isomorphic-protocol.ts';
+import { listedHeads } from './listed-heads.ts';
 import type { Mirror } from './mirror.ts';
 import { seenRef } from './mirror.ts';
 import type { CredentialProvider, FetchDepth, Remote } from './remote.ts';
@@ -70,10 +70,15 @@ export function createIsomorphicRemote(
   }
 
   return {
-    async head(signal) {
-      const result = await perform({ kind: 'head' }, deps.times.listMs, signal);
-      if (result.kind !== 'head' || result.revision === undefined) throw refNotFound(url, deps.ref);
-      return parseRevision(result.revision);
+    async heads(signal) {
+      const result = await perform({ kind: 'heads' }, deps.times.listMs, signal);
+      const heads = result.kind === 'heads' ? listedHeads(result.refs, deps.ref) : undefined;
+      if (heads === undefined) throw refNotFound(url, deps.ref);
+      return heads;
+    },
+    async fetchTesting(hosts, signal) {
+      const { gitDir } = deps.mirror;
+      await perform({ kind: 'fetch-testing', gitDir, hosts }, deps.times.fetchMs, signal);
     },
     async fetch(depth, signal) {
       const seen = await deps.mirror.run(['rev-parse', '--quiet', '--verify', seenRef]);

@@ -8,7 +8,8 @@ import type {
   IsomorphicResult,
   IsomorphicTask,
 } from './isomorphic-protocol.ts';
-import { seenRef } from './mirror.ts';
+import { testedName, testingBranchOf } from '../../shared/domain/testing.ts';
+import { seenRef, testingRef } from './mirror.ts';
 import type { FetchDepth } from './remote.ts';
 
 /**
@@ -30,10 +31,31 @@ async function perform(task: IsomorphicTask): Promise<IsomorphicResult> {
       : { onAuth: () => ({ ...credential }), onAuthFailure: () => ({ cancel: true }) }),
   };
   switch (task.act.kind) {
-    case 'head': {
-      const refs = await git.listServerRefs({ ...common, prefix: task.ref, protocolVersion: 2 });
-      // The prefix lets longer names through.
-      return { kind: 'head', revision: refs.find((entry) => entry.ref === task.ref)?.oid };
+    case 'heads': {
+      const refs = await git.listServerRefs({ ...common, prefix: 'refs/heads/', protocolVersion: 2 });
+      const followed = refs.filter(({ ref }) => ref === task.ref || testedName(ref) !== undefined);
+      return { kind: 'heads', refs: followed.map(({ ref, oid }) => [ref, oid]) };
+    }
+    case 'fetch-testing': {
+      const { gitDir, hosts } = task.act;
+      for (const host of hosts) {
+        const fetched = await git.fetch({
+          ...common,
+          fs,
+          gitdir: gitDir,
+          remote: 'varve',
+          // A testing branch that counts is on top of what was just fetched.
+          ref: seenRef,
+          remoteRef: `refs/heads/${testingBranchOf(host)}`,
+          singleBranch: true,
+          tags: false,
+          cache: {},
+        });
+        if (fetched.fetchHead === null) continue;
+        const ref = testingRef(host);
+        await git.writeRef({ fs, gitdir: gitDir, ref, value: fetched.fetchHead, force: true });
+      }
+      return { kind: 'fetched' };
     }
     case 'fetch': {
       const { gitDir } = task.act;

@@ -4,8 +4,9 @@ import type { Logger } from '../../shared/platform/logger.ts';
 import type { Look, Manifest, Source } from '../../shared/platform/ports/source.ts';
 import { readManifest } from './manifest-reader.ts';
 import type { Mirror } from './mirror.ts';
-import type { Remote } from './remote.ts';
+import type { Remote, RemoteHeads } from './remote.ts';
 import { revisionMismatch } from './source-failures.ts';
+import { createTestingReader } from './testing-branches.ts';
 import { packTree } from './tree-pack.ts';
 
 /** A source that keeps something open. */
@@ -31,6 +32,7 @@ export function createMirrorSource(deps: {
 }): OpenSource {
   const { mirror, remote } = deps;
   const manifests = new Map<Tree, Manifest>();
+  const tests = createTestingReader({ mirror, remote, logger: deps.logger, manifest: manifestOf });
   let opened = false;
   let brought = 0;
   let last: { readonly revision: Revision; readonly tree: Tree } | undefined;
@@ -46,21 +48,23 @@ export function createMirrorSource(deps: {
     if (!opened) await mirror.exclusive(open);
   }
 
-  async function bring(signal: AbortSignal | undefined): Promise<Revision> {
-    let listed = await remote.head(signal);
-    if (await mirror.pinned(listed)) return listed;
+  async function bring(signal: AbortSignal | undefined): Promise<RemoteHeads> {
+    let heads = await remote.heads(signal);
+    let listed = heads.tracked;
+    if (await mirror.pinned(listed)) return heads;
     for (let attempt = 1; ; attempt += 1) {
       await remote.fetch({ kind: 'new' }, signal);
       // Objects are named by their contents: a commit of this name, with all of its trees, is the one that was listed.
       if (await mirror.holds(listed)) break;
       if (attempt === mostTries) throw revisionMismatch(deps.url, listed);
-      listed = await remote.head(signal);
+      heads = await remote.heads(signal);
+      listed = heads.tracked;
       if (await mirror.holds(listed)) break;
     }
     await mirror.pin(listed);
     if (brought % looksBetweenTidying === 0) await mirror.tidy();
     brought += 1;
-    return listed;
+    return heads;
   }
 
   async function descends(
@@ -86,11 +90,23 @@ export function createMirrorSource(deps: {
 
   async function look(since: Revision | undefined, signal: AbortSignal | undefined): Promise<Look> {
     await open();
-    const revision = await bring(signal);
+    const heads = await bring(signal);
+    const revision = heads.tracked;
     const { tree, author, subject } = await mirror.commit(revision);
     last = { revision, tree };
     const isDescendant = await descends(revision, since, signal);
-    return { kind: 'seen', revision, tree, descends: isDescendant, author, subject };
+    const testing = await tests.read(heads.testing, revision, signal);
+    return { kind: 'seen', revision, tree, descends: isDescendant, author, subject, testing };
+  }
+
+  async function manifestOf(tree: Tree): Promise<Manifest> {
+    const known = manifests.get(tree);
+    if (known !== undefined) return known;
+    const manifest = await readManifest(mirror, tree);
+    manifests.set(tree, manifest);
+    const oldest = manifests.keys().next().value;
+    if (manifests.size > rememberedManifests && oldest !== undefined) manifests.delete(oldest);
+    return manifest;
   }
 
   async function treeOf(revision: Revision): Promise<Tree> {
@@ -114,14 +130,7 @@ export function createMirrorSource(deps: {
 
     async manifest(revision) {
       await ensureOpen();
-      const tree = last?.revision === revision ? last.tree : await treeOf(revision);
-      const known = manifests.get(tree);
-      if (known !== undefined) return known;
-      const manifest = await readManifest(mirror, tree);
-      manifests.set(tree, manifest);
-      const oldest = manifests.keys().next().value;
-      if (manifests.size > rememberedManifests && oldest !== undefined) manifests.delete(oldest);
-      return manifest;
+      return await manifestOf(last?.revision === revision ? last.tree : await treeOf(revision));
     },
 
     async pack(tree) {

@@ -2,12 +2,16 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError } from '../../shared/domain/errors.ts';
 import { parseRevision, parseTree } from '../../shared/domain/names.ts';
-import type { Revision, Tree } from '../../shared/domain/names.ts';
+import type { HostName, Revision, Tree } from '../../shared/domain/names.ts';
 import type { RunResult } from '../../shared/platform/exec.ts';
 import type { GitOptions, GitProgram } from '../../shared/platform/git-program.ts';
 
 /** The ref that fetches write. */
 export const seenRef = 'refs/varve/seen';
+/** The ref that fetches of a host's testing branch write. */
+export function testingRef(host: HostName): string {
+  return `refs/varve/testing/${host}`;
+}
 const keepPrefix = 'refs/varve/keep/';
 const rememberedCommits = 64;
 

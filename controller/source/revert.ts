@@ -170,7 +170,7 @@ export function createReverter(
   }
 
   async function attempt(request: RevertRequest): Promise<Reverted | undefined> {
-    const head = await deps.remote.head();
+    const { tracked: head } = await deps.remote.heads();
     if (!(await mirror.holds(head))) await deps.remote.fetch({ kind: 'new' });
     await mirror.ok(['update-ref', seenRef, head]);
     const reverted = await resolve(request.revision, head);

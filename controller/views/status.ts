@@ -3,12 +3,13 @@ import { untidied, type HostContact } from '../../shared/domain/contact.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import { hostsOf } from '../../shared/domain/desired.ts';
 import type { Failure } from '../../shared/domain/errors.ts';
-import { observationOf, type HostMemory } from '../../shared/domain/memory.ts';
+import { observationOf, type Confirmed, type HostMemory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type { HostStatus, LiveDeployment, PlanView, ReleaseView } from '../../shared/contracts/api.ts';
 import { judgedObservation, liveDeployments, type ViewContext } from './context.ts';
 import { saidOf, suspensionOf } from './people.ts';
+import { testingOf } from './testing.ts';
 
 /** One line a host, in the order of the plan. */
 export function hostStatuses(context: ViewContext): HostStatus[] {
@@ -56,7 +57,8 @@ export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
         : { unreachableSince: contact.since }),
     probeAskedAt: contact?.askedAt,
     desired: verdict.toplevel ?? remembered?.desired,
-    revision: revisionOf(context, confirmed?.observation),
+    revision: revisionOf(context, confirmed),
+    testing: testingOf(context, host),
     observation: confirmed?.observation,
     confirmedAt: confirmed?.at,
     deployment: live === undefined ? undefined : liveDeployment(context, live),
@@ -125,8 +127,12 @@ function liveDeployment(context: ViewContext, live: Deployment): LiveDeployment 
   };
 }
 
-function revisionOf(context: ViewContext, n: number | undefined): string | undefined {
-  return n === undefined ? undefined : observationOf(context.memory, n)?.revision;
+/** What is tested has a revision of its own, which its observation does not know. */
+function revisionOf({ memory }: ViewContext, confirmed: Confirmed | undefined): string | undefined {
+  if (confirmed === undefined) return undefined;
+  const { deployment, observation } = confirmed;
+  const aim = deployment === undefined ? undefined : memory.outcomeOf.get(deployment)?.aim;
+  return aim?.revision ?? observationOf(memory, observation)?.revision;
 }
 
 /** How far the evaluation of an observation's tree is. */

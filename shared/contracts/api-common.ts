@@ -89,6 +89,17 @@ export const PinView = z.object({
 });
 export type PinView = z.infer<typeof PinView>;
 
+/** A host's branch `testing/<host>`, and what becomes of it. */
+export const TestingView = z.object({
+  branch: Text,
+  revision: Text,
+  state: z.enum(['evaluating', 'active', 'failed', 'ignored']),
+  /** Why it is so, for people. */
+  reason: Text,
+  since: Time,
+});
+export type TestingView = z.infer<typeof TestingView>;
+
 /** What lets a release into a wave or a group: a person's approval. */
 export const GateView = z.object({
   kind: z.enum(['wave', 'group']),

@@ -6,6 +6,7 @@ import {
   ObservationView,
   OverrideView,
   PinView,
+  TestingView,
   ProgressView,
   RolloutView,
   SuspensionView,
@@ -85,6 +86,8 @@ export const HostStatus = z.object({
   /** Its own, or that of a group or of the whole fleet. */
   hold: HoldView.optional(),
   pin: PinView.optional(),
+  /** Its branch `testing/<host>`, as long as there is one. */
+  testing: TestingView.optional(),
   /** Windows and freezes that are overridden there now. */
   override: OverrideView.optional(),
   /** The system that runs, by the last probe. */

@@ -5,6 +5,7 @@ import type { Connection, Mode } from './fleet.ts';
 import type { DeploymentId, DrvPath, HostName, Revision, StorePath, Tree } from './names.ts';
 import type { Observation, Release, ReleaseKey } from './observation.ts';
 import { scopeText, type Scope } from './policy.ts';
+import type { TestedBranch } from './testing.ts';
 import type { Token } from './token.ts';
 
 /** Who did it: `varve`, or a person as the API knew them. */
@@ -116,6 +117,8 @@ export type Fact =
       readonly gate: Gate;
       readonly by: Actor;
     })
+  /** What a host's testing branch holds from here on; `undefined`: it is gone. */
+  | (Base & { readonly kind: 'testing'; readonly host: HostName; readonly branch: TestedBranch | undefined })
   /** How a rollout went on. */
   | (Base & { readonly kind: 'rollout'; readonly observation: number; readonly change: RolloutChange })
   /**
@@ -183,6 +186,7 @@ export function factKey(fact: Fact): string {
     case 'adopted':
     case 'adopt-asked':
     case 'pin':
+    case 'testing':
       return `${fact.kind} ${fact.host} ${fact.at}`;
     case 'hold':
     case 'hold-lifted':

@@ -5,6 +5,7 @@ import type { Connection, Mode } from './fleet.ts';
 import { isDrvPath, type DeploymentId, type DrvPath, type HostName, type StorePath } from './names.ts';
 import type { Observation, Release, ReleaseKey } from './observation.ts';
 import { isIn, scopeText, type Member, type Scope } from './policy.ts';
+import type { Testing } from './testing.ts';
 
 /** The generation that Varve last saw confirmed on a host. */
 export interface Confirmed {
@@ -64,6 +65,8 @@ export interface HostMemory {
   readonly dryRun: StorePath | undefined;
   /** What the newest known release wants here. */
   readonly desired: StorePath | undefined;
+  /** Its testing branch, as long as there is one. */
+  readonly testing: Testing | undefined;
 }
 
 /** A person's "leave it as it is". */
@@ -196,6 +199,7 @@ export const blankHost: HostMemory = {
   mayReplace: undefined,
   dryRun: undefined,
   desired: undefined,
+  testing: undefined,
 };
 
 export interface MemoryKeeper {
@@ -254,7 +258,8 @@ function learn(draft: Draft, fact: Fact): void {
       // The first complete release of a key is final.
       if (!draft.releases.has(fact.release.key)) {
         draft.releases.set(fact.release.key, sharing(draft.lastRelease, fact.release));
-        draft.lastRelease = draft.releases.get(fact.release.key);
+        // The one host of a testing branch is nothing to compare a whole fleet with.
+        if (!learnTested(draft, fact.release)) draft.lastRelease = draft.releases.get(fact.release.key);
         draft.evaluationMs.set(fact.release.key, fact.durationMs);
       }
       draft.failedEvaluations.delete(fact.release.key);
@@ -303,6 +308,9 @@ function learn(draft: Draft, fact: Fact): void {
       change(draft, fact.host, { pin: { to, cause, from, by, reason, at } });
       return;
     }
+    case 'testing':
+      learnTesting(draft, fact);
+      return;
     case 'retry':
       forget(draft, fact.host);
       goOn(draft);
@@ -411,8 +419,12 @@ function carryOver(draft: Draft, release: Release): void {
   if (rollout === undefined || observation === undefined || rollout.observation === observation) return;
   const key = draft.keys.get(rollout.observation);
   const before = key === undefined ? undefined : draft.releases.get(key);
-  draft.rollout =
-    before !== undefined && sameSystems(before, release) ? { ...rollout, observation } : undefined;
+  if (before !== undefined && sameSystems(before, release)) {
+    draft.rollout = { ...rollout, observation };
+    return;
+  }
+  draft.rollout = undefined;
+  bringForward(draft);
 }
 
 function sameSystems(a: Release, b: Release): boolean {
@@ -565,9 +577,10 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
     if (inner !== undefined && isDrvPath(inner)) draft.failedBuilds.set(inner, failure);
     return;
   }
-  const { desired, setback, pin } = hostOf(draft, aim.host);
+  const { desired, setback, pin, testing } = hostOf(draft, aim.host);
+  const wanted = [desired, pin?.to.toplevel, testing?.released?.toplevel];
   // A late outcome of what nobody wants any more must not be held against what is wanted now.
-  if (desired !== undefined && desired !== aim.toplevel && pin?.to.toplevel !== aim.toplevel) return;
+  if (desired !== undefined && !wanted.includes(aim.toplevel)) return;
   if (fact.evidence) {
     change(draft, aim.host, { failed: { toplevel: aim.toplevel, failure, at: fact.at } });
     return;
@@ -587,13 +600,45 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
 /** No wave has failed any more, and nobody stays back with one. Hosts that still speak against the release fail theirs again. */
 function goOn(draft: Draft): void {
   if (draft.rollout !== undefined) draft.rollout = { ...draft.rollout, failed: new Map() };
+  bringForward(draft);
+}
+
+/** Who was rolled back with a wave follows again. */
+function bringForward(draft: Draft): void {
   for (const [host, { pin }] of draft.hosts) {
     if (pin?.cause === 'wave') change(draft, host, { pin: undefined });
   }
 }
 
+/** What failed of a testing branch is held against nothing else than what it is now. */
+function learnTesting(draft: Draft, { host, branch, at }: FactOf<'testing'>): void {
+  const { testing, desired, failed, setback } = hostOf(draft, host);
+  const released = branch && draft.releases.get(branch.key)?.hosts.get(host);
+  const before = testing?.released?.toplevel;
+  const dropped = before !== undefined && before !== desired && before !== released?.toplevel;
+  change(draft, host, {
+    testing: branch && { ...branch, at, released },
+    failed: dropped && failed?.toplevel === before ? undefined : failed,
+    setback: dropped && setback?.toplevel === before ? undefined : setback,
+  });
+}
+
+/** Whether a release is that of a testing branch; its host then knows what it is to run. */
+function learnTested(draft: Draft, { key, hosts }: Release): boolean {
+  let isTested = false;
+  for (const [host, released] of hosts) {
+    const { testing } = hostOf(draft, host);
+    if (testing?.key !== key) continue;
+    change(draft, host, { testing: { ...testing, released } });
+    isTested = true;
+  }
+  return isTested;
+}
+
 function forget(draft: Draft, only: HostName | undefined): void {
   for (const host of only === undefined ? [...draft.hosts.keys()] : [only]) {
+    const { testing } = hostOf(draft, host);
+    if (testing !== undefined) draft.failedEvaluations.delete(testing.key);
     change(draft, host, { failed: undefined, setback: undefined });
     const release = draft.newestKey === undefined ? undefined : draft.releases.get(draft.newestKey);
     const drv = release?.hosts.get(host)?.drvPath;

@@ -8,7 +8,7 @@ import { createGitProgram } from '../../shared/platform/git-program.ts';
 import { silentLogger } from '../../shared/platform/logger.ts';
 import { createConfigRepository } from '../support/config-repository.ts';
 import { createGitHttpServer } from '../support/git-http-server.ts';
-import type { SourceRig } from './source.contract.ts';
+import type { Committed, CommittedFiles, SourceRig } from './source.contract.ts';
 
 /** The ways in which a source reaches its repository; all of them keep the same contract. */
 export interface SourceKind {
@@ -35,6 +35,19 @@ export async function remoteRig(kind: SourceKind): Promise<SourceRig> {
   const server = await createGitHttpServer(join(folder, 'remotes'));
   const url = kind.transport === 'http' ? server.url('fleet.git') : repository.folder;
   const opened: OpenSource[] = [];
+  async function commit(
+    { readme, hosts }: CommittedFiles,
+    where: { readonly branch?: string; readonly parents?: readonly string[] },
+  ): Promise<Committed> {
+    const manifest =
+      hosts === 'invalid'
+        ? 'no-such-key: 1\n'
+        : `hosts: { ${hosts.map((host) => `${host}: {}`).join(', ')} }\n`;
+    const subject = `add ${readme}`;
+    const files = { ...flake, readme, 'varve.yaml': manifest };
+    const revision = await repository.commit({ ...where, files, subject });
+    return { revision, tree: await repository.tree(revision), author: 'Ann Éxample', subject };
+  }
   return {
     async open(controller) {
       const { source } = createSource(
@@ -44,17 +57,13 @@ export async function remoteRig(kind: SourceKind): Promise<SourceRig> {
       opened.push(source);
       return source;
     },
-    async commit({ readme, hosts }) {
-      const manifest =
-        hosts === 'invalid'
-          ? 'no-such-key: 1\n'
-          : `hosts: { ${hosts.map((host) => `${host}: {}`).join(', ')} }\n`;
-      const revision = await repository.commit({
-        files: { ...flake, readme, 'varve.yaml': manifest },
-        subject: `add ${readme}`,
-      });
-      const tree = await repository.tree(revision);
-      return { revision, tree, author: 'Ann Éxample', subject: `add ${readme}` };
+    commit: (files) => commit(files, {}),
+    async test(host, files, onto) {
+      return await commit(files, { branch: `testing/${host}`, parents: [onto] });
+    },
+    async pointTest(host, revision) {
+      const branch = `testing/${host}`;
+      await (revision === undefined ? repository.remove(branch) : repository.point(branch, revision));
     },
     point: (revision) => repository.point('main', revision),
     down: () => rename(repository.folder, `${repository.folder}.away`),

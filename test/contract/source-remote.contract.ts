@@ -91,6 +91,7 @@ export function remoteSourceContract(kind: SourceKind): void {
         revision,
         tree: await repository.tree(revision),
         descends: true,
+        testing: [],
         author: 'Ann Éxample',
         subject: 'Größer: web1',
       });

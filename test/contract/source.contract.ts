@@ -22,6 +22,10 @@ export interface SourceRig {
   open(controller: string): Promise<Source>;
   /** A commit on top of the branch. */
   commit(files: CommittedFiles): Promise<Committed>;
+  /** A commit on top of any other, to which the testing branch of a host is set. */
+  test(host: string, files: CommittedFiles, onto: Revision): Promise<Committed>;
+  /** The testing branch of a host is set to a commit that exists, or is removed. */
+  pointTest(host: string, revision: Revision | undefined): Promise<void>;
   /** A force push. */
   point(revision: Revision): Promise<void>;
   /** The repository does not answer, and does again. */
@@ -53,7 +57,7 @@ export function sourceContract(name: string, make: () => Promise<SourceRig>): vo
 
     test('sees the head of the branch with its tree, author and subject', async () => {
       const commit = await rig.commit(first);
-      expect(await seen()).toEqual({ kind: 'seen', descends: true, ...commit });
+      expect(await seen()).toEqual({ kind: 'seen', descends: true, testing: [], ...commit });
     });
 
     test('sees the same again when nothing has changed', async () => {
@@ -106,6 +110,52 @@ export function sourceContract(name: string, make: () => Promise<SourceRig>): vo
     test('does not descend from what nobody knows', async () => {
       await rig.commit(first);
       expect(await seen(parseRevision(never))).toMatchObject({ descends: false });
+    });
+
+    test('sees a testing branch on top of the branch, which then can be packed', async () => {
+      const main = await rig.commit(first);
+      const tested = await rig.test('web1', second, main.revision);
+      const look = await seen();
+      expect(look.revision).toBe(main.revision);
+      expect(look.testing).toEqual([{ host: 'web1', ignored: undefined, ...tested }]);
+      expect((await source.pack(tested.tree)).length).toBeGreaterThan(0);
+    });
+
+    test('ignores a testing branch that the branch has gone past', async () => {
+      const a = await rig.commit(first);
+      const b = await rig.commit(second);
+      await rig.test('web1', { ...first, readme: 'c' }, a.revision);
+      const look = await seen(b.revision);
+      expect(look.testing).toMatchObject([{ host: 'web1', ignored: 'it is not on top of the tracked ref' }]);
+    });
+
+    test('follows a testing branch forward, back to the branch, and away', async () => {
+      const main = await rig.commit(first);
+      const one = await rig.test('web1', second, main.revision);
+      expect((await seen()).testing).toMatchObject([{ revision: one.revision, ignored: undefined }]);
+      const two = await rig.test('web1', { ...first, readme: 'c' }, one.revision);
+      expect((await seen()).testing).toMatchObject([{ revision: two.revision, ignored: undefined }]);
+      await rig.pointTest('web1', main.revision);
+      expect((await seen()).testing).toMatchObject([{ ignored: 'the tracked ref holds it' }]);
+      await rig.pointTest('web1', undefined);
+      expect((await seen()).testing).toEqual([]);
+    });
+
+    test('sees that the branch has come to hold what was tested', async () => {
+      const main = await rig.commit(first);
+      const tested = await rig.test('web1', second, main.revision);
+      await seen();
+      await rig.point(tested.revision);
+      const look = await seen(main.revision);
+      expect(look).toMatchObject({ revision: tested.revision, descends: true });
+      expect(look.testing).toMatchObject([{ ignored: 'the tracked ref holds it' }]);
+    });
+
+    test('ignores a testing branch with a varve.yaml that cannot be read', async () => {
+      const main = await rig.commit(first);
+      await rig.test('web1', { ...first, hosts: 'invalid' }, main.revision);
+      const [branch] = (await seen()).testing ?? [];
+      expect(branch?.ignored).toEqual(expect.any(String));
     });
 
     test('says that the repository does not answer, keeps what it has, and goes on when it does', async () => {

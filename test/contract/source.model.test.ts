@@ -1,7 +1,7 @@
 import { plainPolicy } from '../simulation/policy.ts';
-import { parseHostName } from '../../shared/domain/names.ts';
+import { parseHostName, type Revision } from '../../shared/domain/names.ts';
 import { startFreeRunning } from '../simulation/free-running.ts';
-import { createRepository, type TreeContent } from '../simulation/models/model-source.ts';
+import { createRepository, type Commit, type TreeContent } from '../simulation/models/model-source.ts';
 import { sourceContract, type CommittedFiles } from './source.contract.ts';
 
 function contentOf({ readme, hosts }: CommittedFiles): TreeContent {
@@ -23,16 +23,26 @@ sourceContract('the model', async () => {
     first: contentOf({ readme: 'z', hosts: [] }),
     policy: plainPolicy,
   });
+  const commitOf = (revision: Revision): Commit => {
+    const commit = repository.find(revision);
+    if (commit === undefined) throw new Error(`there is no ${revision}`);
+    return commit;
+  };
   return {
     open: async (controller) => repository.connect(scheduler.spawn(controller)),
     async commit(files) {
       const { revision, tree } = repository.commit(contentOf(files));
       return { revision, tree, author: 'someone', subject: 'a change' };
     },
+    async test(host, files, onto) {
+      const { revision, tree } = repository.test(parseHostName(host), contentOf(files), commitOf(onto));
+      return { revision, tree, author: 'someone', subject: 'a change' };
+    },
+    async pointTest(host, revision) {
+      repository.pointTest(parseHostName(host), revision === undefined ? undefined : commitOf(revision));
+    },
     async point(revision) {
-      const commit = repository.heads().find((head) => head.revision === revision);
-      if (commit === undefined) throw new Error(`${revision} was never a head`);
-      repository.force(commit);
+      repository.force(commitOf(revision));
     },
     async down() {
       answers = false;

@@ -47,6 +47,7 @@ export function obstacleTo(
     remembered.stuck === undefined &&
     confirmed?.toplevel === released.toplevel &&
     confirmed.mode === mode &&
+    !lostByReboot(view, released) &&
     !mayReplace(view, remembered);
   if (drifted) {
     const what = `drift: it was confirmed on what is wanted and now ${state === 'differs' ? 'runs' : 'would boot'} something else`;
@@ -85,6 +86,13 @@ export function obstacleTo(
     }
   }
   return undefined;
+}
+
+/** What is only tested is gone with a reboot, and tested again: nobody did anything to the host. */
+function lostByReboot({ contact }: HostView, { testing }: Target): boolean {
+  return (
+    testing !== undefined && contact?.kind === 'reached' && contact.report.current === contact.report.booted
+  );
 }
 
 /** A minute, two, four … at most a day, in milliseconds. */

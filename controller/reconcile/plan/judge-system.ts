@@ -2,9 +2,10 @@ import type { ProbeReport } from '../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../shared/domain/deployment.ts';
 import { sameConnection, type HostSpec, type Mode } from '../../../shared/domain/fleet.ts';
 import type { HostMemory, Memory, Pin } from '../../../shared/domain/memory.ts';
-import type { StorePath } from '../../../shared/domain/names.ts';
+import type { HostName, StorePath } from '../../../shared/domain/names.ts';
 import type { Observation } from '../../../shared/domain/observation.ts';
 import { sameData } from '../../../shared/domain/same-data.ts';
+import { testingBranchOf, type Testing } from '../../../shared/domain/testing.ts';
 import { obstacleTo } from './judge-obstacle.ts';
 import { rebootOf, type RebootAdvice } from './reboot.ts';
 import { rebootWindow } from './reboot-window.ts';
@@ -54,19 +55,19 @@ export function judgeSystem(
       reason:
         state === 'in-sync'
           ? `it runs what is wanted without deployment ${view.live.id}`
-          : `${whoWants(target, desired.observation)} something else than deployment ${view.live.id}`,
+          : `${whoWants(view.host, target, desired.observation)} something else than deployment ${view.live.id}`,
     };
   }
   if (state === 'in-sync' && target.pin !== undefined) return { ...aim, ...atPin(target.pin, remembered) };
   if (reboot?.kind === 'not-yet') return { ...aim, ...reboot.said };
   if (reboot?.kind === 'now') return judgeReboot(view, aim, reboot.reason, desired.observation);
   if (state === 'in-sync') {
-    const reason = inSyncReason(remembered, desired.observation, mode);
+    const reason = inSyncReason(view.host, target, remembered, desired.observation, mode);
     return { ...aim, kind: 'in-sync', reason: reboot === undefined ? reason : `${reason}; ${reboot.note}` };
   }
   const obstacle = obstacleTo(view, target, memory, remembered, state, mode, patience, now);
   if (obstacle !== undefined) return { ...aim, ...obstacle };
-  if (view.live === undefined && askedAt < (target.pin?.at ?? desired.observation.at)) {
+  if (view.live === undefined && askedAt < (target.pin?.at ?? target.testing?.at ?? desired.observation.at)) {
     return { ...aim, kind: 'probe', waitsFor: 'host', reason: 'probed before anything is done to it' };
   }
   if (view.live?.phase === 'delivered') {
@@ -80,13 +81,18 @@ export function judgeSystem(
     kind: 'deliver',
     reason:
       view.live === undefined
-        ? `${whoWants(target, desired.observation)} another system than the one that runs`
+        ? `${whoWants(view.host, target, desired.observation)} another system than the one that runs`
         : `deployment ${view.live.id} is ${view.live.phase}`,
   };
 }
 
-function whoWants({ pin }: Target, observation: Observation): string {
+function whoWants(host: HostName, { pin, testing }: Target, observation: Observation): string {
+  if (testing !== undefined) return `${testingText(host, testing)} wants`;
   return pin === undefined ? `observation ${observation.n} wants` : `${pin.by} wants (${pin.reason})`;
+}
+
+function testingText(host: HostName, { revision }: Testing): string {
+  return `revision ${revision.slice(0, 12)} of ${testingBranchOf(host)}`;
 }
 
 /** It is back on what it was to return to. */
@@ -177,9 +183,16 @@ function stillWanted(live: Deployment, spec: HostSpec, target: Target): boolean 
   );
 }
 
-function inSyncReason(remembered: HostMemory, observation: Observation, mode: Mode): string {
+function inSyncReason(
+  host: HostName,
+  { testing }: Target,
+  remembered: HostMemory,
+  observation: Observation,
+  mode: Mode,
+): string {
   const { confirmed } = remembered;
   if (mode === 'dry-activate') return 'its dry activation succeeded';
+  if (testing !== undefined) return `testing ${testingText(host, testing)}`;
   if (confirmed !== undefined && confirmed.observation < observation.n) {
     return `unchanged by observation ${observation.n}: the same system since observation ${confirmed.observation}`;
   }

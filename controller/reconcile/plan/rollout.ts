@@ -3,6 +3,7 @@ import type { Fact, RolloutChange } from '../../../shared/domain/facts.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import { pinAt, type Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
+import { testingBranchOf, type Testing } from '../../../shared/domain/testing.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import {
   createApprovals,
@@ -15,7 +16,8 @@ import {
   type Refusal,
 } from './gates.ts';
 import type { HostView } from './plan-input.ts';
-import { isInFlight, standingOf, type Rolling } from './standing.ts';
+import { isInFlight, standingOf, type Rolling, type Standing } from './standing.ts';
+import { targetOf } from './target.ts';
 import { rollBacks } from './roll-backs.ts';
 import { waveStates, type WaveState } from './waves.ts';
 import { mayStart } from './windows.ts';
@@ -45,7 +47,7 @@ type Ready = Extract<Desired, { readonly kind: 'ready' }>;
 export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memory, now: number): Rollout {
   const { rollout: policy, groups } = desired.fleet;
   const begun = memory.rollout?.observation === desired.observation.n ? memory.rollout : undefined;
-  const hosts = rolling(judged, desired, memory);
+  const hosts = rolling(judged, desired, memory, now);
   const waves = waveStates(policy, hosts, memory, desired.observation, now);
   // Before anything began, whoever cannot be reached now was away before.
   const wasAbsent = (host: HostName): boolean => begun?.absent.has(host) ?? true;
@@ -74,6 +76,7 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   function refusalOf(host: Rolling, wave: WaveState, isFirstFailed: boolean): Refusal | undefined {
     const { view, verdict } = host;
     if (!isGated(host, now)) return undefined;
+    if (testedBy(view, desired, now) !== undefined) return testRefusal(host);
     const refusal =
       (wave.state === 'closed' && blocked !== undefined ? halted(blocked) : undefined) ??
       waveRefusal(wave, isFirstFailed) ??
@@ -84,6 +87,11 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
       budgets.refusal(host);
     // It may be delivered while it waits: that changes nothing that runs.
     return verdict.kind !== 'activate' && refusal?.kind === 'wait' ? undefined : refusal;
+  }
+
+  /** Testing waits for no wave and no approval; when, and how many at once, holds for it as well. */
+  function testRefusal(host: Rolling): Refusal | undefined {
+    return host.verdict.kind === 'activate' ? (windowRefusal(host) ?? budgets.refusal(host)) : undefined;
   }
 
   function windowRefusal({ view, verdict }: Rolling): Refusal | undefined {
@@ -108,11 +116,17 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   }
 }
 
-function rolling(judged: readonly Judged[], desired: Ready, memory: Memory): readonly Rolling[] {
+function rolling(judged: readonly Judged[], desired: Ready, memory: Memory, now: number): readonly Rolling[] {
   const rollout = memory.rollout?.observation === desired.observation.n ? memory.rollout : undefined;
   const hosts: Rolling[] = [];
   for (const { view, verdict } of judged) {
-    if (isWanted(view)) hosts.push({ view, verdict, standing: standingOf(view, verdict, rollout) });
+    if (!isWanted(view)) continue;
+    const isTesting = testedBy(view, desired, now) !== undefined;
+    // What it runs says nothing of the release.
+    const standing: Standing = isTesting
+      ? { kind: 'out', why: `it runs ${testingBranchOf(view.host)}` }
+      : standingOf(view, verdict, rollout);
+    hosts.push({ view, verdict, standing });
   }
   return hosts;
 }
@@ -123,6 +137,10 @@ const shortestWatchMs = 10_000;
 function watchEveryMs({ checks }: HostSpec): number {
   const later = checks.filter(({ before }) => !before).map(({ intervalMs }) => intervalMs);
   return later.length === 0 ? Infinity : Math.max(shortestWatchMs, Math.min(...later));
+}
+
+function testedBy(view: HostView, desired: Ready, now: number): Testing | undefined {
+  return targetOf(view.host, desired, view.remembered, now)?.testing;
 }
 
 function isWanted(view: HostView): view is HostView & { readonly spec: HostSpec } {

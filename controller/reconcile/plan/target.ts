@@ -1,6 +1,7 @@
 import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
 import type { HostSpec, Mode } from '../../../shared/domain/fleet.ts';
 import { pinAt, type HostMemory, type Pin } from '../../../shared/domain/memory.ts';
+import { activeTesting, type Testing } from '../../../shared/domain/testing.ts';
 import type { DrvPath, HostName, StorePath } from '../../../shared/domain/names.ts';
 
 /** The system that a host is to run, and why that one. */
@@ -9,16 +10,22 @@ export interface Target {
   readonly drvPath: DrvPath | undefined;
   /** Set where it is not what the newest observation wants. */
   readonly pin: Pin | undefined;
+  /** Set where it is what the host's testing branch wants. */
+  readonly testing: Testing | undefined;
 }
 
-/** How a host is brought to its target: whoever goes back is to stay there after a reboot, whatever its usual mode. */
+/**
+ * How a host is brought to its target: whoever goes back is to stay there after a reboot, whatever its usual mode, and
+ * what is tested is gone with one.
+ */
 export function modeFor(target: Target, { mode }: HostSpec): Mode {
+  if (target.testing !== undefined) return mode === 'dry-activate' ? mode : 'test';
   if (target.pin === undefined || mode === 'boot') return mode;
   return 'switch';
 }
 
 /**
- * What a host is to run at a time: the system that it was rolled back to, else what the newest release has for it;
+ * What a host is to run at a time: the system that it was rolled back to, else what it tests, else what the newest release has for it;
  * `undefined` if nothing is known, or nothing is wanted. Pure.
  */
 export function targetOf(
@@ -29,9 +36,15 @@ export function targetOf(
 ): Target | undefined {
   const pin = pinAt(remembered, now);
   if (pin !== undefined && hostsOf(desired).has(host)) {
-    return { toplevel: pin.to.toplevel, drvPath: pin.to.drvPath, pin };
+    return { toplevel: pin.to.toplevel, drvPath: pin.to.drvPath, pin, testing: undefined };
   }
   if (desired.kind !== 'ready') return undefined;
   const released = desired.release.hosts.get(host);
-  return released === undefined ? undefined : { ...released, pin: undefined };
+  if (released === undefined) return undefined;
+  const testing = activeTesting(remembered, desired.observation);
+  // A branch that changes nothing on the host leaves nothing to be tested.
+  if (testing?.released === undefined || testing.released.toplevel === released.toplevel) {
+    return { ...released, pin: undefined, testing: undefined };
+  }
+  return { ...testing.released, pin: undefined, testing };
 }

@@ -6,6 +6,7 @@ import type { Why, WhyLink } from '../../../shared/contracts/api.ts';
 import { holdOf, liveDeployments, type ViewContext } from '../context.ts';
 import { noSuchHost } from '../names.ts';
 import { saidOf } from '../people.ts';
+import { testingLinks } from '../testing.ts';
 import { adviceOn } from './advice.ts';
 import { saidLinks } from './said.ts';
 import { waitingLinks, waitsForText } from './waiting.ts';
@@ -36,6 +37,7 @@ export function why(context: ViewContext, host: HostName): Why {
         deployment: verdict.deployment,
       },
       ...saidLinks(context, host),
+      ...testingLinks(context, host),
       ...waitingLinks(context, verdict),
       ...hostLinks(context, host),
       ...sourceLinks(context),

@@ -1,6 +1,7 @@
 import type { Failure } from '../../domain/errors.ts';
 import type { Fleet } from '../../domain/fleet.ts';
 import type { Revision, Tree } from '../../domain/names.ts';
+import type { TestingBranch } from '../../domain/testing.ts';
 
 /** What one look at the tracked ref found. */
 export type Look =
@@ -12,6 +13,8 @@ export type Look =
       readonly descends: boolean;
       readonly author: string;
       readonly subject: string;
+      /** The branches `testing/<host>`, by host; `undefined`: this look could not read them. */
+      readonly testing: readonly TestingBranch[] | undefined;
     }
   /** Unreachable, refused, ref gone …: hosts keep what they have. */
   | { readonly kind: 'failing'; readonly failure: Failure };
@@ -25,7 +28,7 @@ export type Manifest =
 /** The watched repository. */
 export interface Source {
   /**
-   * One listing of remote heads, then a fetch if the ref moved. Never throws for the remote's faults. `signal` ends it
+   * One listing of remote heads, then a fetch of what moved: the tracked ref, testing branches. Never throws for the remote's faults. `signal` ends it
    * soon, as a failing look.
    */
   look(since: Revision | undefined, signal?: AbortSignal): Promise<Look>;

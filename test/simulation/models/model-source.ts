@@ -2,6 +2,7 @@ import { FleetError } from '../../../shared/domain/errors.ts';
 import { plainFleet, plainHost } from '../../../shared/domain/fleet.ts';
 import type { Fleet, HostSpec } from '../../../shared/domain/fleet.ts';
 import type { HostName, Revision, Tree } from '../../../shared/domain/names.ts';
+import type { TestingBranch } from '../../../shared/domain/testing.ts';
 import type { Manifest, Source } from '../../../shared/platform/ports/source.ts';
 import type { WorldPolicy } from '../policy.ts';
 import type { Faults } from '../faults.ts';
@@ -33,6 +34,9 @@ export interface Repository {
   commit(content: TreeContent): Commit;
   /** The tracked ref is set to a commit that exists. */
   force(commit: Commit): void;
+  /** A commit on top of any other, to which the testing branch of a host is set. */
+  test(host: HostName, content: TreeContent, onto: Commit): Commit;
+  pointTest(host: HostName, commit: Commit | undefined): void;
   tree(tree: Tree): TreeContent | undefined;
   connect(process: SimProcess): Source;
 }
@@ -89,6 +93,7 @@ export function createRepository(deps: {
   const trees = new Map<Tree, TreeContent>();
   const commits = new Map<Revision, Commit>();
   const heads: Commit[] = [];
+  const tests = new Map<HostName, Commit>();
   /** What each controller's mirror holds: it outlives its process. */
   const mirrors = new Map<string, Set<Commit>>();
 
@@ -115,6 +120,19 @@ export function createRepository(deps: {
     return false;
   }
 
+  function testedOn(tracked: Commit, host: HostName, commit: Commit): TestingBranch {
+    const { revision, tree } = commit;
+    const ignored =
+      commit === tracked
+        ? 'the tracked ref holds it'
+        : !descends(commit, tracked.revision)
+          ? 'it is not on top of the tracked ref'
+          : commit.content.manifestIsValid
+            ? undefined
+            : 'an unknown key';
+    return { host, revision, tree, author: 'someone', subject: 'a change', ignored };
+  }
+
   heads.push(create(deps.first, undefined));
   return {
     head,
@@ -127,6 +145,15 @@ export function createRepository(deps: {
     },
     force(commit) {
       heads.push(commit);
+    },
+    test(host, content, onto) {
+      const commit = create(content, onto);
+      tests.set(host, commit);
+      return commit;
+    },
+    pointTest(host, commit) {
+      if (commit === undefined) tests.delete(host);
+      else tests.set(host, commit);
     },
     tree: (tree) => trees.get(tree),
     connect(process) {
@@ -149,6 +176,10 @@ export function createRepository(deps: {
           }
           const seen = head();
           mirror.add(seen);
+          const testing = [...tests]
+            .toSorted(([a], [b]) => (a < b ? -1 : 1))
+            .map(([host, commit]) => testedOn(seen, host, commit));
+          for (const commit of tests.values()) mirror.add(commit);
           // The answer travels while the ref may move on.
           await scheduler.pass(process, `source seen ${seen.revision.slice(0, 8)}`);
           return {
@@ -158,6 +189,7 @@ export function createRepository(deps: {
             descends: descends(seen, since),
             author: 'someone',
             subject: 'a change',
+            testing,
           };
         },
         async manifest(revision): Promise<Manifest> {

@@ -19,13 +19,13 @@ export const domainMutants: readonly Mutant[] = [
   {
     name: 'hold the failure of what nobody wants any more against what is wanted',
     file: `${domain}/memory.ts`,
-    from: 'if (desired !== undefined && desired !== aim.toplevel && pin?.to.toplevel !== aim.toplevel) return;',
+    from: 'if (desired !== undefined && !wanted.includes(aim.toplevel)) return;',
     to: '',
   },
   {
     name: 'pay no heed to a retry',
     file: `${domain}/memory.ts`,
-    from: 'change(draft, host, { failed: undefined, setback: undefined, ...back });',
+    from: 'change(draft, host, { failed: undefined, setback: undefined });',
     to: '',
   },
   {

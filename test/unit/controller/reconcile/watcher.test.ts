@@ -9,6 +9,7 @@ import { eventually } from '../../../support/eventually.ts';
 function seen(name: string, descends = true): Look {
   return {
     kind: 'seen',
+    testing: [],
     revision: parseRevision(sha(name)),
     tree: parseTree(sha(`t${name}`)),
     descends,
