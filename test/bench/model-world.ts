@@ -234,7 +234,11 @@ export function createModelWorld(
   };
 }
 
-function reportOf({ current, highest, record }: ModelHost): Extract<HostContact, { kind: 'reached' }>['report'] {
+function reportOf({
+  current,
+  highest,
+  record,
+}: ModelHost): Extract<HostContact, { kind: 'reached' }>['report'] {
   const records = record === undefined ? [] : [record];
   return running(current, { owner, highestToken: highest, records });
 }

@@ -39,7 +39,9 @@ export async function* benchRolloutModel(runs: number): AsyncGenerator<Measured>
     };
     yield {
       figure: one('pass, p99', 'ms', passMs, ({ passesMs }) => quantile(passesMs, 0.99)),
-      notes: [`theirs is the limit; longest pass ${spread(led.map(({ passesMs }) => Math.max(...passesMs)))}`],
+      notes: [
+        `theirs is the limit; longest pass ${spread(led.map(({ passesMs }) => Math.max(...passesMs)))}`,
+      ],
     };
     yield {
       figure: one('processor time', 'ms', null, ({ cpuMs }) => cpuMs),

@@ -22,9 +22,7 @@ export async function* benchRolloutReal(runs: number): AsyncGenerator<Measured> 
         await Promise.all(names.map(async (name) => [name, (await fleet.systems(name)).current] as const)),
       );
     const byHand = (to: ReadonlyMap<string, string>): Promise<readonly number[]> =>
-      Promise.all(
-        names.map((name) => timed(() => activateByHand(fleet.host(name), to.get(name) ?? ''))),
-      );
+      Promise.all(names.map((name) => timed(() => activateByHand(fleet.host(name), to.get(name) ?? ''))));
     const texts = new Map<string, string>();
     for (const name of names) texts.set(`hosts/${name}.nix`, await fleet.repo.read(`hosts/${name}.nix`));
     const change = (round: number): Promise<string> => {
@@ -43,7 +41,8 @@ export async function* benchRolloutReal(runs: number): AsyncGenerator<Measured> 
       const revision = await change(round);
       const took = await push(names);
       const wanted = await toplevels();
-      if (names.some((name) => wanted.get(name) === before.get(name))) throw new Error('a host did not change');
+      if (names.some((name) => wanted.get(name) === before.get(name)))
+        throw new Error('a host did not change');
       // Back and there again, so that the hosts end as Varve knows them.
       await byHand(before);
       const bare = await byHand(wanted);

@@ -1,6 +1,7 @@
+import type { Check } from '../../../shared/domain/check.ts';
 import type { ProbeReport } from '../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../shared/domain/deployment.ts';
-import { sameConnection, type HostSpec, type Mode } from '../../../shared/domain/fleet.ts';
+import { sameConnection, sameTimeouts, type HostSpec, type Mode } from '../../../shared/domain/fleet.ts';
 import type { HostMemory, Memory, Pin } from '../../../shared/domain/memory.ts';
 import type { StorePath } from '../../../shared/domain/names.ts';
 import type { Observation } from '../../../shared/domain/observation.ts';
@@ -170,10 +171,15 @@ function stillWanted(live: Deployment, spec: HostSpec, target: Target): boolean 
     live.toplevel === target.toplevel &&
     live.mode === modeFor(target, spec) &&
     sameConnection(live.next, spec.connection) &&
-    JSON.stringify(live.checks) === JSON.stringify(spec.checks) &&
-    JSON.stringify(live.timeouts) === JSON.stringify(spec.timeouts) &&
+    sameChecks(live.checks, spec.checks) &&
+    sameTimeouts(live.timeouts, spec.timeouts) &&
     live.unitFailures === spec.unitFailures
   );
+}
+
+/** Most hosts have none, and this is asked of each in every pass. */
+function sameChecks(a: readonly Check[], b: readonly Check[]): boolean {
+  return a.length === b.length && (a.length === 0 || JSON.stringify(a) === JSON.stringify(b));
 }
 
 function inSyncReason(remembered: HostMemory, observation: Observation, mode: Mode): string {

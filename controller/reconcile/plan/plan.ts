@@ -31,9 +31,11 @@ export function plan(desired: Desired, observed: Observed, patience: Patience, n
   for (const deployment of observed.deployments) {
     if (!isTerminal(deployment)) live.set(deployment.host, deployment);
   }
-  const hosts = [...new Set([...wanted.keys(), ...observed.memory.hosts.keys(), ...live.keys()])].sort();
+  const hosts = new Set(wanted.keys());
+  for (const host of observed.memory.hosts.keys()) hosts.add(host);
+  for (const host of live.keys()) hosts.add(host);
   const judged: Judged[] = [];
-  for (const host of hosts) {
+  for (const host of [...hosts].sort()) {
     const contact = observed.contacts.get(host);
     const view: HostView = {
       host,

@@ -55,19 +55,20 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   const verdicts = new Map<HostName, Verdict>();
   const firstFailed = waves.findIndex(({ state }) => state === 'failed');
   waves.forEach((wave, i) => {
+    const ofWave = waveRefusal(wave, i === firstFailed);
     for (const host of wave.hosts) {
-      const refusal = refusalOf(host, wave, i === firstFailed);
+      const refusal = refusalOf(host, wave, ofWave);
       if (refusal !== undefined) verdicts.set(host.view.host, { ...host.verdict, ...refusal });
       else if (host.verdict.kind === 'activate') budgets.take(host);
     }
   });
   return { verdicts, waves, facts: factsOf(waves, desired, memory, now), looks: looksOf(waves, now) };
 
-  function refusalOf(host: Rolling, wave: WaveState, isFirstFailed: boolean): Refusal | undefined {
+  function refusalOf(host: Rolling, wave: WaveState, ofWave: Refusal | undefined): Refusal | undefined {
     const { view, verdict } = host;
     if (!isGated(host)) return undefined;
     const refusal =
-      waveRefusal(wave, isFirstFailed) ??
+      ofWave ??
       approvalRefusal(host, wave) ??
       windowRefusal(host) ??
       dependencyRefusal(view.spec, byName, policy) ??
