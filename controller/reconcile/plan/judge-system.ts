@@ -6,7 +6,7 @@ import type { HostMemory, Memory, Pin } from '../../../shared/domain/memory.ts';
 import type { StorePath } from '../../../shared/domain/names.ts';
 import type { Observation } from '../../../shared/domain/observation.ts';
 import { obstacleTo } from './judge-obstacle.ts';
-import { rebootOf, type RebootAdvice } from './reboot.ts';
+import { isRebootDue, rebootOf, type RebootAdvice } from './reboot.ts';
 import { rebootWindow } from './reboot-window.ts';
 import { awaitingRelease, quiet, type Followed, type Said, type State } from './judge-said.ts';
 import type { HostView, Patience } from './plan-input.ts';
@@ -36,17 +36,19 @@ export function judgeSystem(
   const { report, askedAt } = view.contact;
   const mode = effectiveMode(modeFor(target, view.spec), target.toplevel, remembered);
   const state = compare(report, target.toplevel, mode, remembered);
-  const reboot = rebootOf({
-    state,
-    mode,
-    toplevel: target.toplevel,
-    report,
-    policy: view.spec.reboot,
-    remembered,
-    window: rebootWindow(view.spec, desired, memory, now),
-    patience,
-    now,
-  });
+  const reboot = isRebootDue({ state, mode, report })
+    ? rebootOf({
+        state,
+        mode,
+        toplevel: target.toplevel,
+        report,
+        policy: view.spec.reboot,
+        remembered,
+        window: rebootWindow(view.spec, desired, memory, now),
+        patience,
+        now,
+      })
+    : undefined;
   if (view.live !== undefined && !servesTo(state, view.live, view.spec, target, reboot)) {
     return {
       ...aim,

@@ -8,7 +8,7 @@ import { mustNotStartYet } from './abandon.ts';
 import { isDoubtful } from './doubt.ts';
 import { judgeManaged, judgeUnsettled } from './judge.ts';
 import { awaitingRelease, heldReason, isFollowed } from './judge-said.ts';
-import type { HostView, Observed, Patience } from './plan-input.ts';
+import { isWanted, type HostView, type Observed, type Patience } from './plan-input.ts';
 import { limitReboots } from './reboot.ts';
 import { rollOut, type Judged, type Rollout } from './rollout.ts';
 
@@ -113,8 +113,8 @@ function judge(
     const held = heldBy(observed.memory, memberOf(host, desired), now);
     if (held !== undefined) return { ...base, kind: 'held', waitsFor: 'person', ...held };
   }
-  if (spec !== undefined && pin !== undefined && isFollowed(desired)) {
-    return judgeManaged({ ...view, spec }, desired, observed.memory, patience, now);
+  if (isWanted(view) && pin !== undefined && isFollowed(desired)) {
+    return judgeManaged(view, desired, observed.memory, patience, now);
   }
   if (desired.kind === 'evaluating' && live !== undefined && isOvertaken(live, desired, observed.memory)) {
     return {
@@ -139,7 +139,7 @@ function judge(
     case 'ready':
       break;
   }
-  if (spec === undefined) {
+  if (!isWanted(view)) {
     // A release that is still evaluated says nothing of hosts that the repository does not list.
     if (desired.kind === 'evaluating' && desired.fleet.hosts.kind === 'discovered') {
       return { ...base, ...awaitingRelease(desired) };
@@ -157,7 +157,7 @@ function judge(
       reason: `observation ${desired.observation.n} does not name it any more; it keeps what it runs and is not touched`,
     };
   }
-  return judgeManaged({ ...view, spec }, desired, observed.memory, patience, now);
+  return judgeManaged(view, desired, observed.memory, patience, now);
 }
 
 function heldBy(memory: Memory, member: Member, now: number): Pick<Verdict, 'reason' | 'until'> | undefined {

@@ -13,7 +13,7 @@ import {
   waveRefusal,
   type Refusal,
 } from './gates.ts';
-import type { HostView } from './plan-input.ts';
+import { isWanted, type HostView } from './plan-input.ts';
 import { isInFlight, standingOf, type Rolling } from './standing.ts';
 import { rollBacks } from './roll-backs.ts';
 import { waveStates, type WaveState } from './waves.ts';
@@ -115,10 +115,6 @@ const shortestWatchMs = 10_000;
 function watchEveryMs({ checks }: HostSpec): number {
   const later = checks.filter(({ before }) => !before).map(({ intervalMs }) => intervalMs);
   return later.length === 0 ? Infinity : Math.max(shortestWatchMs, Math.min(...later));
-}
-
-function isWanted(view: HostView): view is HostView & { readonly spec: HostSpec } {
-  return view.spec !== undefined;
 }
 
 /** Whether the rollout has a say: what was let through before, and whoever goes back, is not asked again. */

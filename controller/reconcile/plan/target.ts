@@ -33,5 +33,6 @@ export function targetOf(
   }
   if (desired.kind !== 'ready') return undefined;
   const released = desired.release.hosts.get(host);
-  return released === undefined ? undefined : { ...released, pin: undefined };
+  if (released === undefined) return undefined;
+  return { toplevel: released.toplevel, drvPath: released.drvPath, pin: undefined };
 }
