@@ -26,11 +26,11 @@ export async function* benchRolloutReal(runs: number): AsyncGenerator<Measured> 
     const texts = new Map<string, string>();
     for (const name of names) texts.set(`hosts/${name}.nix`, await fleet.repo.read(`hosts/${name}.nix`));
     const change = (round: number): Promise<string> => {
-      const edits = [...texts].map(([path, text]) => [
-        path,
-        text.replace(/text = "[^"]*"/, `text = "round ${round}"`),
-      ]);
-      return fleet.repo.commit(`Round ${round}`, Object.fromEntries(edits));
+      const edits: Record<string, string> = {};
+      for (const [path, text] of texts) {
+        edits[path] = text.replace(/text = "[^"]*"/, `text = "round ${round}"`);
+      }
+      return fleet.repo.commit(`Round ${round}`, edits);
     };
 
     const [whole, ours, theirs]: [number[], number[], number[]] = [[], [], []];
