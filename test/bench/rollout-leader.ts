@@ -62,6 +62,7 @@ async function rollOut(count: number): Promise<RolloutFigures> {
   keeper.remember(observed(1, 'A'));
   keeper.remember(released('A', all('A')));
 
+  const began = world.clock.now();
   const sighting = sight(fleetOf(specs));
   let made = 0;
   let facts = 0;
@@ -88,13 +89,13 @@ async function rollOut(count: number): Promise<RolloutFigures> {
       commands: { take: () => [] },
       believesAhead: () => false,
       freshSince: () => -Infinity,
+      since: began,
       onFacts: () => {},
     },
     term,
     keeper,
   );
 
-  const began = world.clock.now();
   const passesMs: number[] = [];
   let [cpuMs, heapMiB] = [0, 0];
   let last: PassResult | undefined;
