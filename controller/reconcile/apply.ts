@@ -233,9 +233,9 @@ async function askProbes(deps: ApplyDeps, input: ApplyInput): Promise<Wanted[]> 
 }
 
 function liveByHost(deployments: readonly Deployment[]): ReadonlyMap<HostName, Deployment> {
-  return new Map(
-    deployments
-      .filter((deployment) => !isTerminal(deployment))
-      .map((deployment) => [deployment.host, deployment]),
-  );
+  const live = new Map<HostName, Deployment>();
+  for (const deployment of deployments) {
+    if (!isTerminal(deployment)) live.set(deployment.host, deployment);
+  }
+  return live;
 }

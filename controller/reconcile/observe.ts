@@ -30,16 +30,11 @@ export async function observe(
   // The term last: had it changed before, what was read could belong to either life.
   const present = await store.term();
   if (present === undefined || present.incarnation !== term.incarnation) return undefined;
-  return {
-    pending,
-    deployments,
-    contacts: new Map(
-      contacts
-        .filter((contact) => contact.incarnation === term.incarnation)
-        .map((contact) => [contact.host, outages.count(contact)]),
-    ),
-    evaluations,
-  };
+  const known = new Map<HostName, HostContact>();
+  for (const contact of contacts) {
+    if (contact.incarnation === term.incarnation) known.set(contact.host, outages.count(contact));
+  }
+  return { pending, deployments, contacts: known, evaluations };
 }
 
 /** A single probe knows only that it failed; how often in a row, and since when, is counted here. */

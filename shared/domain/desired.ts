@@ -54,10 +54,21 @@ export function memberOf(host: HostName, desired: Desired): Member {
   return hostsOf(desired).get(host) ?? { name: host, groups: [] };
 }
 
+const listings = new WeakMap<readonly HostSpec[], ReadonlyMap<HostName, HostSpec>>();
+
+/** The same from pass to pass, as long as nothing is pushed. */
+function byName(list: readonly HostSpec[]): ReadonlyMap<HostName, HostSpec> {
+  const before = listings.get(list);
+  if (before !== undefined) return before;
+  const hosts = new Map(list.map((host) => [host.name, host]));
+  listings.set(list, hosts);
+  return hosts;
+}
+
 function listHosts(desired: Desired): ReadonlyMap<HostName, HostSpec> {
   if (desired.kind === 'unknown' || desired.fleet === undefined) return new Map();
   const { hosts } = desired.fleet;
-  if (hosts.kind === 'listed') return new Map(hosts.list.map((host) => [host.name, host]));
+  if (hosts.kind === 'listed') return byName(hosts.list);
   if (desired.kind !== 'ready') return new Map();
   return new Map(
     [...desired.release.hosts.keys()].map((name) => [name, hostAtItsOwnName(name, hosts.defaults)]),

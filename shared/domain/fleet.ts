@@ -129,3 +129,18 @@ export function sameConnection(a: Connection, b: Connection): boolean {
     a.hostKeys.every((key, i) => key === b.hostKeys[i])
   );
 }
+
+/** A record, so that none can be forgotten. */
+const everyTimeout = {
+  buildMs: true,
+  pushMs: true,
+  activationMs: true,
+  confirmMs: true,
+  settleMs: true,
+} satisfies Record<keyof Timeouts, true>;
+const timeoutNames = Object.keys(everyTimeout) as (keyof Timeouts)[];
+
+/** Field by field: it is asked of every host with something under way, in every pass. */
+export function sameTimeouts(a: Timeouts, b: Timeouts): boolean {
+  return timeoutNames.every((name) => a[name] === b[name]);
+}

@@ -8,6 +8,8 @@ import { benchPlan } from './plan.ts';
 import { asJson, asTable, type Measured } from './report.ts';
 import { benchMemory, benchStartup } from './resting.ts';
 import { benchRevert } from './revert.ts';
+import { benchRolloutModel } from './rollout-model.ts';
+import { benchRolloutReal } from './rollout-real.ts';
 import { benchWindows } from './windows.ts';
 
 type Bench = (runs: number) => AsyncIterable<Measured>;
@@ -31,6 +33,8 @@ const benches: Readonly<Record<string, Bench>> = {
     yield benchWindows(runs);
   },
   ledger: benchLedger,
+  'rollout-model': benchRolloutModel,
+  'rollout-real': benchRolloutReal,
   async *memory(runs) {
     yield* await benchMemory(runs);
   },

@@ -189,18 +189,30 @@ function over({ what, most, inFlight, unavailable, unsure }: Budget, host: HostN
     return {
       ...waiting,
       waitsFor: 'budget',
-      reason: `${limit}: now ${listed([...inFlight, ...unavailable])}`,
+      reason: `${limit}: now ${listed(inFlight, unavailable)}`,
     };
   }
   // Nothing is under way whose end could make room.
-  return halted(`${limit}, and these are: ${listed([...unavailable])}`);
+  return halted(`${limit}, and these are: ${listed(unavailable)}`);
 }
 
 function firstOf(refusals: readonly (Refusal | undefined)[]): Refusal | undefined {
   return refusals.find((refusal) => refusal !== undefined);
 }
 
-function listed(names: readonly HostName[]): string {
-  const shown = names.slice(0, 4).join(', ');
-  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
+const mostListed = 4;
+
+/** Every host that has to wait is told of them: they are not gone through for each. */
+function listed(...sets: readonly ReadonlySet<HostName>[]): string {
+  const shown: HostName[] = [];
+  let count = 0;
+  for (const names of sets) {
+    count += names.size;
+    for (const name of names) {
+      if (shown.length >= mostListed) break;
+      shown.push(name);
+    }
+  }
+  const text = shown.join(', ');
+  return count > mostListed ? `${text} and ${count - mostListed} more` : text;
 }

@@ -1,13 +1,13 @@
 import type { ProbeReport } from '../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../shared/domain/deployment.ts';
-import { sameConnection, type HostSpec, type Mode } from '../../../shared/domain/fleet.ts';
+import { sameConnection, sameTimeouts, type HostSpec, type Mode } from '../../../shared/domain/fleet.ts';
 import type { HostMemory, Memory, Pin } from '../../../shared/domain/memory.ts';
 import type { HostName, StorePath } from '../../../shared/domain/names.ts';
 import type { Observation } from '../../../shared/domain/observation.ts';
 import { sameData } from '../../../shared/domain/same-data.ts';
 import { testingBranchOf, type Testing } from '../../../shared/domain/testing.ts';
 import { obstacleTo } from './judge-obstacle.ts';
-import { rebootOf, type RebootAdvice } from './reboot.ts';
+import { isRebootDue, rebootOf, type RebootAdvice } from './reboot.ts';
 import { rebootWindow } from './reboot-window.ts';
 import { awaitingRelease, quiet, type Followed, type Said, type State } from './judge-said.ts';
 import type { HostView, Patience } from './plan-input.ts';
@@ -37,17 +37,19 @@ export function judgeSystem(
   const { report, askedAt } = view.contact;
   const mode = effectiveMode(modeFor(target, view.spec), target.toplevel, remembered);
   const state = compare(report, target.toplevel, mode, remembered);
-  const reboot = rebootOf({
-    state,
-    mode,
-    toplevel: target.toplevel,
-    report,
-    policy: view.spec.reboot,
-    remembered,
-    window: rebootWindow(view.spec, desired, memory, now),
-    patience,
-    now,
-  });
+  const reboot = isRebootDue({ state, mode, report })
+    ? rebootOf({
+        state,
+        mode,
+        toplevel: target.toplevel,
+        report,
+        policy: view.spec.reboot,
+        remembered,
+        window: rebootWindow(view.spec, desired, memory, now),
+        patience,
+        now,
+      })
+    : undefined;
   if (view.live !== undefined && !servesTo(state, view.live, view.spec, target, reboot)) {
     return {
       ...aim,
@@ -178,7 +180,7 @@ function stillWanted(live: Deployment, spec: HostSpec, target: Target): boolean 
     live.mode === modeFor(target, spec) &&
     sameConnection(live.next, spec.connection) &&
     sameData(live.checks, spec.checks) &&
-    sameData(live.timeouts, spec.timeouts) &&
+    sameTimeouts(live.timeouts, spec.timeouts) &&
     live.unitFailures === spec.unitFailures
   );
 }

@@ -21,8 +21,8 @@ export function judgeManaged(
     ownership(view, desired.fleet, memory, remembered) ??
     underWay(view, memory, patience, now) ??
     judgeSystem(view, desired, memory, remembered, patience, now);
-  const wanted = targetOf(view.host, desired, view.remembered, now)?.toplevel;
-  return { ...said, host: view.host, deployment: view.live?.id, toplevel: said.toplevel ?? wanted };
+  const toplevel = said.toplevel ?? targetOf(view.host, desired, view.remembered, now)?.toplevel;
+  return { ...said, host: view.host, deployment: view.live?.id, toplevel };
 }
 
 /**

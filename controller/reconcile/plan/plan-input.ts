@@ -39,3 +39,10 @@ export interface HostView {
   readonly contact: HostContact | undefined;
   readonly live: Deployment | undefined;
 }
+
+/** A host that the newest observation names. */
+export type WantedView = HostView & { readonly spec: HostSpec };
+
+export function isWanted(view: HostView): view is WantedView {
+  return view.spec !== undefined;
+}

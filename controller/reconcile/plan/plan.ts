@@ -8,7 +8,7 @@ import { mustNotStartYet } from './abandon.ts';
 import { isDoubtful } from './doubt.ts';
 import { judgeManaged, judgeUnsettled } from './judge.ts';
 import { awaitingRelease, heldReason, isFollowed } from './judge-said.ts';
-import type { HostView, Observed, Patience } from './plan-input.ts';
+import { isWanted, type HostView, type Observed, type Patience } from './plan-input.ts';
 import { limitReboots } from './reboot.ts';
 import { rollOut, type Judged, type Rollout } from './rollout.ts';
 
@@ -31,9 +31,11 @@ export function plan(desired: Desired, observed: Observed, patience: Patience, n
   for (const deployment of observed.deployments) {
     if (!isTerminal(deployment)) live.set(deployment.host, deployment);
   }
-  const hosts = [...new Set([...wanted.keys(), ...observed.memory.hosts.keys(), ...live.keys()])].sort();
+  const hosts = new Set(wanted.keys());
+  for (const host of observed.memory.hosts.keys()) hosts.add(host);
+  for (const host of live.keys()) hosts.add(host);
   const judged: Judged[] = [];
-  for (const host of hosts) {
+  for (const host of [...hosts].sort()) {
     const contact = observed.contacts.get(host);
     const view: HostView = {
       host,
@@ -111,8 +113,8 @@ function judge(
     const held = heldBy(observed.memory, memberOf(host, desired), now);
     if (held !== undefined) return { ...base, kind: 'held', waitsFor: 'person', ...held };
   }
-  if (spec !== undefined && pin !== undefined && isFollowed(desired)) {
-    return judgeManaged({ ...view, spec }, desired, observed.memory, patience, now);
+  if (isWanted(view) && pin !== undefined && isFollowed(desired)) {
+    return judgeManaged(view, desired, observed.memory, patience, now);
   }
   if (desired.kind === 'evaluating' && live !== undefined && isOvertaken(live, desired, observed.memory)) {
     return {
@@ -137,7 +139,7 @@ function judge(
     case 'ready':
       break;
   }
-  if (spec === undefined) {
+  if (!isWanted(view)) {
     // A release that is still evaluated says nothing of hosts that the repository does not list.
     if (desired.kind === 'evaluating' && desired.fleet.hosts.kind === 'discovered') {
       return { ...base, ...awaitingRelease(desired) };
@@ -155,7 +157,7 @@ function judge(
       reason: `observation ${desired.observation.n} does not name it any more; it keeps what it runs and is not touched`,
     };
   }
-  return judgeManaged({ ...view, spec }, desired, observed.memory, patience, now);
+  return judgeManaged(view, desired, observed.memory, patience, now);
 }
 
 function heldBy(memory: Memory, member: Member, now: number): Pick<Verdict, 'reason' | 'until'> | undefined {

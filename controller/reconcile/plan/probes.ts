@@ -65,7 +65,9 @@ function dueAt(
 
 /** A host with a failed check is asked again as soon as that check may say something else. */
 function restMs(contact: HostContact, { probeEveryMs, lookAgainMs }: Patience): number {
-  const failed = contact.kind === 'reached' ? contact.checks.filter((check) => !check.healthy) : [];
-  const soonest = Math.min(probeEveryMs, ...failed.map((check) => check.intervalMs));
+  let soonest = probeEveryMs;
+  for (const check of contact.kind === 'reached' ? contact.checks : []) {
+    if (!check.healthy) soonest = Math.min(soonest, check.intervalMs);
+  }
   return Math.max(soonest, Math.min(10 * lookAgainMs, probeEveryMs));
 }

@@ -37,8 +37,8 @@ export type RebootAdvice =
  */
 export function rebootOf(input: RebootInput): RebootAdvice | undefined {
   const { state, policy, window } = input;
+  if (!isRebootDue(input)) return undefined;
   const forNextBoot = state === 'reboot';
-  if (!forNextBoot && !isDueAlthoughInSync(input)) return undefined;
   const what = whatFor(input);
   const obstacle = obstacleToReboot(input);
   if (obstacle !== undefined) return { kind: 'not-yet', said: obstacle };
@@ -60,8 +60,16 @@ export function rebootOf(input: RebootInput): RebootAdvice | undefined {
   }
 }
 
-/** A host in mode `test` would lose what it is to run; one that is only asked what would happen runs nothing of it. */
-function isDueAlthoughInSync({ state, mode, report }: RebootInput): boolean {
+/**
+ * Whether only a boot brings what is wanted. A host in mode `test` would lose what it is to run; one that is only asked
+ * what would happen runs nothing of it.
+ */
+export function isRebootDue({
+  state,
+  mode,
+  report,
+}: Pick<RebootInput, 'state' | 'mode' | 'report'>): boolean {
+  if (state === 'reboot') return true;
   return state === 'in-sync' && (mode === 'switch' || mode === 'boot') && report.rebootNeeded.length > 0;
 }
 

@@ -15,7 +15,7 @@ import {
   waveRefusal,
   type Refusal,
 } from './gates.ts';
-import type { HostView } from './plan-input.ts';
+import { isWanted, type HostView } from './plan-input.ts';
 import { isInFlight, standingOf, type Rolling, type Standing } from './standing.ts';
 import { targetOf } from './target.ts';
 import { rollBacks } from './roll-backs.ts';
@@ -59,8 +59,12 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   const firstFailed = waves.findIndex(({ state }) => state === 'failed');
   let blocked: string | undefined;
   waves.forEach((wave, i) => {
+    const ofWave =
+      wave.state === 'closed' && blocked !== undefined
+        ? halted(blocked)
+        : waveRefusal(wave, i === firstFailed);
     for (const host of wave.hosts) {
-      const refusal = refusalOf(host, wave, i === firstFailed);
+      const refusal = refusalOf(host, wave, ofWave);
       if (refusal !== undefined) verdicts.set(host.view.host, { ...host.verdict, ...refusal });
       else if (host.verdict.kind === 'activate') budgets.take(host);
     }
@@ -73,13 +77,12 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   });
   return { verdicts, waves, facts: factsOf(waves, desired, memory, now), looks: looksOf(waves, now) };
 
-  function refusalOf(host: Rolling, wave: WaveState, isFirstFailed: boolean): Refusal | undefined {
+  function refusalOf(host: Rolling, wave: WaveState, ofWave: Refusal | undefined): Refusal | undefined {
     const { view, verdict } = host;
     if (!isGated(host, now)) return undefined;
     if (testedBy(view, desired, now) !== undefined) return testRefusal(host);
     const refusal =
-      (wave.state === 'closed' && blocked !== undefined ? halted(blocked) : undefined) ??
-      waveRefusal(wave, isFirstFailed) ??
+      ofWave ??
       approvalRefusal(host, wave) ??
       windowRefusal(host) ??
       dependencyRefusal(view.spec, byName, policy) ??
@@ -141,10 +144,6 @@ function watchEveryMs({ checks }: HostSpec): number {
 
 function testedBy(view: HostView, desired: Ready, now: number): Testing | undefined {
   return targetOf(view.host, desired, view.remembered, now)?.testing;
-}
-
-function isWanted(view: HostView): view is HostView & { readonly spec: HostSpec } {
-  return view.spec !== undefined;
 }
 
 /** Whether the rollout has a say: what was let through before, and whoever goes back, is not asked again. */

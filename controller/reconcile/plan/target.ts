@@ -41,10 +41,11 @@ export function targetOf(
   if (desired.kind !== 'ready') return undefined;
   const released = desired.release.hosts.get(host);
   if (released === undefined) return undefined;
+  const { toplevel, drvPath } = released;
   const testing = activeTesting(remembered, desired.observation);
   // A branch that changes nothing on the host leaves nothing to be tested.
-  if (testing?.released === undefined || testing.released.toplevel === released.toplevel) {
-    return { ...released, pin: undefined, testing: undefined };
+  if (testing?.released === undefined || testing.released.toplevel === toplevel) {
+    return { toplevel, drvPath, pin: undefined, testing: undefined };
   }
   return { ...testing.released, pin: undefined, testing };
 }

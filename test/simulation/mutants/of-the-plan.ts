@@ -64,8 +64,8 @@ export const planMutants: readonly Mutant[] = [
     also: [
       {
         file: 'controller/reconcile/observe.ts',
-        from: '.filter((contact) => contact.incarnation === term.incarnation)',
-        to: '',
+        from: 'if (contact.incarnation === term.incarnation) known.set(contact.host, outages.count(contact));',
+        to: 'known.set(contact.host, outages.count(contact));',
       },
       {
         file: 'test/simulation/models/model-store.ts',
