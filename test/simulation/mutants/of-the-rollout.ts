@@ -1,0 +1,42 @@
+import type { Mutant } from '../run-mutants.ts';
+
+const plan = 'controller/reconcile/plan';
+
+/** What lets hosts through, letting through whom it should not. */
+export const rolloutMutants: readonly Mutant[] = [
+  {
+    name: 'rollout: pay no heed to the budget',
+    file: `${plan}/gates.ts`,
+    from: 'if (inFlight.size + away + 1 <= most) return undefined;',
+    to: 'return undefined;',
+    invariant: 2,
+  },
+  {
+    name: 'rollout: count only what this pass lets through',
+    file: `${plan}/gates.ts`,
+    from: 'const inFlight = members.filter(({ view }) => isInFlight(view));',
+    to: 'const inFlight = members.filter(() => false);',
+    invariant: 2,
+  },
+  {
+    name: 'rollout: count a stuck host as available',
+    file: `${plan}/standing.ts`,
+    from: 'if (remembered?.stuck !== undefined) return true;\n',
+    to: '',
+    invariant: 2,
+  },
+  {
+    name: 'rollout: let later waves go on after a failed one',
+    file: `${plan}/waves.ts`,
+    from: "if (state.state !== 'passed') open = false;",
+    to: '',
+    invariant: 4,
+  },
+  {
+    name: 'rollout: forget a failure while its host is away',
+    file: `${plan}/standing.ts`,
+    from: "if (proven !== undefined && verdict.kind !== 'in-sync') return proven;",
+    to: '',
+    invariant: 4,
+  },
+];
