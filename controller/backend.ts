@@ -1,7 +1,7 @@
 import type { LeaderView, SourceView, Status } from '../shared/contracts/api.ts';
 import { closureDiff } from '../shared/domain/closure-diff.ts';
 import { FleetError } from '../shared/domain/errors.ts';
-import { createMemory } from '../shared/domain/memory.ts';
+import { createMemory } from '../shared/domain/memory-keeper.ts';
 import type { HostName, Revision, StorePath } from '../shared/domain/names.ts';
 import type { Clock } from '../shared/platform/ports/clock.ts';
 import type { Closures } from '../shared/platform/ports/closures.ts';

@@ -1,6 +1,7 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
-import { createMemory, type Memory, type MemoryKeeper } from '../../shared/domain/memory.ts';
+import { type Memory } from '../../shared/domain/memory.ts';
+import { createMemory, type MemoryKeeper } from '../../shared/domain/memory-keeper.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { DeploymentStore, Term } from '../../shared/platform/ports/deployment-store.ts';

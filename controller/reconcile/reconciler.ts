@@ -1,7 +1,7 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
 import type { Desired, EvaluationSetback } from '../../shared/domain/desired.ts';
-import type { MemoryKeeper } from '../../shared/domain/memory.ts';
+import type { MemoryKeeper } from '../../shared/domain/memory-keeper.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';

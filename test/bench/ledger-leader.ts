@@ -2,7 +2,8 @@ import process from 'node:process';
 
 import { createGitLedger, ledgerRef } from '../../controller/ledger/git-ledger.ts';
 import { fleetHistory } from '../../controller/views/history.ts';
-import { createMemory, type Memory } from '../../shared/domain/memory.ts';
+import { type Memory } from '../../shared/domain/memory.ts';
+import { createMemory } from '../../shared/domain/memory-keeper.ts';
 import { createRun } from '../../shared/platform/exec.ts';
 import { createGitProgram } from '../../shared/platform/git-program.ts';
 import { silentLogger } from '../../shared/platform/logger.ts';

@@ -3,7 +3,7 @@ import process from 'node:process';
 import { createReconciler, type PassResult } from '../../controller/reconcile/reconciler.ts';
 import type { Sighting } from '../../controller/reconcile/watcher.ts';
 import type { Fleet, HostSpec } from '../../shared/domain/fleet.ts';
-import { createMemory } from '../../shared/domain/memory.ts';
+import { createMemory } from '../../shared/domain/memory-keeper.ts';
 import { parseDeploymentId } from '../../shared/domain/names.ts';
 import type { Wave } from '../../shared/domain/policy.ts';
 import { noFaults } from '../../shared/platform/ports/faults.ts';

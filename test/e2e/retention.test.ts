@@ -84,7 +84,7 @@ describe('the generations of a host', () => {
   it('may be deleted inside the confirmation window too: the host goes back to just what ran before', async () => {
     const ran = await fleet.systems('h1');
     const manifest = await fleet.repo.read('varve.yaml');
-    const check = `checks: [{ http: { url: "${health.url}", timeout: 6s } }]`;
+    const check = `checks: [{ http: { url: "${health.url}" }, timeout: 3s }], timeouts: { confirm: 12s }`;
     const broken = await fleet.commit('What nobody finds healthy', {
       'varve.yaml': manifest.replace('  h1: { ', `  h1: { ${check}, `),
       'hosts/h1.nix': system('third'),

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createGitLedger, type GitLedger, ledgerRef } from '../../controller/ledger/git-ledger.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
-import { createMemory } from '../../shared/domain/memory.ts';
+import { createMemory } from '../../shared/domain/memory-keeper.ts';
 import { createRun } from '../../shared/platform/exec.ts';
 import { createGitProgram } from '../../shared/platform/git-program.ts';
 import { silentLogger } from '../../shared/platform/logger.ts';

@@ -6,7 +6,8 @@ import type { Failure } from '../../shared/domain/errors.ts';
 import type { Fact, FactOf } from '../../shared/domain/facts.ts';
 import { plainFleet, plainHost } from '../../shared/domain/fleet.ts';
 import type { Connection, Fleet, HostSpec } from '../../shared/domain/fleet.ts';
-import { createMemory, type Memory } from '../../shared/domain/memory.ts';
+import { type Memory } from '../../shared/domain/memory.ts';
+import { createMemory } from '../../shared/domain/memory-keeper.ts';
 import {
   parseDeploymentId,
   parseDrvPath,

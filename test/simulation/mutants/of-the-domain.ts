@@ -6,25 +6,25 @@ const domain = 'shared/domain';
 export const domainMutants: readonly Mutant[] = [
   {
     name: 'remember a transient failure of an activation as deterministic',
-    file: `${domain}/memory.ts`,
+    file: `${domain}/learn-outcome.ts`,
     from: 'if (fact.evidence) {',
     to: 'if (true) {',
   },
   {
     name: 'forget at once that an activation failed: B fails, and is retried endlessly',
-    file: `${domain}/memory.ts`,
+    file: `${domain}/learn-outcome.ts`,
     from: 'change(draft, aim.host, { failed: { toplevel: aim.toplevel, failure, at: fact.at } });',
     to: '',
   },
   {
     name: 'hold the failure of what nobody wants any more against what is wanted',
-    file: `${domain}/memory.ts`,
+    file: `${domain}/learn-outcome.ts`,
     from: 'if (desired !== undefined && !wanted.includes(aim.toplevel)) return;',
     to: '',
   },
   {
     name: 'pay no heed to a retry',
-    file: `${domain}/memory.ts`,
+    file: `${domain}/learn-outcome.ts`,
     from: 'change(draft, host, { failed: undefined, setback: undefined });',
     to: '',
   },

@@ -7,7 +7,8 @@ import { fleetHistory, hostHistory } from '../../../../controller/views/history.
 import { outcomesByHost } from '../../../../controller/views/outcome-index.ts';
 import type { Phase } from '../../../../shared/domain/deployment.ts';
 import type { Fact } from '../../../../shared/domain/facts.ts';
-import { createMemory, type Memory } from '../../../../shared/domain/memory.ts';
+import { type Memory } from '../../../../shared/domain/memory.ts';
+import { createMemory } from '../../../../shared/domain/memory-keeper.ts';
 import { parseDeploymentId } from '../../../../shared/domain/names.ts';
 import {
   aDeployment,

@@ -1,0 +1,123 @@
+import type { Failure } from './errors.ts';
+import type { FactOf } from './facts.ts';
+import { type Draft, change, hostOf } from './memory-draft.ts';
+import { type HostMemory, connectionAs, runsOn } from './memory.ts';
+import { type HostName, isDrvPath } from './names.ts';
+
+export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
+  const { aim } = fact;
+  if (draft.outcomeOf.has(aim.deployment)) return;
+  draft.outcomes.push(fact);
+  draft.outcomeOf.set(aim.deployment, fact);
+  const host = hostOf(draft, aim.host);
+  const open = new Map(host.openIntents);
+  open.delete(aim.deployment);
+  change(draft, aim.host, { openIntents: open, lastOutcome: fact });
+  switch (fact.phase) {
+    case 'succeeded':
+    case 'awaiting-reboot':
+      change(draft, aim.host, {
+        failed: undefined,
+        setback: undefined,
+        ...(aim.mode === 'dry-activate'
+          ? { dryRun: aim.toplevel }
+          : {
+              stuck: undefined,
+              mayReplace: undefined,
+              before: host.confirmed?.toplevel === aim.toplevel ? host.before : host.confirmed,
+              heals: host.confirmed?.toplevel === aim.toplevel ? healed(host.heals, fact.at) : undefined,
+              confirmed: {
+                deployment: aim.deployment,
+                observation: aim.observation,
+                toplevel: aim.toplevel,
+                drvPath: aim.drvPath,
+                connection: fact.connection,
+                mode: aim.mode,
+                at: fact.at,
+                awaitingReboot: fact.phase === 'awaiting-reboot',
+                beforeReboot: fact.phase === 'awaiting-reboot' ? runsOn(host.confirmed) : undefined,
+              },
+            }),
+      });
+      return;
+    case 'failed':
+    case 'rolled-back':
+    case 'stuck':
+    case 'unconfirmed':
+      if (fact.phase === 'stuck') change(draft, aim.host, { stuck: fact.connection });
+      if (aim.action === 'reboot') learnReturn(draft, fact);
+      if (fact.failure !== undefined) learnFailure(draft, fact, fact.failure);
+      return;
+    default:
+      return;
+  }
+}
+
+const healedForMs = 24 * 3_600_000;
+
+/** A day without drift, and the next heal does not wait. */
+function healed(before: HostMemory['heals'], at: number): NonNullable<HostMemory['heals']> {
+  const again = before !== undefined && at - before.at < healedForMs;
+  return { count: again ? before.count + 1 : 1, at };
+}
+
+/**
+ * A host that was rebooted in vain runs what it was booted with before: that is no drift. Which system that is, only the
+ * host can tell; it need not be the one that was confirmed before.
+ */
+function learnReturn(draft: Draft, { aim, phase, previous }: FactOf<'outcome'>): void {
+  const { confirmed, before } = hostOf(draft, aim.host);
+  if (phase !== 'rolled-back' && phase !== 'unconfirmed') return;
+  if (confirmed?.toplevel !== aim.toplevel || previous === aim.toplevel) return;
+  if (previous === undefined) return change(draft, aim.host, { confirmed: undefined });
+  const ran = before ?? confirmed;
+  const connection = connectionAs(draft, aim.host, previous) ?? ran.connection;
+  change(draft, aim.host, { confirmed: { ...ran, toplevel: previous, connection } });
+}
+
+function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): void {
+  const { aim } = fact;
+  if (failure.code === 'BUILD_FAILED' && failure.disposition === 'stalled') {
+    if (aim.drvPath !== undefined) draft.failedBuilds.set(aim.drvPath, failure);
+    // The derivation that really failed: another toplevel that needs it must not build it again either.
+    const inner = failure.details?.['derivation'];
+    if (inner !== undefined && isDrvPath(inner)) draft.failedBuilds.set(inner, failure);
+    return;
+  }
+  const { desired, setback, pin, testing } = hostOf(draft, aim.host);
+  const wanted = [desired, pin?.to.toplevel, testing?.released?.toplevel];
+  // A late outcome of what nobody wants any more must not be held against what is wanted now.
+  if (desired !== undefined && !wanted.includes(aim.toplevel)) return;
+  if (fact.evidence) {
+    change(draft, aim.host, { failed: { toplevel: aim.toplevel, failure, at: fact.at } });
+    return;
+  }
+  const before = setback?.toplevel === aim.toplevel ? setback : undefined;
+  change(draft, aim.host, {
+    setback: {
+      toplevel: aim.toplevel,
+      count: (before?.count ?? 0) + 1,
+      unconfirmed: (before?.unconfirmed ?? 0) + (fact.phase === 'unconfirmed' ? 1 : 0),
+      at: fact.at,
+      failure,
+    },
+  });
+}
+
+export function forget(draft: Draft, only: HostName | undefined): void {
+  for (const host of only === undefined ? [...draft.hosts.keys()] : [only]) {
+    const { testing } = hostOf(draft, host);
+    if (testing !== undefined) draft.failedEvaluations.delete(testing.key);
+    change(draft, host, { failed: undefined, setback: undefined });
+    const release = draft.newestKey === undefined ? undefined : draft.releases.get(draft.newestKey);
+    const drv = release?.hosts.get(host)?.drvPath;
+    const failure = drv === undefined ? undefined : draft.failedBuilds.get(drv);
+    for (const known of [...draft.failedBuilds.keys()]) {
+      if (known === drv || known === failure?.details?.['derivation']) draft.failedBuilds.delete(known);
+    }
+  }
+  if (only === undefined) {
+    draft.failedBuilds.clear();
+    draft.failedEvaluations.clear();
+  }
+}

@@ -1,0 +1,61 @@
+import type { FactOf } from './facts.ts';
+import { type Draft, change } from './memory-draft.ts';
+import type { Release } from './observation.ts';
+
+export function learnRollout(draft: Draft, { at, observation, change: changed }: FactOf<'rollout'>): void {
+  const { rollout } = draft;
+  if (changed.kind === 'began') {
+    draft.rollout = {
+      observation,
+      beganAt: at,
+      absent: new Set(changed.absent),
+      passed: new Set(),
+      failed: new Map(),
+    };
+    return;
+  }
+  if (rollout?.observation !== observation) return;
+  if (changed.kind === 'wave-passed') {
+    draft.rollout = { ...rollout, passed: new Set([...rollout.passed, changed.wave]) };
+    const key = draft.keys.get(observation);
+    if (key !== undefined) draft.proven.add(`${key} ${changed.wave}`);
+  } else {
+    draft.rollout = { ...rollout, failed: new Map([...rollout.failed, [changed.wave, changed.reason]]) };
+  }
+}
+
+/** A commit that changes no system goes on with the rollout that it comes upon; any other one ends it. */
+export function carryOver(draft: Draft, release: Release): void {
+  const { rollout } = draft;
+  const observation = draft.observations.at(-1)?.n;
+  if (rollout === undefined || observation === undefined || rollout.observation === observation) return;
+  const key = draft.keys.get(rollout.observation);
+  const before = key === undefined ? undefined : draft.releases.get(key);
+  if (before !== undefined && sameSystems(before, release)) {
+    draft.rollout = { ...rollout, observation };
+    return;
+  }
+  draft.rollout = undefined;
+  bringForward(draft);
+}
+
+function sameSystems(a: Release, b: Release): boolean {
+  if (a.hosts.size !== b.hosts.size) return false;
+  for (const [host, { toplevel }] of a.hosts) {
+    if (b.hosts.get(host)?.toplevel !== toplevel) return false;
+  }
+  return true;
+}
+
+/** No wave has failed any more, and nobody stays back with one. Hosts that still speak against the release fail theirs again. */
+export function goOn(draft: Draft): void {
+  if (draft.rollout !== undefined) draft.rollout = { ...draft.rollout, failed: new Map() };
+  bringForward(draft);
+}
+
+/** Who was rolled back with a wave follows again. */
+function bringForward(draft: Draft): void {
+  for (const [host, { pin }] of draft.hosts) {
+    if (pin?.cause === 'wave') change(draft, host, { pin: undefined });
+  }
+}
