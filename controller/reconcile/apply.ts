@@ -1,7 +1,7 @@
 import { isActive, isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
 import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
 import type { FactOf } from '../../shared/domain/facts.ts';
-import type { Memory } from '../../shared/domain/memory.ts';
+import { rolloutFor, type Memory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Token } from '../../shared/domain/token.ts';
 import { transition, type LeaderEvent } from '../../shared/domain/transition.ts';
@@ -70,8 +70,7 @@ function rolloutBegins(
   const own = intents.some(
     ({ aim }) => aim.observation === n && released.get(aim.host)?.toplevel === aim.toplevel,
   );
-  const first = own && memory.rollout?.observation !== n;
-  if (!first) return [];
+  if (!own || rolloutFor(memory, n) !== undefined) return [];
   const hosts = hostsOf(desired);
   const absent = [...snapshot.contacts.values()]
     .filter(({ kind, host }) => kind === 'unreachable' && hosts.has(host))

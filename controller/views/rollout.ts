@@ -1,4 +1,5 @@
 import type { RolloutView, WaveView } from '../../shared/contracts/api-common.ts';
+import { rolloutFor } from '../../shared/domain/memory.ts';
 import type { Rolling } from '../reconcile/plan/standing.ts';
 import type { WaveState } from '../reconcile/plan/waves.ts';
 import type { ViewContext } from './context.ts';
@@ -13,7 +14,7 @@ export function rolloutOf(context: ViewContext): RolloutView | undefined {
   const firstFailed = waves.find(({ state }) => state === 'failed');
   return {
     observation: n,
-    since: memory.rollout?.observation === n ? memory.rollout.beganAt : undefined,
+    since: rolloutFor(memory, n)?.beganAt,
     waves: waves.map((wave) => ({
       name: wave.wave.name,
       state: stateOf(context, wave, firstFailed),

@@ -4,6 +4,7 @@ import { type Draft, change, hostOf } from './memory-draft.ts';
 import { type HostMemory, connectionAs, runsOn } from './memory.ts';
 import { type HostName, isDrvPath } from './names.ts';
 
+/** How a deployment ended, and what that means for its host. */
 export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
   const { aim } = fact;
   if (draft.outcomeOf.has(aim.deployment)) return;
@@ -104,6 +105,7 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
   });
 }
 
+/** A person wants what failed to be tried again: on one host, or everywhere. */
 export function forget(draft: Draft, only: HostName | undefined): void {
   for (const host of only === undefined ? [...draft.hosts.keys()] : [only]) {
     const { testing } = hostOf(draft, host);

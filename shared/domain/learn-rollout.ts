@@ -2,6 +2,7 @@ import type { FactOf } from './facts.ts';
 import { type Draft, change } from './memory-draft.ts';
 import type { Release } from './observation.ts';
 
+/** How a rollout went on. */
 export function learnRollout(draft: Draft, { at, observation, change: changed }: FactOf<'rollout'>): void {
   const { rollout } = draft;
   if (changed.kind === 'began') {

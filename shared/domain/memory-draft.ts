@@ -4,6 +4,7 @@ import { type Act, type HoldOn, type HostMemory, type Memory, type Rollout, blan
 import type { DeploymentId, DrvPath, HostName } from './names.ts';
 import type { Observation, Release, ReleaseKey } from './observation.ts';
 
+/** A memory while it learns: nobody else changes one. */
 export interface Draft extends Memory {
   lastRelease: Release | undefined;
   owner: string | undefined;
@@ -27,10 +28,12 @@ export interface Draft extends Memory {
   readonly acts: Act[];
 }
 
+/** What is known of a host so far. */
 export function hostOf(draft: Draft, host: HostName): HostMemory {
   return draft.hosts.get(host) ?? blankHost;
 }
 
+/** Puts parts of what is known of a host in the place of what was known. */
 export function change(draft: Draft, host: HostName, part: Partial<HostMemory>): void {
   draft.hosts.set(host, { ...hostOf(draft, host), ...part });
 }

@@ -8,9 +8,9 @@ import type { Release } from './observation.ts';
 import { scopeText } from './policy.ts';
 
 const rememberedActs = 1_000;
-
 const rememberedApprovals = 100;
 
+/** The one place where a memory is made and changed. */
 export interface MemoryKeeper {
   /** A live view: it changes with every `remember`. */
   readonly memory: Memory;

@@ -158,10 +158,12 @@ const actKinds = [
 
 type ActKind = (typeof actKinds)[number];
 
+/** Whether somebody is behind a fact. */
 export function isAct(fact: Fact): fact is Act {
   return actKinds.some((kind) => kind === fact.kind);
 }
 
+/** A host that nothing is known of. */
 export const blankHost: HostMemory = {
   adopted: undefined,
   adoptAsked: undefined,
@@ -185,6 +187,11 @@ export const blankHost: HostMemory = {
 export function observationOf({ observations }: Memory, n: number): Observation | undefined {
   const expected = observations[n - 1];
   return expected?.n === n ? expected : observations.find((observation) => observation.n === n);
+}
+
+/** What is known of the rollout of an observation; `undefined` until its first activation is let through. */
+export function rolloutFor({ rollout }: Memory, n: number): Rollout | undefined {
+  return rollout?.observation === n ? rollout : undefined;
 }
 
 /** The hold that a host is under at a time, if any: its own, or that of a group or of the fleet. */
@@ -230,6 +237,7 @@ export function connectionAs(
   return last?.connection ?? (adopted?.running === toplevel ? adopted.connection : undefined);
 }
 
+/** How a host answers until it is booted into what it was confirmed on. */
 export function runsOn(confirmed: Confirmed | undefined): Connection | undefined {
   return confirmed?.awaitingReboot === true ? confirmed.beforeReboot : confirmed?.connection;
 }

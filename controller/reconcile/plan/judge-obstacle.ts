@@ -1,14 +1,17 @@
 import { sameSystems } from '../../../shared/domain/contact.ts';
 import type { Failure } from '../../../shared/domain/errors.ts';
-import type { HostSpec, Mode } from '../../../shared/domain/fleet.ts';
+import type { Mode } from '../../../shared/domain/fleet.ts';
 import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
 import type { Said, State } from './judge-said.ts';
-import { backOff, type HostView, type Patience } from './plan-input.ts';
+import { doubled, pausedAfter, type HostView, type Patience, type WantedView } from './plan-input.ts';
 import type { Target } from './target.ts';
+
+const firstHealMs = 60_000;
+const longestHealMs = 86_400_000;
 
 /** What stands between a host and its new system: remembered failures, drift, back-off. */
 export function obstacleTo(
-  view: HostView & { readonly spec: HostSpec },
+  view: WantedView,
   released: Target,
   memory: Memory,
   remembered: HostMemory,
@@ -57,7 +60,7 @@ export function obstacleTo(
     }
     // Whoever keeps changing it back is not fought with: each time in a row is waited for longer.
     const { heals } = remembered;
-    const until = heals === undefined ? now : heals.at + healAgainMs(heals.count);
+    const until = heals === undefined ? now : heals.at + doubled(firstHealMs, heals.count, longestHealMs);
     if (until > now) {
       return {
         kind: 'wait',
@@ -68,24 +71,12 @@ export function obstacleTo(
       };
     }
   }
-  if (setback?.toplevel === released.toplevel) {
-    const until = setback.at + backOff(setback.count, patience);
-    if (until > now) {
-      const { code, message } = setback.failure;
-      // Nothing was tried: the host is to be left alone for as long as the check says so.
-      if (code === 'NOT_READY') {
-        return { kind: 'wait', waitsFor: 'check', until, code, reason: `left alone: ${message}` };
-      }
-      return {
-        kind: 'wait',
-        waitsFor: 'back-off',
-        until,
-        code,
-        reason: `attempt ${setback.count} failed: ${message}`,
-      };
-    }
-  }
-  return undefined;
+  if (setback?.toplevel !== released.toplevel) return undefined;
+  const paused = pausedAfter(setback, patience, now);
+  // Nothing was tried: the host is to be left alone for as long as the check says so.
+  return paused?.code === 'NOT_READY'
+    ? { ...paused, waitsFor: 'check', reason: `left alone: ${setback.failure.message}` }
+    : paused;
 }
 
 /** What is only tested is gone with a reboot, and tested again: nobody did anything to the host. */
@@ -93,11 +84,6 @@ function lostByReboot({ contact }: HostView, { testing }: Target): boolean {
   return (
     testing !== undefined && contact?.kind === 'reached' && contact.report.current === contact.report.booted
   );
-}
-
-/** A minute, two, four … at most a day, in milliseconds. */
-function healAgainMs(count: number): number {
-  return Math.min(60_000 * 2 ** Math.min(count - 1, 20), 86_400_000);
 }
 
 /** A person saw this very drift, and asked for it to be replaced. */

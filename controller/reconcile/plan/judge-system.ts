@@ -10,12 +10,12 @@ import { obstacleTo } from './judge-obstacle.ts';
 import { isRebootDue, rebootOf, type RebootAdvice } from './reboot.ts';
 import { rebootWindow } from './reboot-window.ts';
 import { awaitingRelease, quiet, type Followed, type Said, type State } from './judge-said.ts';
-import type { HostView, Patience } from './plan-input.ts';
+import type { HostView, Patience, WantedView } from './plan-input.ts';
 import { modeFor, targetOf, type Target } from './target.ts';
 
 /** The system that is wanted against the one that runs: what a host of ours that answers needs next. */
 export function judgeSystem(
-  view: HostView & { readonly spec: HostSpec },
+  view: WantedView,
   desired: Followed,
   memory: Memory,
   remembered: HostMemory,

@@ -1,15 +1,15 @@
-import type { Fleet, HostSpec } from '../../../shared/domain/fleet.ts';
+import type { Fleet } from '../../../shared/domain/fleet.ts';
 import { blankHost, type HostMemory, type Memory } from '../../../shared/domain/memory.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { isDoubtful } from './doubt.ts';
 import { quiet, type Followed, type Said } from './judge-said.ts';
 import { judgeSystem } from './judge-system.ts';
-import type { HostView, Patience } from './plan-input.ts';
+import { doubled, type HostView, type Patience, type WantedView } from './plan-input.ts';
 import { targetOf } from './target.ts';
 
 /** The verdict on a host that the newest observation names and that has no activation under way. */
 export function judgeManaged(
-  view: HostView & { readonly spec: HostSpec },
+  view: WantedView,
   desired: Followed,
   memory: Memory,
   patience: Patience,
@@ -72,16 +72,11 @@ function beforeContact(view: HostView, remembered: HostMemory, now: number): Sai
 
 /** When an unreachable host is tried again: after 2 s, 4 s, 8 s … at most a minute; it catches up by itself. */
 export function nextProbeAt(attempts: number, lastAskedAt: number, now: number): number {
-  const wait = Math.min(1000 * 2 ** Math.min(attempts, 6), 60_000);
+  const wait = doubled(2_000, attempts, 60_000);
   return Math.max(lastAskedAt + wait, now);
 }
 
-function ownership(
-  view: HostView & { readonly spec: HostSpec },
-  fleet: Fleet,
-  memory: Memory,
-  remembered: HostMemory,
-): Said | undefined {
+function ownership(view: WantedView, fleet: Fleet, memory: Memory, remembered: HostMemory): Said | undefined {
   if (view.contact?.kind !== 'reached') return undefined;
   const { owner } = view.contact.report;
   const asked = remembered.adoptAsked;

@@ -1,7 +1,7 @@
 import type { HostContact } from '../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../shared/domain/deployment.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
-import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
+import type { HostMemory, Memory, Setback } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 
 /** Everything that was read before deciding: a snapshot. */
@@ -25,9 +25,28 @@ export interface Patience {
   readonly lookAgainMs: number;
 }
 
+/** `firstMs` for the first of `count` in a row, twice as long for each further one, at most `mostMs`. */
+export function doubled(firstMs: number, count: number, mostMs: number): number {
+  return Math.min(firstMs * 2 ** Math.min(count - 1, 20), mostMs);
+}
+
+/** What is said of a host until the pause after its last setback is over; `undefined`: it is. */
+export function pausedAfter({ at, count, failure }: Setback, patience: Patience, now: number) {
+  const until = at + backOff(count, patience);
+  if (until <= now) return undefined;
+  const { code, message } = failure;
+  return {
+    kind: 'wait',
+    waitsFor: 'back-off',
+    until,
+    code,
+    reason: `attempt ${count} failed: ${message}`,
+  } as const;
+}
+
 /** Doubles with every setback in a row, in milliseconds. */
 export function backOff(count: number, patience: Patience): number {
-  return Math.min(patience.backOffMs * 2 ** Math.min(count - 1, 20), patience.longestBackOffMs);
+  return doubled(patience.backOffMs, count, patience.longestBackOffMs);
 }
 
 /** What is known of one host when it is judged. */

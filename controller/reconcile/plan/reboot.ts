@@ -6,7 +6,7 @@ import type { HostName, StorePath } from '../../../shared/domain/names.ts';
 import type { RebootPolicy } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import type { Said, State } from './judge-said.ts';
-import { backOff, type Patience } from './plan-input.ts';
+import { pausedAfter, type Patience } from './plan-input.ts';
 
 /** Whether a maintenance window is open. */
 export type RebootWindow =
@@ -107,15 +107,7 @@ function obstacleToReboot({
       reason: `rebooted ${setback.unconfirmed} times without a confirmation: ${message}`,
     };
   }
-  const until = setback.at + backOff(setback.count, patience);
-  if (until <= now) return undefined;
-  return {
-    kind: 'wait',
-    waitsFor: 'back-off',
-    until,
-    code,
-    reason: `attempt ${setback.count} failed: ${message}`,
-  };
+  return pausedAfter(setback, patience, now);
 }
 
 function begins({ action, kind }: Verdict): boolean {

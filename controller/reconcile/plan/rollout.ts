@@ -1,9 +1,9 @@
 import type { Desired } from '../../../shared/domain/desired.ts';
 import type { Fact, RolloutChange } from '../../../shared/domain/facts.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
-import { pinAt, type Memory } from '../../../shared/domain/memory.ts';
+import { pinAt, rolloutFor, type Memory, type Rollout as Begun } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
-import { testingBranchOf, type Testing } from '../../../shared/domain/testing.ts';
+import { testingBranchOf } from '../../../shared/domain/testing.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import {
   createApprovals,
@@ -46,9 +46,9 @@ type Ready = Extract<Desired, { readonly kind: 'ready' }>;
  */
 export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memory, now: number): Rollout {
   const { rollout: policy, groups } = desired.fleet;
-  const begun = memory.rollout?.observation === desired.observation.n ? memory.rollout : undefined;
-  const hosts = rolling(judged, desired, memory, now);
-  const waves = waveStates(policy, hosts, memory, desired.observation, now);
+  const begun = rolloutFor(memory, desired.observation.n);
+  const hosts = rolling(judged, desired, begun, now);
+  const waves = waveStates(policy, hosts, memory, begun, now);
   // Before anything began, whoever cannot be reached now was away before.
   const wasAbsent = (host: HostName): boolean => begun?.absent.has(host) ?? true;
   const budgets = createBudgets({ policy, groups, hosts, wasAbsent });
@@ -75,12 +75,12 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
       blocked ??= `wave ${wave.wave.name} cannot go on: ${first}: ${verdicts.get(first)?.reason ?? ''}`;
     }
   });
-  return { verdicts, waves, facts: factsOf(waves, desired, memory, now), looks: looksOf(waves, now) };
+  return { verdicts, waves, facts: factsOf(waves, desired, begun, now), looks: looksOf(waves, now) };
 
   function refusalOf(host: Rolling, wave: WaveState, ofWave: Refusal | undefined): Refusal | undefined {
     const { view, verdict } = host;
     if (!isGated(host, now)) return undefined;
-    if (testedBy(view, desired, now) !== undefined) return testRefusal(host);
+    if (host.isTesting) return testRefusal(host);
     const refusal =
       ofWave ??
       approvalRefusal(host, wave) ??
@@ -119,17 +119,21 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   }
 }
 
-function rolling(judged: readonly Judged[], desired: Ready, memory: Memory, now: number): readonly Rolling[] {
-  const rollout = memory.rollout?.observation === desired.observation.n ? memory.rollout : undefined;
+function rolling(
+  judged: readonly Judged[],
+  desired: Ready,
+  begun: Begun | undefined,
+  now: number,
+): readonly Rolling[] {
   const hosts: Rolling[] = [];
   for (const { view, verdict } of judged) {
     if (!isWanted(view)) continue;
-    const isTesting = testedBy(view, desired, now) !== undefined;
+    const isTesting = targetOf(view.host, desired, view.remembered, now)?.testing !== undefined;
     // What it runs says nothing of the release.
     const standing: Standing = isTesting
       ? { kind: 'out', why: `it runs ${testingBranchOf(view.host)}` }
-      : standingOf(view, verdict, rollout);
-    hosts.push({ view, verdict, standing });
+      : standingOf(view, verdict, begun);
+    hosts.push({ view, verdict, standing, isTesting });
   }
   return hosts;
 }
@@ -140,10 +144,6 @@ const shortestWatchMs = 10_000;
 function watchEveryMs({ checks }: HostSpec): number {
   const later = checks.filter(({ before }) => !before).map(({ intervalMs }) => intervalMs);
   return later.length === 0 ? Infinity : Math.max(shortestWatchMs, Math.min(...later));
-}
-
-function testedBy(view: HostView, desired: Ready, now: number): Testing | undefined {
-  return targetOf(view.host, desired, view.remembered, now)?.testing;
 }
 
 /** Whether the rollout has a say: what was let through before, and whoever goes back, is not asked again. */
@@ -165,22 +165,30 @@ function names(hosts: readonly Rolling[]): readonly HostName[] {
 }
 
 /** What is new since the ledger was told last. */
-function factsOf(waves: readonly WaveState[], desired: Ready, memory: Memory, now: number): readonly Fact[] {
-  const { n } = desired.observation;
-  const { rollout } = memory;
-  if (rollout?.observation !== n) return [];
+function factsOf(
+  waves: readonly WaveState[],
+  desired: Ready,
+  begun: Begun | undefined,
+  now: number,
+): readonly Fact[] {
+  if (begun === undefined) return [];
   const changes: RolloutChange[] = [];
   waves.forEach(({ wave, state, proven, reason }, i) => {
-    if (state === 'passed' && i < waves.length - 1 && !rollout.passed.has(wave.name)) {
+    if (state === 'passed' && i < waves.length - 1 && !begun.passed.has(wave.name)) {
       changes.push({ kind: 'wave-passed', wave: wave.name });
     }
-    if (state === 'failed' && proven && !rollout.failed.has(wave.name)) {
+    if (state === 'failed' && proven && !begun.failed.has(wave.name)) {
       changes.push({ kind: 'wave-failed', wave: wave.name, reason });
     }
   });
   return [
-    ...changes.map((change): Fact => ({ kind: 'rollout', at: now, observation: n, change })),
-    ...rollBacks(waves, desired.fleet.rollout, rollout, now),
+    ...changes.map((change): Fact => ({
+      kind: 'rollout',
+      at: now,
+      observation: desired.observation.n,
+      change,
+    })),
+    ...rollBacks(waves, desired.fleet.rollout, begun, now),
   ];
 }
 

@@ -1,9 +1,8 @@
 import { isActive } from '../../../shared/domain/deployment.ts';
-import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import { isUnhealthy } from '../../../shared/domain/health.ts';
 import type { HostMemory, Rollout } from '../../../shared/domain/memory.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
-import type { HostView } from './plan-input.ts';
+import type { HostView, WantedView } from './plan-input.ts';
 
 /** Where a host stands in the rollout of the newest release. */
 export type Standing =
@@ -18,9 +17,11 @@ export type Standing =
 
 /** A host, with everything that the rollout asks of it. */
 export interface Rolling {
-  readonly view: HostView & { readonly spec: HostSpec };
+  readonly view: WantedView;
   readonly verdict: Verdict;
   readonly standing: Standing;
+  /** It runs a testing branch of its own, or is about to. */
+  readonly isTesting: boolean;
 }
 
 /** So many probes in a row in vain are not a passing trouble of the network any more. */
@@ -30,11 +31,7 @@ const done: Standing = { kind: 'done' };
 const moving: Standing = { kind: 'moving' };
 
 /** Where a host stands, judged by itself: before waves and budgets were asked. Pure. */
-export function standingOf(
-  view: HostView & { readonly spec: HostSpec },
-  verdict: Verdict,
-  rollout: Rollout | undefined,
-): Standing {
+export function standingOf(view: WantedView, verdict: Verdict, rollout: Rollout | undefined): Standing {
   const { remembered, contact } = view;
   const proven = provenFailure(remembered);
   if (proven !== undefined && verdict.kind !== 'in-sync') return proven;
@@ -77,10 +74,7 @@ function provenFailure(remembered: HostMemory | undefined): Standing | undefined
 }
 
 /** What this rollout has changed must stay well; what was unwell before does not speak against the release. */
-function doneOrUnwell(
-  { spec, contact, remembered }: HostView & { readonly spec: HostSpec },
-  rollout: Rollout | undefined,
-): Standing {
+function doneOrUnwell({ spec, contact, remembered }: WantedView, rollout: Rollout | undefined): Standing {
   if (!isTouched(remembered, rollout)) return done;
   const { unhealthy, why } = isUnhealthy(contact, spec.unitFailures);
   return unhealthy ? { kind: 'failed', why, proven: true } : done;

@@ -1,7 +1,6 @@
 import { hostsIn, type RolloutPolicy, type Wave } from '../../../shared/domain/policy.ts';
 import type { Memory, Rollout } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
-import type { Observation } from '../../../shared/domain/observation.ts';
 import type { Rolling } from './standing.ts';
 
 /** How far a wave is, for decisions and for people. */
@@ -29,7 +28,7 @@ export function waveStates(
   policy: RolloutPolicy,
   hosts: readonly Rolling[],
   memory: Memory,
-  observation: Observation,
+  begun: Rollout | undefined,
   now: number,
 ): readonly WaveState[] {
   const byWave = new Map<string, Rolling[]>();
@@ -39,13 +38,12 @@ export function waveStates(
     if (members === undefined) byWave.set(wave, [host]);
     else members.push(host);
   }
-  const rollout = memory.rollout?.observation === observation.n ? memory.rollout : undefined;
   const states: WaveState[] = [];
   let open = true;
   for (const wave of policy.waves) {
     const members = byWave.get(wave.name) ?? [];
     const state = open
-      ? openWave(policy, wave, members, memory, rollout, now)
+      ? openWave(policy, wave, members, memory, begun, now)
       : closedWave(wave, members, states);
     if (state.state !== 'passed') open = false;
     states.push(state);
@@ -58,7 +56,7 @@ function openWave(
   wave: Wave,
   hosts: readonly Rolling[],
   memory: Memory,
-  rollout: Rollout | undefined,
+  begun: Rollout | undefined,
   now: number,
 ): WaveState {
   const counted = hosts.filter(({ standing }) => standing.kind !== 'out');
@@ -66,7 +64,7 @@ function openWave(
   const moving = counted.filter(({ standing }) => standing.kind === 'moving').map(({ view }) => view.host);
   const failed = failing.map(({ view }) => view.host);
   const base = { wave, hosts, moving, failed, until: undefined, proven: false };
-  const remembered = rollout?.failed.get(wave.name);
+  const remembered = begun?.failed.get(wave.name);
   if (policy.onFailure !== 'continue') {
     if (remembered !== undefined) return { ...base, state: 'failed', reason: remembered, proven: true };
     const threshold = hostsIn(policy.failureThreshold, counted.length);
@@ -80,7 +78,7 @@ function openWave(
       };
     }
   }
-  if (rollout?.passed.has(wave.name) === true) return { ...base, state: 'passed', reason: 'it passed' };
+  if (begun?.passed.has(wave.name) === true) return { ...base, state: 'passed', reason: 'it passed' };
   if (moving.length > 0) {
     return {
       ...base,
