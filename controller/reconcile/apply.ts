@@ -65,10 +65,11 @@ function rolloutBegins(
 ): readonly FactOf<'rollout'>[] {
   if (desired.kind !== 'ready') return [];
   const { n } = desired.observation;
-  // What is only tested begins no rollout.
+  // What is only tested begins no rollout, and a reboot brings no release.
   const { hosts: released } = desired.release;
   const own = intents.some(
-    ({ aim }) => aim.observation === n && released.get(aim.host)?.toplevel === aim.toplevel,
+    ({ aim }) =>
+      aim.action !== 'reboot' && aim.observation === n && released.get(aim.host)?.toplevel === aim.toplevel,
   );
   if (!own || rolloutFor(memory, n) !== undefined) return [];
   const hosts = hostsOf(desired);

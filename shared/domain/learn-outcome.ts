@@ -26,7 +26,7 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
               stuck: undefined,
               mayReplace: undefined,
               before: host.confirmed?.toplevel === aim.toplevel ? host.before : host.confirmed,
-              heals: host.confirmed?.toplevel === aim.toplevel ? healed(host.heals, fact.at) : undefined,
+              heals: healsAfter(host, fact),
               confirmed: {
                 deployment: aim.deployment,
                 observation: aim.observation,
@@ -56,10 +56,15 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
 
 const healedForMs = 24 * 3_600_000;
 
-/** A day without drift, and the next heal does not wait. */
-function healed(before: HostMemory['heals'], at: number): NonNullable<HostMemory['heals']> {
-  const again = before !== undefined && at - before.at < healedForMs;
-  return { count: again ? before.count + 1 : 1, at };
+/**
+ * Activated again with what was confirmed already: it was brought back. A reboot, or a profile that was set, brings
+ * nothing back. A day without drift, and the next time does not wait.
+ */
+function healsAfter({ confirmed, heals }: HostMemory, { aim, at }: FactOf<'outcome'>): HostMemory['heals'] {
+  if (confirmed?.toplevel !== aim.toplevel) return undefined;
+  if (aim.action !== 'activate') return heals;
+  const again = heals !== undefined && at - heals.at < healedForMs;
+  return { count: again ? heals.count + 1 : 1, at };
 }
 
 /**

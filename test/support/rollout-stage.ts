@@ -250,3 +250,23 @@ export class Stage {
     if (kind === 'activate' && live !== undefined) this.#live.set(host, { ...live, phase: 'activating' });
   }
 }
+
+const waves = [aWave('canary'), aWave('early'), aWave('rest')];
+
+/** A canary, two early ones and three others, unless said otherwise. */
+export function threeWaves(
+  change: Partial<Parameters<typeof aPolicy>[1]> = {},
+  inWaves = waves,
+  specs: Readonly<Record<string, Partial<HostSpec>>> = {},
+): Stage {
+  const hosts: Record<string, Partial<HostSpec>> = {
+    canary: { wave: 'canary' },
+    early1: { wave: 'early' },
+    early2: { wave: 'early' },
+    web1: { wave: 'rest' },
+    web2: { wave: 'rest' },
+    web3: { wave: 'rest' },
+  };
+  for (const [name, spec] of Object.entries(specs)) hosts[name] = { ...hosts[name], ...spec };
+  return new Stage(hosts, aPolicy(inWaves, change));
+}

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Action } from '../../../../shared/domain/deployment.ts';
 import type { Scope } from '../../../../shared/domain/policy.ts';
 import type { Fact } from '../../../../shared/domain/facts.ts';
 import { holdAt, observationOf } from '../../../../shared/domain/memory.ts';
@@ -30,6 +31,19 @@ describe('what the ledger says, remembered', () => {
     const [before, after] = ['A', 'B'].map((letter) => releases.get(releaseKey(letter))?.hosts);
     expect(after?.get(web1)).toBe(before?.get(web1));
     expect(after?.get(host('web2'))?.toplevel).toBe(toplevel('B', 'web2'));
+  });
+
+  it('counts how often a confirmed system had to be brought back, and takes no reboot for that', () => {
+    const again = (id: string, action: Action, at: number): Fact =>
+      anOutcome(aDeployment({ id: parseDeploymentId(id), action }), { at });
+    const heals = (...facts: readonly Fact[]) =>
+      remembering(again('d00first', 'activate', 1), ...facts).hosts.get(web1)?.heals;
+    expect(heals()).toBeUndefined();
+    expect(heals(again('d0reboot', 'reboot', 2), again('d0finali', 'finalise', 3))).toBeUndefined();
+    const once = again('d00again', 'activate', 4);
+    expect(heals(once)).toEqual({ count: 1, at: 4 });
+    expect(heals(once, again('d0reboot', 'reboot', 5))).toEqual({ count: 1, at: 4 });
+    expect(heals(once, again('d00twice', 'activate', 6))).toEqual({ count: 2, at: 6 });
   });
 
   it('knows how a host that is stuck may be reached, until something is confirmed there', () => {

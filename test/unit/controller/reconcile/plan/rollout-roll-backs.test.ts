@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest';
+import { Stage, aPolicy, aWave, threeWaves } from '../../../../support/rollout-stage.ts';
+import { host } from '../../../../support/builders.ts';
+
+describe('roll backs with a failed wave', () => {
+  const threshold = { unit: 'hosts', value: 1 } as const;
+
+  it('bring the hosts of the wave back to what they ran, and leave them marked', () => {
+    const stage = threeWaves({ onFailure: 'rollback-wave', failureThreshold: threshold });
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary');
+    stage.settle();
+    stage.end('early1');
+    stage.settle();
+    stage.end('early2', 'failed');
+    expect(stage.settle()).toEqual(['early1']);
+    stage.end('early1');
+    expect(stage.settle()).toEqual([]);
+    expect(stage.runs()).toContain('canary B, early1 A, early2 A, web1 A');
+    expect(stage.pass().get('early1')).toMatchObject({
+      kind: 'stalled',
+      code: 'ROLLED_BACK_WITH_WAVE',
+      reason: 'it was rolled back: wave early failed: early2: early2 broke',
+    });
+  });
+
+  it('bring back the hosts of all waves, and those too that were under way', () => {
+    const stage = threeWaves({ onFailure: 'rollback-all', failureThreshold: threshold });
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary');
+    stage.settle();
+    stage.end('early2', 'failed');
+    expect(stage.settle()).toEqual(['canary', 'early1']);
+    stage.end('early1');
+    expect(stage.settle()).toEqual(['canary', 'early1']);
+    stage.endAll();
+    stage.settle();
+    expect(stage.runs()).toBe('canary A, early1 A, early2 A, web1 A, web2 A, web3 A');
+  });
+
+  it('are over with another commit, and with a retry', () => {
+    const stage = threeWaves({ onFailure: 'rollback-wave', failureThreshold: threshold });
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary');
+    stage.settle();
+    stage.end('early1');
+    stage.end('early2', 'failed');
+    stage.settle();
+    stage.endAll();
+    stage.settle();
+    stage.learn({ kind: 'retry', at: stage.now, host: undefined, by: 'ada', drift: undefined });
+    expect(stage.settle()).toEqual(['early1', 'early2']);
+    stage.endAll();
+    stage.commit('C');
+    expect(stage.settle()).toEqual(['canary']);
+  });
+});
+
+describe('a roll back by a person', () => {
+  const pin = (stage: Stage, name: string, until?: number): void => {
+    const remembered = stage.memory.hosts.get(host(name));
+    const { toplevel, drvPath, observation } = remembered?.before ?? { toplevel: undefined };
+    if (toplevel === undefined) throw new Error('there is nothing before');
+    const base = { at: stage.now, by: 'ada', reason: 'it is on fire' };
+    stage.learn(
+      { ...base, kind: 'hold', scope: { kind: 'host', host: host(name) }, until },
+      {
+        ...base,
+        kind: 'pin',
+        host: host(name),
+        cause: 'person',
+        to: { toplevel, drvPath, observation: observation ?? 0 },
+        from: remembered?.desired,
+      },
+    );
+  };
+  const all = [aWave('all')];
+
+  it('goes back at once, is held there, and is not undone by the next commit', () => {
+    const stage = new Stage({ web1: {}, web2: {} }, aPolicy(all));
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    stage.settle();
+    pin(stage, 'web1');
+    expect(stage.settle()).toEqual(['web1']);
+    stage.end('web1');
+    stage.settle();
+    expect(stage.runs()).toBe('web1 A, web2 B');
+    expect(stage.pass().get('web1')).toMatchObject({ kind: 'held' });
+    stage.commit('C');
+    expect(stage.settle()).toEqual(['web2']);
+    expect(stage.pass().get('web1')).toMatchObject({
+      kind: 'held',
+      reason: 'rolled back by ada to the system of observation 0: it is on fire',
+    });
+    stage.learn({
+      kind: 'hold-lifted',
+      at: stage.now,
+      scope: { kind: 'host', host: host('web1') },
+      by: 'ada',
+    });
+    expect(stage.settle()).toEqual(['web1', 'web2']);
+  });
+
+  it('goes on while everything is suspended, which stops all else', () => {
+    const stage = new Stage({ web1: {}, web2: {} }, aPolicy(all));
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    stage.commit('C');
+    stage.learn({ kind: 'suspended', at: stage.now, by: 'ada', reason: 'incident' });
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('web2')).toMatchObject({
+      kind: 'held',
+      reason: 'everything is suspended by ada: incident',
+    });
+    pin(stage, 'web1');
+    expect(stage.settle()).toEqual(['web1']);
+    stage.end('web1');
+    stage.learn({ kind: 'resumed', at: stage.now, by: 'ada' });
+    expect(stage.settle()).toEqual(['web2']);
+  });
+
+  it('ends with its hold', () => {
+    const stage = new Stage({ web1: {} }, aPolicy(all));
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    pin(stage, 'web1', stage.now + 60_000);
+    stage.settle();
+    stage.end('web1');
+    expect(stage.settle()).toEqual([]);
+    stage.now += 60_000;
+    expect(stage.settle()).toEqual(['web1']);
+  });
+
+  it('is not repeated when somebody switches the host meanwhile, whatever is said of drift', () => {
+    const stage = new Stage({ web1: { drift: 'heal' } }, aPolicy(all));
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    stage.settle();
+    pin(stage, 'web1');
+    stage.settle();
+    stage.end('web1');
+    stage.settle();
+    stage.drift('web1', 'B');
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('web1')).toMatchObject({ kind: 'stalled', code: 'DRIFTED' });
+  });
+
+  it('that fails as well is not tried again and again', () => {
+    const stage = new Stage({ web1: {} }, aPolicy(all));
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    pin(stage, 'web1');
+    stage.settle();
+    stage.end('web1', 'failed');
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('web1')).toMatchObject({ kind: 'stalled', code: 'ACTIVATION_FAILED' });
+  });
+});
