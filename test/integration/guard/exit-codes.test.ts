@@ -1,10 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { createLab, type Lab } from '../../hosts/lab.ts';
+import type { Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
 import { aCheck } from '../../support/builders.ts';
-import { pointers, shell, systemsOn } from '../hosts/support.ts';
-import { type Workbench, owner, workbench } from './support.ts';
+import { pointers, shell } from '../hosts/support.ts';
+import { type Workbench, guardHost } from './support.ts';
 
 const faulty = (fault: string): string => `{ roles, ... }: {
   imports = [ (roles.web { greeter = "2.0"; }) (roles.motd "next") ]; faults = { ${fault} }; }`;
@@ -44,15 +44,9 @@ const expectGood = async (): Promise<void> => {
 const profileLink = (): Promise<string> => shell(host, 'readlink /nix/var/nix/profiles/system');
 
 beforeAll(async () => {
-  lab = await createLab({ hosts: ['h1'] });
-  host = lab.host('h1');
-  bench = await workbench(lab, host);
-  systems = await systemsOn(lab, host, files);
-  await bench.probe({ adopt: { owner, takeover: false } });
-});
-afterAll(async () => {
-  bench.close();
-  await lab.close();
+  const made = await guardHost(files);
+  ({ lab, host, bench, systems } = made);
+  return made.close;
 });
 
 /** systemd is told to read its units again every half second, which restarts timers that count from their start. */

@@ -1,11 +1,11 @@
-import { aCheck } from '../../support/builders.ts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import { setProfile, switchTo } from '../../hosts/by-hand.ts';
-import { createLab, type Lab } from '../../hosts/lab.ts';
+import type { Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
+import { aCheck } from '../../support/builders.ts';
 import { pointers, shell, systemsOn } from '../hosts/support.ts';
-import { type Workbench, owner, workbench } from './support.ts';
+import { type Workbench, guardHost } from './support.ts';
 
 const files = {
   tried: '{ roles, ... }: { imports = [ (roles.motd "tried") ]; }',
@@ -19,15 +19,9 @@ let bench: Workbench;
 let systems: typeof files;
 
 beforeAll(async () => {
-  lab = await createLab({ hosts: ['h1'] });
-  host = lab.host('h1');
-  bench = await workbench(lab, host);
-  systems = await systemsOn(lab, host, files);
-  await bench.probe({ adopt: { owner, takeover: false } });
-});
-afterAll(async () => {
-  bench.close();
-  await lab.close();
+  const made = await guardHost(files);
+  ({ lab, host, bench, systems } = made);
+  return made.close;
 });
 
 /** As people do it who want room, now of all times. */

@@ -1,13 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { HostContact } from '../../../shared/domain/contact.ts';
 import { parseStorePath } from '../../../shared/domain/names.ts';
-import { createLab, type Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
 import { aCheck } from '../../support/builders.ts';
 import { eventually } from '../../support/eventually.ts';
-import { pointers, shell, systemsOn } from '../hosts/support.ts';
-import { type Workbench, owner, workbench } from './support.ts';
+import { pointers, shell } from '../hosts/support.ts';
+import { type Workbench, guardHost } from './support.ts';
 
 const web = (text: string): string =>
   `{ roles, ... }: { imports = [ (roles.web { greeter = "2.0"; }) (roles.motd "next") ]; ${text} }`;
@@ -22,21 +21,14 @@ const files = {
   flaps: web('faults.unit = "loops";'),
 };
 
-let lab: Lab;
 let host: TestHost;
 let bench: Workbench;
 let systems: typeof files;
 
 beforeAll(async () => {
-  lab = await createLab({ hosts: ['h1'] });
-  host = lab.host('h1');
-  bench = await workbench(lab, host);
-  systems = await systemsOn(lab, host, files);
-  await bench.probe({ adopt: { owner, takeover: false } });
-});
-afterAll(async () => {
-  bench.close();
-  await lab.close();
+  const made = await guardHost(files);
+  ({ host, bench, systems } = made);
+  return made.close;
 });
 beforeEach(async () => {
   await shell(host, 'systemctl reset-failed; rm -f /run/quarantined');

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
-import { createLab, type Lab } from '../../hosts/lab.ts';
+import type { Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
-import { pointers, shell, systemsOn } from '../hosts/support.ts';
-import { type Workbench, owner, workbench } from './support.ts';
+import { pointers, shell } from '../hosts/support.ts';
+import { type Workbench, guardHost, owner } from './support.ts';
 
 const files = {
   one: '{ roles, ... }: { imports = [ (roles.web { greeter = "1.0"; }) (roles.motd "one") ]; }',
@@ -16,14 +16,9 @@ let bench: Workbench;
 let systems: typeof files;
 
 beforeAll(async () => {
-  lab = await createLab({ hosts: ['h1'] });
-  host = lab.host('h1');
-  bench = await workbench(lab, host);
-  systems = await systemsOn(lab, host, files);
-});
-afterAll(async () => {
-  bench.close();
-  await lab.close();
+  const made = await guardHost(files, { adopted: false });
+  ({ lab, host, bench, systems } = made);
+  return made.close;
 });
 
 describe('a host without an owner', () => {

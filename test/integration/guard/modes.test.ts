@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { createLab, type Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
-import { pointers, shell, systemsOn } from '../hosts/support.ts';
-import { type Workbench, owner, workbench } from './support.ts';
+import { pointers, shell } from '../hosts/support.ts';
+import { type Workbench, guardHost } from './support.ts';
 
 const files = {
   old: '{ roles, ... }: { imports = [ (roles.motd "old") ]; system.switchInhibitors."boot.kernel" = "6.6"; }',
@@ -13,7 +12,6 @@ const files = {
     activation.mark = "touch /run/marker"; }`,
 };
 
-let lab: Lab;
 let host: TestHost;
 let bench: Workbench;
 let systems: typeof files;
@@ -23,15 +21,9 @@ const awaiting = { kind: 'ended', end: { kind: 'awaiting-reboot' } };
 const done = { kind: 'ended', end: { kind: 'succeeded' } };
 
 beforeAll(async () => {
-  lab = await createLab({ hosts: ['h1'] });
-  host = lab.host('h1');
-  bench = await workbench(lab, host);
-  systems = await systemsOn(lab, host, files);
-  await bench.probe({ adopt: { owner, takeover: false } });
-});
-afterAll(async () => {
-  bench.close();
-  await lab.close();
+  const made = await guardHost(files);
+  ({ host, bench, systems } = made);
+  return made.close;
 });
 beforeEach(async () => {
   await shell(host, `NIXOS_NO_CHECK=1 ${systems.old}/bin/switch-to-configuration test 2>/dev/null`);

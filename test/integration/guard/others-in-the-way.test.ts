@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { createLab, type Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
 import { aCheck } from '../../support/builders.ts';
-import { pointers, shell, systemsOn } from '../hosts/support.ts';
-import { type Workbench, owner, workbench } from './support.ts';
+import { pointers, shell } from '../hosts/support.ts';
+import { type Workbench, guardHost } from './support.ts';
 
 const web = (rest: string): string =>
   `{ roles, ... }: { imports = [ (roles.web { greeter = "1.0"; }) ]; ${rest} }`;
@@ -19,21 +18,14 @@ const files = {
   locked: web('faults.switch = 11;'),
 };
 
-let lab: Lab;
 let host: TestHost;
 let bench: Workbench;
 let systems: typeof files;
 
 beforeAll(async () => {
-  lab = await createLab({ hosts: ['h1'] });
-  host = lab.host('h1');
-  bench = await workbench(lab, host);
-  systems = await systemsOn(lab, host, files);
-  await bench.probe({ adopt: { owner, takeover: false } });
-});
-afterAll(async () => {
-  bench.close();
-  await lab.close();
+  const made = await guardHost(files);
+  ({ host, bench, systems } = made);
+  return made.close;
 });
 beforeEach(async () => {
   await shell(host, 'rm -f /run/bad; systemctl reset-failed');

@@ -1,13 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { HostRecord, ProbeReport } from '../../../shared/domain/contact.ts';
 import type { DeploymentId } from '../../../shared/domain/names.ts';
 import type { Hook } from '../../../shared/domain/policy.ts';
-import { createLab, type Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
 import { eventually } from '../../support/eventually.ts';
-import { pointers, shell, systemsOn } from '../hosts/support.ts';
-import { type Activation, type Wish, type Workbench, owner, workbench } from './support.ts';
+import { pointers, shell } from '../hosts/support.ts';
+import { type Activation, type Wish, type Workbench, guardHost } from './support.ts';
 
 const kernel = (text = ''): string => `{ roles, ... }: { imports = [ (roles.motd "new") ];
   system.kernel = "6.6.2"; ${text} }`;
@@ -21,7 +20,6 @@ const files = {
   hung: kernel('activation.hang = "if [ \\"$NIXOS_ACTION\\" = boot ]; then sleep infinity; fi";'),
 };
 
-let lab: Lab;
 let host: TestHost;
 let bench: Workbench;
 let systems: typeof files;
@@ -65,15 +63,9 @@ const recordsEnded = async (): Promise<readonly HostRecord[]> => {
 };
 
 beforeAll(async () => {
-  lab = await createLab({ hosts: ['h1'] });
-  host = lab.host('h1');
-  bench = await workbench(lab, host);
-  systems = await systemsOn(lab, host, files);
-  await bench.probe({ adopt: { owner, takeover: false } });
-});
-afterAll(async () => {
-  bench.close();
-  await lab.close();
+  const made = await guardHost(files);
+  ({ host, bench, systems } = made);
+  return made.close;
 });
 
 beforeEach(async () => {

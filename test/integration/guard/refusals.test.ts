@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import { compareTokens } from '../../../shared/domain/token.ts';
-import { createLab, type Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
 import { eventually } from '../../support/eventually.ts';
-import { pointers, shell, systemsOn } from '../hosts/support.ts';
-import { type Workbench, owner, workbench } from './support.ts';
+import { pointers, shell } from '../hosts/support.ts';
+import { type Workbench, guardHost, owner } from './support.ts';
 
 const files = {
   one: '{ roles, ... }: { imports = [ (roles.motd "one") ]; }',
@@ -13,21 +12,15 @@ const files = {
   slow: '{ roles, ... }: { imports = [ (roles.motd "slow") ]; activation.slow = "sleep 2"; }',
 };
 
-let lab: Lab;
 let host: TestHost;
 let bench: Workbench;
 let systems: typeof files;
 
 beforeAll(async () => {
   // As on NixOS: process 1 knows no folder with programs, so the guard has to bring its own.
-  lab = await createLab({ hosts: ['h1'], emptyServicePath: true });
-  host = lab.host('h1');
-  bench = await workbench(lab, host);
-  systems = await systemsOn(lab, host, files);
-});
-afterAll(async () => {
-  bench.close();
-  await lab.close();
+  const made = await guardHost(files, { adopted: false, emptyServicePath: true });
+  ({ host, bench, systems } = made);
+  return made.close;
 });
 
 describe('who may activate', () => {

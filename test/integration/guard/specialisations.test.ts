@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 
 import type { ProbeReport } from '../../../shared/domain/contact.ts';
-import { createLab, type Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
-import { shell, systemsOn } from '../hosts/support.ts';
-import { type Workbench, owner, workbench } from './support.ts';
+import { shell } from '../hosts/support.ts';
+import { type Workbench, guardHost } from './support.ts';
 
 const night = 'specialisation.night = { etc."shift".text = "night"; };';
 const files = {
@@ -15,7 +14,6 @@ const files = {
 };
 const done = { kind: 'ended', end: { kind: 'succeeded' } };
 
-let lab: Lab;
 let host: TestHost;
 let bench: Workbench;
 let systems: typeof files;
@@ -30,17 +28,13 @@ const report = async (): Promise<ProbeReport> => {
 };
 
 beforeAll(async () => {
-  lab = await createLab({ hosts: ['h1'] });
-  host = lab.host('h1');
-  bench = await workbench(lab, host);
-  systems = await systemsOn(lab, host, files);
-  await bench.probe({ adopt: { owner, takeover: false } });
+  const made = await guardHost(files);
+  ({ host, bench, systems } = made);
+  return made.close;
+});
+beforeAll(async () => {
   await bench.mustSucceed(systems.old);
   await shell(host, `${systems.old}/specialisation/night/bin/switch-to-configuration test 2>/dev/null`);
-});
-afterAll(async () => {
-  bench.close();
-  await lab.close();
 });
 
 it('a host that somebody switched to a part of its system still runs that system', async () => {

@@ -22,9 +22,9 @@ import { guardBytes, guardStorePath } from '../../../worker/guard/guard-path.ts'
 import { createProbe } from '../../../worker/probe/probe.ts';
 import { type Ssh, createSsh } from '../../../worker/ssh/ssh.ts';
 import { run } from '../../hosts/command.ts';
-import type { Lab } from '../../hosts/lab.ts';
+import { type Lab, createLab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
-import { shell } from '../hosts/support.ts';
+import { shell, systemsOn } from '../hosts/support.ts';
 
 export const owner = 'this-varve';
 
@@ -191,4 +191,36 @@ async function putGuard(lab: Lab, host: TestHost): Promise<void> {
   await run(['cp', file, join(host.rootDir, 'root/varve-guard')]);
   const path = await shell(host, 'nix-store --add-fixed sha256 /root/varve-guard 2>/dev/null');
   if (path !== guardStorePath()) throw new RangeError(`the guard is at ${path}, not at ${guardStorePath()}`);
+}
+
+/**
+ * One test host with the guard and these systems on it, adopted unless the tests are about that. `close` takes it all
+ * away again.
+ */
+export async function guardHost<Name extends string>(
+  files: Record<Name, string>,
+  options: { readonly adopted?: boolean; readonly emptyServicePath?: boolean } = {},
+): Promise<{
+  readonly lab: Lab;
+  readonly host: TestHost;
+  readonly bench: Workbench;
+  readonly systems: Record<Name, string>;
+  readonly close: () => Promise<void>;
+}> {
+  const { adopted = true, ...kind } = options;
+  const lab = await createLab({ hosts: ['h1'], ...kind });
+  try {
+    const host = lab.host('h1');
+    const bench = await workbench(lab, host);
+    const systems = await systemsOn(lab, host, files);
+    if (adopted) await bench.probe({ adopt: { owner, takeover: false } });
+    const close = async (): Promise<void> => {
+      bench.close();
+      await lab.close();
+    };
+    return { lab, host, bench, systems, close };
+  } catch (thrown) {
+    await lab.close();
+    throw thrown;
+  }
 }

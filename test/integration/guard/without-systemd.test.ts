@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
-import { createLab, type Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
-import { pointers, shell, systemsOn } from '../hosts/support.ts';
-import { type Workbench, owner, workbench } from './support.ts';
+import { pointers, shell } from '../hosts/support.ts';
+import { type Workbench, guardHost } from './support.ts';
 
 const files = {
   one: '{ roles, ... }: { imports = [ (roles.motd "one") ]; }',
@@ -11,7 +10,6 @@ const files = {
   hangs: '{ roles, ... }: { imports = [ (roles.motd "three") ]; activation.hang = "sleep 60"; }',
 };
 
-let lab: Lab;
 let host: TestHost;
 let bench: Workbench;
 let systems: typeof files;
@@ -19,11 +17,11 @@ let systems: typeof files;
 let blind: Pick<Workbench['connection'], 'port'>;
 
 beforeAll(async () => {
-  lab = await createLab({ hosts: ['h1'] });
-  host = lab.host('h1');
-  bench = await workbench(lab, host);
-  systems = await systemsOn(lab, host, files);
-  await bench.probe({ adopt: { owner, takeover: false } });
+  const made = await guardHost(files);
+  ({ host, bench, systems } = made);
+  return made.close;
+});
+beforeAll(async () => {
   await bench.mustSucceed(systems.one);
   blind = { port: 2222 };
   await shell(
@@ -32,10 +30,6 @@ beforeAll(async () => {
       '"mount -t tmpfs none /run/systemd && exec /usr/sbin/sshd -D -f /etc/ssh/sshd_config -p 2222"',
   );
   await host.waitForSsh(2222);
-});
-afterAll(async () => {
-  bench.close();
-  await lab.close();
 });
 
 describe('where there is no systemd', () => {

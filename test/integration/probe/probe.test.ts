@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { ProbeReport, ProbeTarget } from '../../../shared/domain/contact.ts';
 import { parseHostName, parseStorePath } from '../../../shared/domain/names.ts';
@@ -7,11 +7,11 @@ import { createSystemClock } from '../../../shared/platform/system-clock.ts';
 import { createChecks } from '../../../worker/checks/checks.ts';
 import { createProbe } from '../../../worker/probe/probe.ts';
 import { createSsh } from '../../../worker/ssh/ssh.ts';
-import { createLab, type Lab } from '../../hosts/lab.ts';
+import type { Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
 import { aCheck } from '../../support/builders.ts';
-import { type Workbench, owner, workbench } from '../guard/support.ts';
-import { pointers, shell, systemsOn } from '../hosts/support.ts';
+import { type Workbench, guardHost, owner } from '../guard/support.ts';
+import { pointers, shell } from '../hosts/support.ts';
 import { startSshd } from '../ssh/sshd.ts';
 
 const files = {
@@ -26,14 +26,9 @@ let bench: Workbench;
 let systems: typeof files;
 
 beforeAll(async () => {
-  lab = await createLab({ hosts: ['h1'] });
-  host = lab.host('h1');
-  bench = await workbench(lab, host);
-  systems = await systemsOn(lab, host, files);
-});
-afterAll(async () => {
-  bench.close();
-  await lab.close();
+  const made = await guardHost(files, { adopted: false });
+  ({ lab, host, bench, systems } = made);
+  return made.close;
 });
 
 const report = async (wish?: Partial<ProbeTarget>): Promise<ProbeReport> => {

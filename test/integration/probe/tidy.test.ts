@@ -1,33 +1,26 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { ProbeReport, ProbeTarget, Tidy } from '../../../shared/domain/contact.ts';
 import { parseStorePath } from '../../../shared/domain/names.ts';
 import { guardStorePath } from '../../../worker/guard/guard-path.ts';
 import { setProfile, switchTo } from '../../hosts/by-hand.ts';
-import { createLab, type Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type Workbench, owner, workbench } from '../guard/support.ts';
-import { pointers, shell, systemsOn } from '../hosts/support.ts';
+import { type Workbench, guardHost, owner } from '../guard/support.ts';
+import { pointers, shell } from '../hosts/support.ts';
 
 const motd = (text: string): string => `{ roles, ... }: { imports = [ (roles.motd "${text}") ]; }`;
 const files = { a: motd('a'), b: motd('b'), c: motd('c'), d: motd('d') };
 
-let lab: Lab;
 let host: TestHost;
 let bench: Workbench;
 let systems: typeof files;
 
 beforeAll(async () => {
-  lab = await createLab({ hosts: ['h1'] });
-  host = lab.host('h1');
-  bench = await workbench(lab, host);
-  systems = await systemsOn(lab, host, files);
+  const made = await guardHost(files, { adopted: false });
+  ({ host, bench, systems } = made);
   await report({ adopt: { owner, takeover: false } });
-});
-afterAll(async () => {
-  bench.close();
-  await lab.close();
+  return made.close;
 });
 
 const report = async (wish?: Partial<ProbeTarget>): Promise<ProbeReport> => {
