@@ -1,3 +1,4 @@
+import { aimOf } from '../../controller/reconcile/plan/aim.ts';
 import type { Check, CheckPace, CheckSubject } from '../../shared/domain/check.ts';
 import type { HostContact, ProbeReport } from '../../shared/domain/contact.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
@@ -212,18 +213,7 @@ export function anOutcome(
   return {
     kind: 'outcome',
     at: 0,
-    aim: {
-      deployment: deployment.id,
-      host: deployment.host,
-      observation: deployment.observation,
-      revision: deployment.revision,
-      tree: deployment.tree,
-      toplevel: deployment.toplevel,
-      drvPath: deployment.drvPath,
-      action: deployment.action,
-      mode: deployment.mode,
-      token: deployment.token,
-    },
+    aim: aimOf(deployment),
     phase: 'succeeded',
     connection: deployment.next,
     delivery: undefined,
