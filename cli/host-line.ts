@@ -71,7 +71,9 @@ export function paintedHealth(health: Health, { paint }: View): string {
 export function whatHappens(host: HostStatus, now: number): readonly string[] {
   const { deployment, hold } = host;
   const said = saidParts(host, now);
-  if (deployment !== undefined) {
+  // What is delivered may wait for days: then it is the wait that people look for, not how it came there.
+  const waits = deployment?.phase === 'delivered' && host.verdict === 'wait';
+  if (deployment !== undefined && !waits) {
     const parts = [deployment.phase, progressText(deployment.progress), deployment.activity];
     return [...parts.flatMap((part) => (part === undefined || part === '' ? [] : [part])), ...said];
   }
