@@ -1,3 +1,4 @@
+import './light-abort.ts';
 import { writeSync } from 'node:fs';
 import { simulate } from './simulate.ts';
 import { addRun, noTotals, seedAt, type Broken, type Totals } from './totals.ts';
