@@ -82,6 +82,8 @@ function doneOrUnwell({ spec, contact, remembered }: WantedView, rollout: Rollou
 
 function stalledStanding(verdict: Verdict, remembered: HostMemory | undefined): Standing {
   if (remembered?.stuck !== undefined) return { kind: 'failed', why: verdict.reason, proven: true };
+  // Another system than that of the release: what a person sent it back to.
+  if (verdict.toplevel !== remembered?.desired) return { kind: 'out', why: verdict.reason };
   switch (verdict.code) {
     case 'DRIFTED':
     case 'OWNED_BY':
