@@ -4,17 +4,21 @@ import { factKey, type Fact, type FactOf } from '../../shared/domain/facts.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Job } from '../../shared/platform/ports/job-queue.ts';
 import type { Term } from '../../shared/platform/ports/deployment-store.ts';
+import { createGateChecks, type GateChecks } from './check-gates.ts';
 import { createIntentChecks } from './check-intents.ts';
+import { createOrderChecks } from './check-order.ts';
 import { createRolloutChecks } from './check-rollout.ts';
 import type { HostWatch, Machine } from './models/machine.ts';
 import type { Repository } from './models/model-source.ts';
 import type { StoreState, StoreWatch } from './models/model-store.ts';
 import type { Quality, Systems } from './models/systems.ts';
 import type { WorldPolicy } from './policy.ts';
+import { createSpoken, type Spoken } from './spoken.ts';
+import { createWanted, type Wanted } from './wanted.ts';
 
 /** What must never be, and was. */
 export interface Violation {
-  /** The invariant's number in the design; 0: a person's hold. */
+  /** The invariant's number in the design; 0: what people and the policy say of when. */
   readonly invariant: number;
   readonly host: HostName | undefined;
   readonly what: string;
@@ -31,6 +35,9 @@ export interface Invariants extends HostWatch, StoreWatch {
   /** To be called when all is quiet: what started has ended, and the ledger has it. */
   checkClosed(): void;
   outcomes(): ReadonlyMap<DeploymentId, FactOf<'outcome'>>;
+  readonly wanted: Wanted;
+  readonly spoken: Spoken;
+  readonly gates: Pick<GateChecks, 'isOpen' | 'isApproved'>;
   started(machine: Machine, deployment: Deployment): void;
   /** Activations that began on a host. */
   activations(): number;
@@ -63,9 +70,10 @@ export function createInvariants(deps: {
   readonly repository: Repository;
   readonly systems: Systems;
   readonly policy: WorldPolicy;
+  readonly machine: (host: HostName) => Machine | undefined;
   readonly note: (what: string) => void;
 }): Invariants {
-  const { repository, systems } = deps;
+  const { repository, systems, policy } = deps;
   const activations = new Map<DeploymentId, Activation>();
   const newest = new Map<HostName, number>();
   const probed = new Map<HostName, Set<string>>();
@@ -89,11 +97,12 @@ export function createInvariants(deps: {
     if (!holds) fail({ invariant, host, what });
   }
 
-  /** A release of a verified observation of the tracked ref, and nothing else, may be activated. */
-  function checkRelease({ id, host, observation, revision, toplevel }: Deployment): void {
+  /** A release of a verified observation, of the host's own testing branch, or what it ran before: nothing else. */
+  function checkRelease({ id, host, observation, revision, toplevel, mode }: Deployment): void {
     const seen = observations.get(observation)?.observation;
-    require(seen?.revision ===
-      revision, 3, host, `${id} is for an observation that the ledger does not have`);
+    const isTest = mode === 'test' && wanted.hasTested(host, revision);
+    require(isTest ||
+      seen?.revision === revision, 3, host, `${id} is for an observation that the ledger does not have`);
     const commit = repository.find(revision);
     const content = commit?.content.hosts.get(host);
     require(commit !== undefined, 3, host, `${id} is for a revision that the tracked ref never had`);
@@ -132,9 +141,24 @@ export function createInvariants(deps: {
     }
   }
 
-  const rolloutChecks = createRolloutChecks({ repository, systems, policy: deps.policy, require });
+  const wanted = createWanted({ repository, systems });
+  const spoken = createSpoken(policy);
+  const gateChecks = createGateChecks({ policy, wanted, spoken, require });
+  const { isGoingBack } = gateChecks;
+  const rolloutChecks = createRolloutChecks({ policy, wanted, isGoingBack, require });
   const { isWayBack } = rolloutChecks;
-  const intentChecks = createIntentChecks({ repository, systems, isWayBack, require });
+  const intentChecks = createIntentChecks({ wanted, systems, isWayBack, require });
+  const orderChecks = createOrderChecks({
+    policy,
+    wanted,
+    spoken,
+    isGoingBack,
+    isThere(host, toplevel) {
+      const machine = deps.machine(host);
+      return machine?.current === toplevel || machine?.bootDefault === toplevel;
+    },
+    require,
+  });
 
   /** The host really is as its record says. */
   function checkRecord(
@@ -142,13 +166,17 @@ export function createInvariants(deps: {
     { deployment, lasting, previous, bootId }: Activation,
     end: RecordedEnd,
   ) {
-    const { id, host, toplevel, action } = deployment;
+    const { id, host, toplevel, action, mode } = deployment;
     const { current, profile, bootDefault } = machine;
     if (end.kind === 'succeeded') {
-      const all = current === toplevel && profile === toplevel && bootDefault === toplevel;
-      require(all, 7, host, `${id} succeeded, and the host does not run it for good`);
+      // What is only tested is gone with the next boot.
+      const lasts = mode === 'test' ? lasting : { profile: toplevel, bootDefault: toplevel };
+      const all = current === toplevel && profile === lasts.profile && bootDefault === lasts.bootDefault;
+      require(all, 7, host, `${id} succeeded, and the host does not run it ${mode === 'test' ? 'for now' : 'for good'}`);
       const { quality } = systems.find(toplevel);
+      const mayFail = quality === 'boot-loader-fails' && mode === 'test';
       require(action !== 'activate' ||
+        mayFail ||
         !neverSucceeds.has(quality), 7, host, `${id} succeeded with a system that ${quality}`);
     }
     if (end.kind === 'rolled-back') {
@@ -165,6 +193,10 @@ export function createInvariants(deps: {
   return {
     appended(fact) {
       durable.add(factKey(fact));
+      wanted.appended(fact);
+      spoken.appended(fact);
+      gateChecks.appended(fact);
+      orderChecks.appended(fact);
       rolloutChecks.appended(fact);
       intentChecks.appended(fact);
       if (fact.kind === 'observation') observations.set(fact.observation.n, fact);
@@ -180,6 +212,7 @@ export function createInvariants(deps: {
         checkEnd(fact);
       }
     },
+    contacted: orderChecks.contacted,
     answered(asked) {
       for (const fact of asked) {
         if (!durable.has(factKey(fact)))
@@ -243,6 +276,9 @@ export function createInvariants(deps: {
       require(intents.get(id)?.aim.toplevel ===
         deployment.toplevel, 7, host, `${id} starts without an intent`);
       require(!outcomes.has(id), 7, host, `${id} starts although the ledger has its outcome`);
+      const isAsked = policy.of(host).checks.some(({ before }) => before);
+      require(!isAsked ||
+        machine.saidReady.has(id), 0, host, `${id} starts, and the host never said that it is ready`);
       const { bootId, current, profile, bootDefault } = machine;
       const reboots = deployment.action === 'reboot';
       const previous = reboots && current === deployment.toplevel ? machine.booted : current;
@@ -275,6 +311,9 @@ export function createInvariants(deps: {
       }
     },
     outcomes: () => outcomes,
+    wanted,
+    spoken,
+    gates: gateChecks,
     activations: () => activations.size,
   };
 }

@@ -1,9 +1,11 @@
 import { createController, type Controller } from '../../controller/reconcile/leader.ts';
+import type { PassResult } from '../../controller/reconcile/reconciler.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import { parseDeploymentId } from '../../shared/domain/names.ts';
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
 import type { Ids } from '../../shared/platform/ports/ids.ts';
 import { createProcessor } from '../../worker/processor.ts';
+import { drawFeatures, type Features } from './features.ts';
 import { createFaults, type FaultKind, type Faults } from './faults.ts';
 import { createInvariants, type Invariants } from './invariants.ts';
 import { createLeaseServer, type LeaseServer } from './models/model-lease.ts';
@@ -17,7 +19,8 @@ import { createStoreServer, type StoreServer, type StoreServerDeps } from './mod
 import { createRedisServer, type RedisServer } from './models/redis-server.ts';
 import { createSystems, type Systems } from './models/systems.ts';
 import { createOutside, firstContent, hostNames, type Outside } from './outside.ts';
-import { drawPolicy } from './policy.ts';
+import { createPeople, type People } from './people.ts';
+import { drawPolicy, type WorldPolicy } from './policy.ts';
 import { createRandom, type Random } from './random.ts';
 import { createScheduler, type Scheduler, type SimProcess } from './scheduler.ts';
 
@@ -58,11 +61,18 @@ export interface World {
   readonly lease: LeaseServer;
   readonly invariants: Invariants;
   readonly outside: Outside;
+  readonly people: People;
+  readonly policy: WorldPolicy;
+  readonly features: Features;
   readonly hosts: ReadonlyMap<HostName, ModelHost>;
   readonly controllers: readonly Program[];
   readonly workers: readonly Program[];
   /** The controllers that are alive. */
   leaders(): readonly Controller[];
+  /** What has been decided so far is no last word any more. */
+  outdate(): void;
+  /** The pass ended before that, or before something new was in the ledger. */
+  isOutdated(pass: PassResult): boolean;
 }
 
 const patience = {
@@ -81,10 +91,21 @@ export function createWorld(spec: WorldSpec): World {
   const systems = createSystems();
   const names = hostNames(spec.hosts);
   const first = firstContent(names);
-  const policy = drawPolicy(root.fork('policy'));
+  const features = drawFeatures(root.fork('features'));
+  const policy = drawPolicy(root.fork('policy'), { names, features, from: scheduler.now() });
   const repository = createRepository({ scheduler, faults, first, policy });
   const { note } = scheduler;
-  const invariants = createInvariants({ now: scheduler.now, repository, systems, policy, note });
+  const hosts = new Map<HostName, ModelHost>();
+  const invariants = createInvariants({
+    now: scheduler.now,
+    repository,
+    systems,
+    policy,
+    machine: (name) => hosts.get(name)?.machine,
+    note,
+  });
+  const alive = new Map<string, Controller>();
+  const outdated = new WeakSet<PassResult>();
   const { sabotage = {} } = spec;
   const redis = createRedisServer({ scheduler, faults });
   const store = createStoreServer({
@@ -104,10 +125,12 @@ export function createWorld(spec: WorldSpec): World {
   const ledger = createLedgerServer({
     scheduler,
     faults,
-    appended: invariants.appended,
+    appended(fact) {
+      invariants.appended(fact);
+      outdate();
+    },
     ...(sabotage.ledger === undefined ? {} : { sabotage: sabotage.ledger }),
   });
-  const hosts = new Map<HostName, ModelHost>();
   for (const name of names) {
     const genesis = systems.of(name, { variant: -1, quality: 'good', port: 22 }).toplevel;
     hosts.set(
@@ -124,7 +147,13 @@ export function createWorld(spec: WorldSpec): World {
     );
   }
 
-  const alive = new Map<string, Controller>();
+  function outdate(): void {
+    for (const controller of alive.values()) {
+      const last = controller.reign()?.last;
+      if (last !== undefined) outdated.add(last);
+    }
+  }
+
   let made = 0;
   const ids: Ids = {
     deployment: () => parseDeploymentId(`d${`${(made += 1)}`.padStart(6, '0')}`),
@@ -215,6 +244,7 @@ export function createWorld(spec: WorldSpec): World {
     };
   }
 
+  const outside = root.fork('outside');
   const numbered = (count: number, what: string): string[] =>
     Array.from({ length: count }, (_, i) => `${what}${i + 1}`);
   return {
@@ -228,12 +258,24 @@ export function createWorld(spec: WorldSpec): World {
     ledger,
     lease,
     invariants,
-    outside: createOutside({ random: root.fork('outside'), now: scheduler.now, repository, names }),
+    outside: createOutside({ random: outside, repository, names, features }),
+    people: createPeople({
+      random: outside,
+      now: scheduler.now,
+      names,
+      policy,
+      features,
+      facts: ledger.facts,
+    }),
+    policy,
+    features,
     hosts,
     controllers: numbered(spec.controllers, 'controller').map((name) =>
       program(name, 'crash-controller', controller(name)),
     ),
     workers: numbered(spec.workers, 'worker').map((name) => program(name, 'crash-worker', worker(name))),
     leaders: () => [...alive.values()],
+    outdate,
+    isOutdated: (pass) => outdated.has(pass),
   };
 }
