@@ -50,7 +50,7 @@ export function createIntentChecks(deps: {
   function learnOutcome({ aim, phase, evidence }: FactOf<'outcome'>): void {
     const { host, toplevel } = aim;
     if (phase === 'succeeded' || phase === 'awaiting-reboot') {
-      blamed.delete(host);
+      if (blamed.get(host)?.toplevel === toplevel) blamed.delete(host);
       return;
     }
     // What nobody wants any more is not held against it, should it be wanted once again; nor what nobody can know to be

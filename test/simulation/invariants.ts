@@ -1,9 +1,9 @@
-import type { RecordedEnd } from '../../shared/domain/contact.ts';
 import { isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
 import { factKey, type Fact, type FactOf } from '../../shared/domain/facts.ts';
-import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
+import type { DeploymentId, HostName } from '../../shared/domain/names.ts';
 import type { Job } from '../../shared/platform/ports/job-queue.ts';
 import type { Term } from '../../shared/platform/ports/deployment-store.ts';
+import { createEndChecks, type Activation } from './check-ends.ts';
 import { createGateChecks, type GateChecks } from './check-gates.ts';
 import { createIntentChecks } from './check-intents.ts';
 import { createOrderChecks } from './check-order.ts';
@@ -11,7 +11,7 @@ import { createRolloutChecks } from './check-rollout.ts';
 import type { HostWatch, Machine } from './models/machine.ts';
 import type { Repository } from './models/model-source.ts';
 import type { StoreState, StoreWatch } from './models/model-store.ts';
-import type { Quality, Systems } from './models/systems.ts';
+import type { Systems } from './models/systems.ts';
 import type { WorldPolicy } from './policy.ts';
 import { createSpoken, type Spoken } from './spoken.ts';
 import { createWanted, type Wanted } from './wanted.ts';
@@ -32,6 +32,8 @@ export interface Invariants extends HostWatch, StoreWatch {
   /** The first violation, if there was one. */
   violation(): Violation | undefined;
   fail(violation: Violation): void;
+  /** An activation whose outcome is not in the ledger. */
+  unsettled(): DeploymentId | undefined;
   /** To be called when all is quiet: what started has ended, and the ledger has it. */
   checkClosed(): void;
   outcomes(): ReadonlyMap<DeploymentId, FactOf<'outcome'>>;
@@ -42,27 +44,6 @@ export interface Invariants extends HostWatch, StoreWatch {
   /** Activations that began on a host. */
   activations(): number;
 }
-
-interface Activation {
-  readonly deployment: Deployment;
-  readonly bootId: string;
-  readonly previous: StorePath;
-  /** Profile and boot default before it. */
-  readonly lasting: { readonly profile: StorePath; readonly bootDefault: StorePath };
-  end: RecordedEnd | undefined;
-}
-
-/** Systems that a host goes back from, or never switches to. */
-const neverSucceeds: ReadonlySet<Quality> = new Set<Quality>([
-  'build-fails',
-  'refused',
-  'breaks',
-  'sticks',
-  'cuts-network',
-  'locks-out',
-  'unhealthy',
-  'boot-loader-fails',
-]);
 
 /** Watches hosts, store and ledger as they really are, whatever Varve believes. */
 export function createInvariants(deps: {
@@ -113,34 +94,7 @@ export function createInvariants(deps: {
           toplevel), 3, host, `${id} activates ${toplevel}, which is not what its revision says`);
   }
 
-  function checkEnd(fact: FactOf<'outcome'>): void {
-    const { deployment: id, host } = fact.aim;
-    const activation = activations.get(id);
-    const end = activation?.end;
-    const says = `the ledger says that ${id} ${fact.phase}`;
-    switch (fact.phase) {
-      case 'succeeded':
-      case 'awaiting-reboot':
-      case 'stuck':
-        require(end?.kind === fact.phase, 7, host, `${says}, the host says ${end?.kind ?? 'nothing'}`);
-        return;
-      case 'rolled-back':
-      case 'unconfirmed':
-        require(!fact.evidence ||
-          (end?.kind === 'rolled-back' && end.evidence) ||
-          fact.failure?.code ===
-            'CONFIRM_TIMEOUT', 7, host, `${says}, and blames a system that nothing speaks against`);
-        require(end?.kind === 'rolled-back', 7, host, `${says}, the host says ${end?.kind ?? 'nothing'}`);
-        return;
-      case 'failed':
-        require(activation === undefined ||
-          end?.kind === 'failed', 7, host, `${says}, the host says ${end?.kind ?? 'that it goes on'}`);
-        return;
-      default:
-        require(activation === undefined, 7, host, `${says}, yet the host has started it`);
-    }
-  }
-
+  const ends = createEndChecks({ systems, require });
   const wanted = createWanted({ repository, systems });
   const spoken = createSpoken(policy);
   const gateChecks = createGateChecks({ policy, wanted, spoken, require });
@@ -159,36 +113,6 @@ export function createInvariants(deps: {
     },
     require,
   });
-
-  /** The host really is as its record says. */
-  function checkRecord(
-    machine: Machine,
-    { deployment, lasting, previous, bootId }: Activation,
-    end: RecordedEnd,
-  ) {
-    const { id, host, toplevel, action, mode } = deployment;
-    const { current, profile, bootDefault } = machine;
-    if (end.kind === 'succeeded') {
-      // What is only tested is gone with the next boot.
-      const lasts = mode === 'test' ? lasting : { profile: toplevel, bootDefault: toplevel };
-      const all = current === toplevel && profile === lasts.profile && bootDefault === lasts.bootDefault;
-      require(all, 7, host, `${id} succeeded, and the host does not run it ${mode === 'test' ? 'for now' : 'for good'}`);
-      const { quality } = systems.find(toplevel);
-      const mayFail = quality === 'boot-loader-fails' && mode === 'test';
-      require(action !== 'activate' ||
-        mayFail ||
-        !neverSucceeds.has(quality), 7, host, `${id} succeeded with a system that ${quality}`);
-    }
-    if (end.kind === 'rolled-back') {
-      // A host that was booted meanwhile runs its boot default.
-      const runs = bootId === machine.bootId ? previous : lasting.bootDefault;
-      const same =
-        (current === runs || action === 'reboot') &&
-        profile === lasting.profile &&
-        bootDefault === lasting.bootDefault;
-      require(same, 3, host, `${id} was rolled back, and the host is not as it was before`);
-    }
-  }
 
   return {
     appended(fact) {
@@ -209,7 +133,7 @@ export function createInvariants(deps: {
         require(!outcomes.has(fact.aim.deployment), 7, fact.aim
           .host, `${fact.aim.deployment} has two outcomes`);
         outcomes.set(fact.aim.deployment, fact);
-        checkEnd(fact);
+        ends.checkOutcome(fact, activations.get(fact.aim.deployment));
       }
     },
     contacted: orderChecks.contacted,
@@ -296,10 +220,11 @@ export function createInvariants(deps: {
       const activation = activations.get(deployment.id);
       if (activation === undefined) return;
       activation.end = end;
-      checkRecord(machine, activation, end);
+      ends.checkRecord(machine, activation, end);
     },
     violation: () => first,
     fail,
+    unsettled: () => [...intents.keys()].find((id) => !outcomes.has(id)),
     checkClosed() {
       for (const [id, { deployment }] of activations) {
         require(outcomes.has(

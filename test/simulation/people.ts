@@ -72,7 +72,7 @@ export function createPeople(deps: {
     const last = ran.at(-1)?.toplevel;
     const others = ran.filter(({ toplevel }) => toplevel !== last);
     if (others.length === 0) return [];
-    const until = own.chance(0.3) ? undefined : at + own.int(6 * minuteMs);
+    const until = own.chance(0.5) ? undefined : at + own.int(6 * minuteMs);
     const reason = 'the shop is down';
     const to = own.pick(others);
     return [
@@ -95,7 +95,9 @@ export function createPeople(deps: {
       ? [(at: number) => [override(at, drawScope(own, names, groups), own.int(3 * minuteMs))]]
       : []),
     ...(features.has('suspensions') ? [suspendOrResume] : []),
-    ...(features.has('roll-backs') ? [(at: number) => rollBack(at, own.pick(names))] : []),
+    ...(features.has('roll-backs')
+      ? Array.from({ length: 2 }, () => (at: number) => rollBack(at, own.pick(names)))
+      : []),
     ...(features.has('groups') ? [holdMany] : []),
   ];
 

@@ -98,7 +98,7 @@ export function finalVerdicts(world: World): readonly Verdict[] | string {
   const { revision } = world.repository.head();
   for (const controller of world.leaders()) {
     const last = controller.reign()?.last;
-    if (last === undefined || world.isOutdated(last)) continue;
+    if (last === undefined || world.passes.isOutdated(last)) continue;
     const { desired, verdicts, snapshot } = last;
     if (desired.kind !== 'ready') return `the leader's desired state is ${desired.kind}`;
     if (desired.observation.revision !== revision) return 'the leader has not seen the newest revision';
@@ -109,6 +109,8 @@ export function finalVerdicts(world: World): readonly Verdict[] | string {
       const unseen = unseenBranch(world);
       if (unseen !== undefined) return `the testing branch of ${unseen} is not known as it is`;
     }
+    const unsettled = world.invariants.unsettled();
+    if (unsettled !== undefined) return `how ${unsettled} ended is not in the ledger`;
     if (world.people.lastWords().length > 0) return 'people have not said their last word';
     if (snapshot.deployments.length > 0) {
       const left = snapshot.deployments.find(({ host }) => !mayRest(all.get(host)));

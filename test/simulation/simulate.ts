@@ -7,7 +7,8 @@ import { cutsOff } from './models/systems.ts';
 import { createRandom, type Random } from './random.ts';
 import { finalVerdicts } from './rest.ts';
 import type { TraceEntry } from './scheduler.ts';
-import { createWorld, type Sabotage, type World } from './world.ts';
+import type { Sabotage } from './world-spec.ts';
+import { createWorld, type World } from './world.ts';
 
 export interface RunSpec {
   readonly seed: string;
@@ -141,7 +142,7 @@ async function calm(world: World): Promise<ReadonlyMap<string, number>> {
   scheduler.setClocks();
   scheduler.note(`## the faults stop; ${world.outside.settle()}`);
   const until = scheduler.now() + restMs;
-  world.outdate();
+  world.passes.outdate();
   const counts = new Map<string, number>();
   for (let i = 0; i < restSteps && scheduler.now() < until; i += 1) {
     if (invariants.violation() !== undefined) return counts;

@@ -1,21 +1,20 @@
 import { createController, type Controller } from '../../controller/reconcile/leader.ts';
-import type { PassResult } from '../../controller/reconcile/reconciler.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import { parseDeploymentId } from '../../shared/domain/names.ts';
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
 import type { Ids } from '../../shared/platform/ports/ids.ts';
 import { createProcessor } from '../../worker/processor.ts';
 import { drawFeatures, type Features } from './features.ts';
-import { createFaults, type FaultKind, type Faults } from './faults.ts';
+import { createFaults, type Faults } from './faults.ts';
 import { createInvariants, type Invariants } from './invariants.ts';
+import { createLastPasses, type LastPasses } from './last-passes.ts';
 import { createLeaseServer, type LeaseServer } from './models/model-lease.ts';
-import { createLedgerServer, type LedgerServer, type LedgerServerDeps } from './models/model-ledger.ts';
-import type { HostSabotage } from './models/machine.ts';
+import { createLedgerServer, type LedgerServer } from './models/model-ledger.ts';
 import { createModelHost, type ModelHost } from './models/model-host.ts';
 import { createQueueServer } from './models/model-queue.ts';
 import { createRepository, type Repository } from './models/model-source.ts';
 import { createModelSteps } from './models/model-steps.ts';
-import { createStoreServer, type StoreServer, type StoreServerDeps } from './models/model-store.ts';
+import { createStoreServer, type StoreServer } from './models/model-store.ts';
 import { createRedisServer, type RedisServer } from './models/redis-server.ts';
 import { createSystems, type Systems } from './models/systems.ts';
 import { createOutside, firstContent, hostNames, type Outside } from './outside.ts';
@@ -23,23 +22,7 @@ import { createPeople, type People } from './people.ts';
 import { drawPolicy, type WorldPolicy } from './policy.ts';
 import { createRandom, type Random } from './random.ts';
 import { createScheduler, type Scheduler, type SimProcess } from './scheduler.ts';
-
-/** Rules of the models that are switched off, to show that the invariants notice. */
-export interface Sabotage {
-  readonly host?: HostSabotage;
-  readonly store?: StoreServerDeps['sabotage'];
-  readonly ledger?: LedgerServerDeps['sabotage'];
-}
-
-export interface WorldSpec {
-  readonly seed: string;
-  readonly hosts: number;
-  readonly controllers: number;
-  readonly workers: number;
-  readonly faults: ReadonlySet<FaultKind>;
-  readonly traced: boolean;
-  readonly sabotage?: Sabotage;
-}
+import type { WorldSpec } from './world-spec.ts';
 
 /** One running program, whichever life it is in. */
 export interface Program {
@@ -69,10 +52,7 @@ export interface World {
   readonly workers: readonly Program[];
   /** The controllers that are alive. */
   leaders(): readonly Controller[];
-  /** What has been decided so far is no last word any more. */
-  outdate(): void;
-  /** The pass ended before that, or before something new was in the ledger. */
-  isOutdated(pass: PassResult): boolean;
+  readonly passes: LastPasses;
 }
 
 const patience = {
@@ -105,7 +85,7 @@ export function createWorld(spec: WorldSpec): World {
     note,
   });
   const alive = new Map<string, Controller>();
-  const outdated = new WeakSet<PassResult>();
+  const passes = createLastPasses(() => alive.values());
   const { sabotage = {} } = spec;
   const redis = createRedisServer({ scheduler, faults });
   const store = createStoreServer({
@@ -127,31 +107,17 @@ export function createWorld(spec: WorldSpec): World {
     faults,
     appended(fact) {
       invariants.appended(fact);
-      outdate();
+      passes.outdate();
     },
     ...(sabotage.ledger === undefined ? {} : { sabotage: sabotage.ledger }),
   });
   for (const name of names) {
     const genesis = systems.of(name, { variant: -1, quality: 'good', port: 22 }).toplevel;
+    const deps = { name, scheduler, random: root.fork(name), systems, genesis, watch: invariants };
     hosts.set(
       name,
-      createModelHost({
-        name,
-        scheduler,
-        random: root.fork(name),
-        systems,
-        genesis,
-        watch: invariants,
-        ...(sabotage.host === undefined ? {} : { sabotage: sabotage.host }),
-      }),
+      createModelHost(sabotage.host === undefined ? deps : { ...deps, sabotage: sabotage.host }),
     );
-  }
-
-  function outdate(): void {
-    for (const controller of alive.values()) {
-      const last = controller.reign()?.last;
-      if (last !== undefined) outdated.add(last);
-    }
   }
 
   let made = 0;
@@ -275,7 +241,6 @@ export function createWorld(spec: WorldSpec): World {
     ),
     workers: numbered(spec.workers, 'worker').map((name) => program(name, 'crash-worker', worker(name))),
     leaders: () => [...alive.values()],
-    outdate,
-    isOutdated: (pass) => outdated.has(pass),
+    passes,
   };
 }

@@ -72,11 +72,7 @@ export function obstacleTo(
     }
   }
   if (setback?.toplevel !== released.toplevel) return undefined;
-  const paused = pausedAfter(setback, patience, now);
-  // Nothing was tried: the host is to be left alone for as long as the check says so.
-  return paused?.code === 'NOT_READY'
-    ? { ...paused, waitsFor: 'check', reason: `left alone: ${setback.failure.message}` }
-    : paused;
+  return pausedAfter(setback, patience, now);
 }
 
 /** What is only tested is gone with a reboot, and tested again: nobody did anything to the host. */

@@ -68,13 +68,13 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: 'order: pay no heed to what a host comes after',
     file: `${plan}/rollout.ts`,
-    from: '      dependencyRefusal(view.spec, byName, policy) ??\n',
+    from: '      dependencyRefusal(spec, byName, policy) ??\n',
     to: '',
   },
   {
     name: 'order: update the host that Varve runs on like any other',
     file: `${plan}/rollout.ts`,
-    from: '      order(view.spec) ??\n',
+    from: '      order(spec) ??\n',
     to: '',
   },
   {
@@ -88,6 +88,18 @@ export const gateMutants: readonly Mutant[] = [
     file: `${plan}/standing.ts`,
     from: "return verdict.waitsFor === 'check' || verdict.code === 'DRIFTED'",
     to: "return verdict.code === 'DRIFTED'",
+  },
+  {
+    name: 'order: wait for ever for a host that cannot go on',
+    file: `${plan}/rollout.ts`,
+    from: '    haltBehind(behind);\n    const',
+    to: '    const',
+  },
+  {
+    name: 'order: wait for the reboot of a host that a check keeps from it',
+    file: `${plan}/plan-input.ts`,
+    from: "return code === 'NOT_READY'",
+    to: 'return false',
   },
   {
     name: 'groups: pay no heed to their budgets',
@@ -151,10 +163,28 @@ export const gateMutants: readonly Mutant[] = [
     to: 'return spec.connection;',
   },
   {
+    name: 'people: let a wave that fails say otherwise',
+    file: `${plan}/roll-backs.ts`,
+    from: "if (pinAt(remembered, now)?.cause === 'person') return [];",
+    to: '',
+  },
+  {
     name: 'people: hold a roll back that failed against the release',
     file: `${plan}/standing.ts`,
     from: "if (verdict.toplevel !== remembered?.desired) return { kind: 'out', why: verdict.reason };",
     to: '',
+  },
+  {
+    name: 'people: forget what failed on a host that was sent back',
+    file: 'shared/domain/learn-outcome.ts',
+    from: 'failed: host.failed?.toplevel === aim.toplevel ? undefined : host.failed,',
+    to: 'failed: undefined,',
+  },
+  {
+    name: 'testing: forget what failed on a host that tests',
+    file: `${plan}/rollout.ts`,
+    from: '(provenFailure(view.remembered) ??',
+    to: '(undefined ??',
   },
   {
     name: 'testing: follow a branch that is not on top of the tracked one',

@@ -142,6 +142,25 @@ describe('a roll back by a person', () => {
     });
   });
 
+  it('is not taken back by one of its wave, which fails meanwhile', () => {
+    const stage = threeWaves({ onFailure: 'rollback-wave' });
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary');
+    stage.settle();
+    stage.end('early1');
+    pin(stage, 'early1');
+    stage.end('early2', 'failed');
+    expect(stage.settle()).toEqual(['early1']);
+    stage.end('early1');
+    stage.settle();
+    expect(stage.runs()).toContain('early1 A, early2 A');
+    expect(stage.pass().get('early1')).toMatchObject({
+      kind: 'held',
+      reason: expect.stringContaining('rolled back by ada'),
+    });
+  });
+
   it('is over with its hold: a later one leaves the host where it is', () => {
     const stage = new Stage({ web1: {} }, aPolicy(all));
     stage.commit('B');
