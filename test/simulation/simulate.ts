@@ -57,7 +57,8 @@ export async function simulate(spec: RunSpec): Promise<RunResult> {
     traced: spec.traced === true,
     ...(spec.sabotage === undefined ? {} : { sabotage: spec.sabotage }),
   });
-  const troubled = 400 + shape.int(3_600);
+  // Short ones are as often met as long ones are: what takes few steps to happen is found for less.
+  const troubled = Math.round(200 * 20 ** shape.next());
   const hurry = shape.pick([0, 0.02, 0.1]);
   await trouble(world, troubled, shape.pick([0.002, 0.006, 0.015]), hurry);
   const verdicts = await calm(world);
