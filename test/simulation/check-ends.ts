@@ -75,6 +75,8 @@ export function createEndChecks(deps: {
   ) {
     const { id, host, toplevel, action, mode } = deployment;
     const { current, profile, bootDefault } = machine;
+    // It was only said what would happen.
+    if (mode === 'dry-activate') return;
     if (end.kind === 'succeeded') {
       // What is only tested is gone with the next boot.
       const lasts = mode === 'test' ? lasting : { profile: toplevel, bootDefault: toplevel };

@@ -82,7 +82,7 @@ export function createGateChecks(deps: {
   }
 
   function checkIntent({ at, aim }: FactOf<'intent'>): void {
-    const { deployment: id, host, toplevel, action } = aim;
+    const { deployment: id, host, toplevel, action, mode } = aim;
     const back = spoken.sentBack(host, at);
     if (back !== undefined) {
       require(toplevel ===
@@ -95,7 +95,8 @@ export function createGateChecks(deps: {
     require(isOpen(host, at), 0, host, `${id} is to be activated, and windows and freezes say no`);
     if (wanted.testedOn(host) === toplevel) return;
     require(isApproved(host), 0, host, `${id} is to be activated, and nobody has approved that`);
-    const { windows } = policy.of(host);
+    const { windows, mode: own } = policy.of(host);
+    require(mode === own, 0, host, `${id} is to ${mode} on a host of mode ${own}`);
     require(action !== 'reboot' ||
       policy.of(host).rebootWhen !== 'window' ||
       windows.some(

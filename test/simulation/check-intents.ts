@@ -36,7 +36,10 @@ export function createIntentChecks(deps: {
     require(isWayBack ||
       isTest ||
       wanted.testedForSure(host) === undefined, 5, host, `${id} is not what the host tests`);
-    require(!isTest || isWayBack || mode === 'test', 3, host, `${id} would make lasting what is only tested`);
+    require(!isTest ||
+      isWayBack ||
+      mode === 'test' ||
+      mode === 'dry-activate', 3, host, `${id} would make lasting what is only tested`);
     // What is only tested is looked for where the tracked ref has it.
     const isThere = isTest || deps.systems.find(toplevel).port === connection.port;
     require(isThere, 6, host, `${id} is to be confirmed where its system does not answer`);

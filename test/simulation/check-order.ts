@@ -34,7 +34,7 @@ export function createOrderChecks(deps: {
   const waves = rollout.waves.map(({ name }) => name);
   const looks = new Map<HostName, readonly HostContact['kind'][]>();
   const open = new Map<DeploymentId, HostName>();
-  /** What a host was last confirmed on, and what it ran when it was adopted. */
+  /** What a host was last confirmed on, or would take, and what it ran when it was adopted. */
   const confirmed = new Map<HostName, StorePath>();
   /** `<host> <toplevel>` → why that came to nothing, last. */
   const refused = new Map<string, FactOf<'outcome'>>();
@@ -101,10 +101,10 @@ export function createOrderChecks(deps: {
   }
 
   function learnOutcome(fact: FactOf<'outcome'>): void {
-    const { deployment, host, toplevel, mode } = fact.aim;
+    const { deployment, host, toplevel } = fact.aim;
     open.delete(deployment);
     if (fact.phase === 'succeeded' || fact.phase === 'awaiting-reboot') {
-      if (mode !== 'dry-activate') confirmed.set(host, toplevel);
+      confirmed.set(host, toplevel);
     } else if (fact.failure !== undefined) {
       refused.set(`${host} ${toplevel}`, fact);
     }

@@ -1,6 +1,7 @@
 import type { HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type { System } from './models/systems.ts';
+import { isLost } from './rest.ts';
 import { standingFailures } from './standing-failures.ts';
 import type { World } from './world.ts';
 
@@ -28,7 +29,8 @@ export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void 
     const aimed = { host: verdict.host, toplevel: verdict.toplevel ?? toplevel };
     const persistent = host.profile === aimed.toplevel && host.bootDefault === aimed.toplevel;
     const runs = host.current === toplevel && (persistent || (back === undefined && tested !== undefined));
-    if (verdict.kind === 'in-sync' && !runs) {
+    const isTried = back === undefined && world.policy.of(verdict.host).mode === 'dry-activate';
+    if (verdict.kind === 'in-sync' && !runs && !isTried) {
       lie(`it runs ${host.current.slice(44)}, and ${toplevel.slice(44)} is wanted`);
     }
     if (verdict.kind === 'held' && back !== undefined && !runs) {
@@ -37,7 +39,7 @@ export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void 
     if (verdict.kind === 'held' && !isHeld(world, verdict.host, now)) lie('nobody holds it');
     if (verdict.kind === 'wait') checkWait(world, verdict, persistent, tested !== undefined, lie);
     if (verdict.kind === 'orphaned' || verdict.kind === 'unmanaged') lie('it is wanted');
-    if (verdict.kind === 'stalled' && !excused(world, aimed) && !isHalted(world, verdict)) {
+    if (verdict.kind === 'stalled' && !excused(world, aimed) && !isHalted(world, verdict, verdicts)) {
       lie('there is no reason to stall');
     }
   }
@@ -86,8 +88,9 @@ function testedOn({ repository, systems }: World, host: HostName): StorePath | u
 }
 
 /** Something speaks against the release on another host, or other hosts use up what may be unavailable. */
-function isHalted(world: World, { code }: Verdict): boolean {
+function isHalted(world: World, { code }: Verdict, all: readonly Verdict[]): boolean {
   if (code !== 'ROLLOUT_HALTED' && code !== 'ROLLED_BACK_WITH_WAVE') return false;
+  if (all.some((other) => isLost(world, other))) return true;
   const { content } = world.repository.head();
   return [...content.hosts].some(([name, one]) => {
     const outcomes = [...world.invariants.outcomes().values()];

@@ -6,6 +6,7 @@ const features = [
   'freezes',
   'approvals',
   'groups',
+  'modes',
   'dependencies',
   'checks',
   'roll-backs',

@@ -81,7 +81,7 @@ export function createInvariants(deps: {
   /** A release of a verified observation, of the host's own testing branch, or what it ran before: nothing else. */
   function checkRelease({ id, host, observation, revision, toplevel, mode }: Deployment): void {
     const seen = observations.get(observation)?.observation;
-    const isTest = mode === 'test' && wanted.hasTested(host, revision);
+    const isTest = mode !== 'switch' && mode !== 'boot' && wanted.hasTested(host, revision);
     require(isTest ||
       seen?.revision === revision, 3, host, `${id} is for an observation that the ledger does not have`);
     const commit = repository.find(revision);

@@ -15,7 +15,7 @@ import type { Random } from './random.ts';
 /** What the policy says of one host. */
 export interface HostRules extends Pick<
   HostSpec,
-  'wave' | 'groups' | 'after' | 'windows' | 'checks' | 'runsVarve'
+  'wave' | 'groups' | 'after' | 'windows' | 'checks' | 'runsVarve' | 'mode'
 > {
   readonly rebootWhen: RebootPolicy['when'];
 }
@@ -40,6 +40,7 @@ function plainRules(host: HostName): HostRules {
     windows: [],
     checks: [],
     runsVarve: false,
+    mode: 'switch',
     // Every other host is rebooted when that is due.
     rebootWhen: numberOf(host) % 2 === 0 ? 'after-deploy' : 'never',
   };
@@ -85,6 +86,7 @@ export function drawPolicy(
       windows: own.chance(0.8) ? windows : [],
       checks: features.has('checks') && own.chance(0.7) ? [isReady] : [],
       runsVarve: features.has('dependencies') && isLast && own.chance(0.3),
+      mode: features.has('modes') ? own.pick(['switch', 'boot', 'boot', 'dry-activate']) : 'switch',
       rebootWhen:
         features.has('windows') && plain.rebootWhen !== 'never' && own.chance(0.5)
           ? 'window'

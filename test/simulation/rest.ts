@@ -61,7 +61,7 @@ function isHeldUp(world: World, host: HostName, all: ReadonlyMap<HostName, Verdi
  * any more where it is, until a commit or a person does. Or one that nothing gets through to and that does not go back by
  * itself: a person booted it into a system that no switch had tried.
  */
-function isLost(world: World, { kind, host }: Verdict): boolean {
+export function isLost(world: World, { kind, host }: Verdict): boolean {
   if (kind !== 'unreachable') return false;
   const modelHost = world.hosts.get(host);
   const machine = modelHost?.machine;

@@ -120,8 +120,8 @@ function quarantine({ hosts, scheduler }: World, random: Random): void {
   scheduler.note(`## ${machine.name} is quarantined`);
   machine.quarantined = true;
   // Some for longer than anybody waits.
-  const ms = random.chance(0.2) ? 24 * 3_600_000 : random.int(5 * 60_000);
-  scheduler.after(undefined, ms, `${machine.name} is ready again`, () => {
+  if (random.chance(0.2)) return;
+  scheduler.after(undefined, random.int(5 * 60_000), `${machine.name} is ready again`, () => {
     machine.quarantined = false;
   });
 }

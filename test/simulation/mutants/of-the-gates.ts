@@ -90,12 +90,6 @@ export const gateMutants: readonly Mutant[] = [
     to: "return verdict.code === 'DRIFTED'",
   },
   {
-    name: 'order: wait for ever for a host that cannot go on',
-    file: `${plan}/rollout.ts`,
-    from: '    haltBehind(behind);\n    const',
-    to: '    const',
-  },
-  {
     name: 'order: wait for the reboot of a host that a check keeps from it',
     file: `${plan}/plan-input.ts`,
     from: "return code === 'NOT_READY'",
@@ -113,6 +107,18 @@ export const gateMutants: readonly Mutant[] = [
     file: 'shared/domain/memory-keeper.ts',
     from: 'draft.holds = hold === undefined ? others : [...others, { ...hold, scope }];',
     to: 'draft.holds = others;',
+  },
+  {
+    name: 'modes: switch whatever the mode',
+    file: `${plan}/target.ts`,
+    from: "if (target.pin === undefined || mode === 'boot') return mode;",
+    to: '',
+  },
+  {
+    name: 'modes: be done with what has yet to be booted',
+    file: `${plan}/judge-system.ts`,
+    from: "return report.current === toplevel ? 'in-sync' : 'reboot';",
+    to: "return 'in-sync';",
   },
   {
     name: 'checks: start without asking those that come before',
@@ -145,12 +151,6 @@ export const gateMutants: readonly Mutant[] = [
     to: 'if (true) {',
   },
   {
-    name: 'people: let a roll back wait for what lets releases in',
-    file: `${plan}/rollout.ts`,
-    from: 'return !isInFlight(view) && !isGoingBack(view, verdict, now);',
-    to: 'return !isInFlight(view);',
-  },
-  {
     name: 'people: take up with a later hold a roll back that was over',
     file: 'shared/domain/memory-keeper.ts',
     from: 'hold === undefined || isOver ?',
@@ -161,18 +161,6 @@ export const gateMutants: readonly Mutant[] = [
     file: `${plan}/target.ts`,
     from: 'return then ?? spec.connection;',
     to: 'return spec.connection;',
-  },
-  {
-    name: 'people: let a wave that fails say otherwise',
-    file: `${plan}/roll-backs.ts`,
-    from: "if (pinAt(remembered, now)?.cause === 'person') return [];",
-    to: '',
-  },
-  {
-    name: 'people: hold a roll back that failed against the release',
-    file: `${plan}/standing.ts`,
-    from: "if (verdict.toplevel !== remembered?.desired) return { kind: 'out', why: verdict.reason };",
-    to: '',
   },
   {
     name: 'people: forget what failed on a host that was sent back',
