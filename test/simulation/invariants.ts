@@ -211,6 +211,9 @@ export function createInvariants(deps: {
       activations.set(id, { deployment, bootId, previous, lasting, end: undefined });
     },
     changed(machine, deployment, toplevel) {
+      const { mode } = deployment;
+      require(mode !==
+        'dry-activate', 3, machine.name, `${deployment.id} sets ${toplevel} where it is only to try`);
       const activation = activations.get(deployment.id);
       const allowed = toplevel === deployment.toplevel || toplevel === activation?.previous;
       require(allowed, 3, machine.name, `${deployment.id} sets ${toplevel}, neither its own nor what ran before`);
