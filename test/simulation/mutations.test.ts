@@ -35,7 +35,7 @@ describe('a rule that is switched off is noticed', () => {
     {
       what: 'a store that does not care which life is written to',
       sabotage: { store: { ignoresTerm: true } },
-      invariant: 9,
+      invariant: 6,
     },
     {
       what: 'a store in which the last writer wins',

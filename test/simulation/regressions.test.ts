@@ -17,6 +17,8 @@ test.each([
     'a clock that was set back made a probe of before an activation newer than its outcome: false drift',
   ],
   ['1380', 'a host that was rebooted in vain came back as it was adopted, and was not looked for there'],
+  ['210', 'a host that was rolled back was looked for where the newest commit had it'],
+  ['494', 'a hold that came when that of a roll back was over brought the host back once more'],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed, traced: true });

@@ -163,18 +163,6 @@ export const gateMutants: readonly Mutant[] = [
     to: 'return spec.connection;',
   },
   {
-    name: 'people: forget what failed on a host that was sent back',
-    file: 'shared/domain/learn-outcome.ts',
-    from: 'failed: host.failed?.toplevel === aim.toplevel ? undefined : host.failed,',
-    to: 'failed: undefined,',
-  },
-  {
-    name: 'testing: forget what failed on a host that tests',
-    file: `${plan}/rollout.ts`,
-    from: '(provenFailure(view.remembered) ??',
-    to: '(undefined ??',
-  },
-  {
     name: 'testing: follow a branch that is not on top of the tracked one',
     file: 'shared/domain/testing.ts',
     from: 'return testing?.ignored === undefined && testing?.onto',
