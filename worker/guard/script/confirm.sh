@@ -51,8 +51,7 @@ check() {
   has_systemd || settle=0
   uptime
   watched_until=$((now + settle))
-  before=''
-  [ "$settle" = 0 ] || before=" $(count_restarts | tr '\n' ' ')"
+  before=" $(count_restarts | tr '\n' ' ')"
   while :; do
     if find_broken; then unhealthy "$broken failed or restarting"; fi
     starting=''
@@ -62,12 +61,6 @@ check() {
     [ $left -gt 0 ] || [ -n "$starting" ] || break
     if [ $left -gt 0 ] && [ $left -lt 50 ]; then sleep "$(printf '0.%02d' $left)"; else sleep 0.5; fi
   done
-  # Who did not watch saw no unit restart.
-  [ "$settle" = 0 ] || find_restarted
-  printf 'healthy\n'
-}
-
-find_restarted() {
   for pair in $(count_restarts); do
     name=${pair%=*}
     was=0
@@ -75,6 +68,7 @@ find_restarted() {
     [ "${pair##*=}" -gt "$was" ] || continue
     counts "$name" && unhealthy "$name keeps restarting"
   done
+  printf 'healthy\n'
 }
 
 is_starting() { # has not started all that belongs to a boot
