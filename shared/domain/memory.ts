@@ -189,6 +189,14 @@ export function observationOf({ observations }: Memory, n: number): Observation 
   return expected?.n === n ? expected : observations.find((observation) => observation.n === n);
 }
 
+/** The newest observation that could be followed: it has a release, and that has hosts. */
+export function lastGood({ observations, keys, releases }: Memory): Observation | undefined {
+  return observations.findLast(({ n }) => {
+    const key = keys.get(n);
+    return key !== undefined && (releases.get(key)?.hosts.size ?? 0) > 0;
+  });
+}
+
 /** What is known of the rollout of an observation; `undefined` until its first activation is let through. */
 export function rolloutFor({ rollout }: Memory, n: number): Rollout | undefined {
   return rollout?.observation === n ? rollout : undefined;

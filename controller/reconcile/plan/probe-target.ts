@@ -1,5 +1,5 @@
 import type { HostContact, ProbeTarget } from '../../../shared/domain/contact.ts';
-import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import { hostsOf, returningBy, type Desired } from '../../../shared/domain/desired.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import type { Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
@@ -25,7 +25,7 @@ export function probeTarget(
   const { desired, memory } = input;
   const remembered = memory.hosts.get(host);
   const contact = input.snapshot.contacts.get(host);
-  const spec = hostsOf(desired).get(host);
+  const spec = hostsOf(returningBy(desired)).get(host);
   const connections = candidateConnections(remembered, contact, spec);
   if (connections.length === 0 || memory.owner === undefined) return undefined;
   const asked = remembered?.adoptAsked;
