@@ -7,6 +7,7 @@ import type { Token } from '../../../shared/domain/token.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { candidateConnections } from './aim.ts';
 import { retainOn, tidyOf } from './retention.ts';
+import { askedBefore } from './readiness.ts';
 import { targetOf } from './target.ts';
 import { mayStart } from './windows.ts';
 
@@ -32,6 +33,7 @@ export function probeTarget(
   const followed = desired.kind === 'ready' || desired.kind === 'evaluating';
   const adopts = asked !== undefined || (spec !== undefined && followed && desired.fleet.adopt === 'auto');
   const toplevel = targetOf(host, desired, remembered, input.now)?.toplevel;
+  const ready = askedBefore(spec, remembered, toplevel);
   const records = contact?.kind === 'reached' ? contact.report.records : [];
   const last = remembered?.lastOutcome?.aim.deployment;
   const acknowledged = new Set([
@@ -46,6 +48,7 @@ export function probeTarget(
     acknowledged: [...acknowledged],
     fence: input.fences.get(host),
     adopt: adopts ? { owner: memory.owner, takeover: asked?.takeover ?? false } : undefined,
+    ...(ready.length === 0 ? {} : { ready }),
     checks: remembered?.adopted === undefined ? [] : (spec?.checks ?? []).filter((check) => !check.before),
     retain: retainOn(memory, remembered, spec),
     tidy: isOpen(spec, desired, memory, input.now)
