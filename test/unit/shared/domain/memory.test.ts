@@ -8,8 +8,10 @@ import {
   aDeployment,
   adopted,
   aFailure,
+  anObservation,
   anOutcome,
   connection,
+  drv,
   host,
   observed,
   released,
@@ -44,6 +46,71 @@ describe('what the ledger says, remembered', () => {
     expect(heals(once)).toEqual({ count: 1, at: 4 });
     expect(heals(once, again('d0reboot', 'reboot', 5))).toEqual({ count: 1, at: 4 });
     expect(heals(once, again('d00twice', 'activate', 6))).toEqual({ count: 2, at: 6 });
+  });
+
+  describe('of a failed build', () => {
+    const inner = drv('inner');
+    const failure = aFailure({ code: 'BUILD_FAILED', details: { derivation: inner } });
+    const buildFails = (of: string, id: string): Fact =>
+      anOutcome(
+        aDeployment({
+          id: parseDeploymentId(id),
+          host: host(of),
+          toplevel: toplevel('B', of),
+          drvPath: drv('B', of),
+        }),
+        { at: 10, phase: 'failed', failure },
+      );
+    const both = { web1: 'B', web2: 'B' };
+    const failed = [
+      observed(1, 'B'),
+      released('B', both),
+      buildFails('web1', 'd00000a'),
+      buildFails('web2', 'd00000b'),
+    ];
+    const retry: Fact = { kind: 'retry', at: 20, host: web1, by: 'ada', drift: undefined };
+    const remembered = (...facts: readonly Fact[]) =>
+      new Set(remembering(...failed, ...facts).failedBuilds.keys());
+    const all = new Set([drv('B', 'web1'), drv('B', 'web2'), inner]);
+
+    it('is forgotten by a retry of its host, with what it was that failed inside', () => {
+      expect(remembered()).toEqual(all);
+      expect(remembered(retry)).toEqual(new Set([drv('B', 'web2')]));
+    });
+
+    it('is forgotten as well where the newest tree was being evaluated, and wants the same system', () => {
+      const evaluating = [observed(2, 'C'), retry];
+      expect(remembered(...evaluating)).toEqual(all);
+      expect(remembered(...evaluating, released('C', both))).toEqual(new Set([drv('B', 'web2')]));
+      // Once: what fails from then on is remembered.
+      const again = anOutcome(
+        aDeployment({ id: parseDeploymentId('d00000c'), toplevel: toplevel('B'), drvPath: drv('B') }),
+        { at: 30, phase: 'failed', failure },
+      );
+      const later = [released('C', both), again, observed(3, 'D'), released('D', both)];
+      expect(remembered(...evaluating, ...later)).toEqual(all);
+    });
+
+    it('is kept where nobody asked for that host', () => {
+      const evaluating = [observed(2, 'C'), { ...retry, host: host('web3') }, released('C', both)];
+      expect(remembered(...evaluating)).toEqual(all);
+    });
+
+    it('is forgotten by a retry of a host whose testing branch it is of', () => {
+      const branch: Fact = {
+        kind: 'testing',
+        at: 5,
+        host: web1,
+        branch: {
+          ...{ revision: anObservation(9, 'T').revision, tree: anObservation(9, 'T').tree },
+          ...{ onto: anObservation(2, 'A').revision, key: releaseKey('T') },
+          ...{ author: 'Ada', subject: 'a try', ignored: undefined },
+        },
+      };
+      const tested = [observed(2, 'A'), released('A', { web1: 'A' }), branch, released('T', { web1: 'B' })];
+      expect(remembered(...tested)).toEqual(all);
+      expect(remembered(...tested, retry)).toEqual(new Set([drv('B', 'web2')]));
+    });
   });
 
   it('knows how a host that is stuck may be reached, until something is confirmed there', () => {
