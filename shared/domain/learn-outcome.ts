@@ -3,6 +3,7 @@ import type { FactOf } from './facts.ts';
 import { type Draft, change, hostOf } from './memory-draft.ts';
 import { type HostMemory, connectionAs, runsOn } from './memory.ts';
 import { type DrvPath, type HostName, isDrvPath } from './names.ts';
+import type { Release } from './observation.ts';
 
 /** How a deployment ended, and what that means for its host. */
 export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
@@ -90,10 +91,13 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
     if (inner !== undefined && isDrvPath(inner)) draft.failedBuilds.set(inner, failure);
     return;
   }
-  const { desired, setback, pin, testing } = hostOf(draft, aim.host);
+  const { desired, failed, setback, pin, testing } = hostOf(draft, aim.host);
   const wanted = [desired, pin?.to.toplevel, testing?.released?.toplevel];
   // A late outcome of what nobody wants any more must not be held against what is wanted now.
-  if (desired !== undefined && !wanted.includes(aim.toplevel)) return;
+  const isWanted = desired === undefined || wanted.includes(aim.toplevel);
+  // But the newest tree may want just that again: evidence is kept until it is known what that one wants.
+  const mayBeWanted = fact.evidence && failed === undefined && newestRelease(draft) === undefined;
+  if (!isWanted && !mayBeWanted) return;
   if (fact.evidence) {
     change(draft, aim.host, { failed: { toplevel: aim.toplevel, failure, at: fact.at } });
     return;
@@ -110,6 +114,11 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
   });
 }
 
+/** `undefined`: the newest tree is being evaluated, or cannot be followed. */
+function newestRelease({ newestKey, releases }: Draft): Release | undefined {
+  return newestKey === undefined ? undefined : releases.get(newestKey);
+}
+
 /** Of a system, and of the derivation inside of it that really failed. */
 export function forgetBuild(draft: Draft, drv: DrvPath | undefined): void {
   const failure = drv === undefined ? undefined : draft.failedBuilds.get(drv);
@@ -123,7 +132,7 @@ export function forget(draft: Draft, only: HostName | undefined): void {
   for (const host of only === undefined ? [...draft.hosts.keys()] : [only]) {
     const { testing } = hostOf(draft, host);
     if (testing !== undefined) draft.failedEvaluations.delete(testing.key);
-    const release = draft.newestKey === undefined ? undefined : draft.releases.get(draft.newestKey);
+    const release = newestRelease(draft);
     const retryNext = only !== undefined && release === undefined;
     change(draft, host, { failed: undefined, setback: undefined, retryNext });
     forgetBuild(draft, release?.hosts.get(host)?.drvPath);

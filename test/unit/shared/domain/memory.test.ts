@@ -48,6 +48,44 @@ describe('what the ledger says, remembered', () => {
     expect(heals(once, again('d00twice', 'activate', 6))).toEqual({ count: 2, at: 6 });
   });
 
+  describe('of a system that failed by evidence', () => {
+    const fails = anOutcome(aDeployment({ toplevel: toplevel('B') }), {
+      at: 10,
+      phase: 'rolled-back',
+      failure: aFailure(),
+      evidence: true,
+    });
+    const failed = (...facts: readonly Fact[]) => remembering(...facts).hosts.get(web1)?.failed?.toplevel;
+    const BthenC = [
+      observed(1, 'B'),
+      released('B', { web1: 'B' }),
+      observed(2, 'C'),
+      released('C', { web1: 'C' }),
+    ];
+
+    it('is held against nothing else that is wanted by then', () => {
+      expect(failed(...BthenC, fails)).toBeUndefined();
+    });
+
+    it('is held against what the newest tree turns out to want, if it fails while that is evaluated', () => {
+      const evaluating = [...BthenC, observed(3, 'D'), fails];
+      expect(failed(...evaluating, released('D', { web1: 'B' }))).toBe(toplevel('B'));
+      expect(failed(...evaluating, released('D', { web1: 'A' }))).toBeUndefined();
+      expect(failed(...evaluating, released('D', { web1: 'C' }))).not.toBe(toplevel('C'));
+    });
+
+    it('does not take the place of what failed of the present release', () => {
+      const own = anOutcome(aDeployment({ id: parseDeploymentId('d00000d'), toplevel: toplevel('C') }), {
+        at: 9,
+        phase: 'rolled-back',
+        failure: aFailure(),
+        evidence: true,
+      });
+      const facts = [...BthenC, own, observed(3, 'D'), fails];
+      expect(failed(...facts, released('D', { web1: 'C' }))).toBe(toplevel('C'));
+    });
+  });
+
   describe('of a failed build', () => {
     const inner = drv('inner');
     const failure = aFailure({ code: 'BUILD_FAILED', details: { derivation: inner } });
