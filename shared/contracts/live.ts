@@ -134,6 +134,7 @@ export const HostContact = z.discriminatedUnion('kind', [
     connection: Connection,
     report: ProbeReport,
     checks: z.array(CheckResult).readonly(),
+    readiness: z.exactOptional(z.object({ problem: maybe(z.string()) })),
   }),
   z.object({
     kind: z.literal('unreachable'),
@@ -170,6 +171,7 @@ export const ProbeTarget = z.object({
   fence: maybe(Token),
   adopt: maybe(z.object({ owner: z.string(), takeover: z.boolean() })),
   checks: z.array(Check).readonly(),
+  ready: z.exactOptional(z.array(Check).readonly()),
   retain: maybe(Retain),
   tidy: maybe(Tidy),
 }) satisfies z.ZodType<ProbeTargetValue>;

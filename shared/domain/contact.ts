@@ -130,6 +130,11 @@ export interface ProbeReport extends Systems {
   readonly collectedAgoMs: number | undefined;
 }
 
+/** What the checks say that come before an activation; `problem`: why the host is to be left alone. */
+export interface Readiness {
+  readonly problem: string | undefined;
+}
+
 /** The last contact with a host. */
 export type HostContact =
   | {
@@ -144,6 +149,8 @@ export type HostContact =
       readonly report: ProbeReport;
       /** What the target's checks said. */
       readonly checks: readonly CheckResult[];
+      /** Where it was asked for. */
+      readonly readiness?: Readiness;
     }
   | {
       readonly kind: 'unreachable';
@@ -175,6 +182,8 @@ export interface ProbeTarget {
   readonly adopt: { readonly owner: string; readonly takeover: boolean } | undefined;
   /** Asked as well, if what the host runs is one of `ask`. */
   readonly checks: readonly Check[];
+  /** Those that come before an activation: asked whatever the host runs. */
+  readonly ready?: readonly Check[];
   /** `undefined`: the host is not known to be ours. */
   readonly retain: Retain | undefined;
   readonly tidy: Tidy | undefined;

@@ -1,3 +1,4 @@
+import { checkedShare } from '../../shared/domain/check.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import { failureOf } from '../../shared/domain/errors.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
@@ -108,7 +109,7 @@ async function overFreshConnection(
 
   const { host, toplevel, id, timeouts, unitFailures, checks } = deployment;
   const subject = { host, session, toplevel, deployment: id };
-  const checkedUntil = performance.now() + left * 0.9;
+  const checkedUntil = performance.now() + left * checkedShare;
   const problem = await firstProblem(signal, [
     ...((timeouts.settleMs >= leastSettleMs && unitFailures !== 'ignore') ||
     // It may answer long before it has started all that it should.

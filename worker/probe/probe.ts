@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 
 import type { CheckResult } from '../../shared/domain/check.ts';
-import type { ProbeReport, ProbeTarget, Tidy } from '../../shared/domain/contact.ts';
+import type { ProbeReport, ProbeTarget, Readiness, Tidy } from '../../shared/domain/contact.ts';
 import { FleetError, failureOf } from '../../shared/domain/errors.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { StepContext, Steps } from '../../shared/platform/ports/steps.ts';
-import type { Checks } from '../checks/checks.ts';
+import { firstProblem, type Checks } from '../checks/checks.ts';
 import { asRoot } from '../ssh/remote-shell.ts';
 import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
@@ -23,6 +23,8 @@ export interface ProbeDeps {
 const script = ['../guard/script/loader.sh', '../guard/script/special.sh', './probe.sh']
   .map((part) => readFileSync(new URL(part, import.meta.url), 'utf8'))
   .join('');
+/** A probe asks no longer than this. */
+const readyWithinMs = 60_000;
 const tidyScript = readFileSync(new URL('./tidy.sh', import.meta.url), 'utf8');
 const separator = '#---program---';
 
@@ -56,6 +58,7 @@ export function createProbe(deps: ProbeDeps): Steps['probe'] {
         const report = parseReport(result.stdout);
         const { connection } = session;
         const checks = await laterHealth(deps.checks, target, report, session, context.signal);
+        const readiness = await readinessOf(deps.checks, target, report, session, context.signal);
         return {
           kind: 'reached',
           host,
@@ -65,6 +68,7 @@ export function createProbe(deps: ProbeDeps): Steps['probe'] {
           connection,
           report,
           checks,
+          ...(readiness === undefined ? {} : { readiness }),
         };
       } finally {
         session.close();
@@ -96,6 +100,23 @@ async function laterHealth(
   if (locked || current === undefined || !target.ask.includes(current)) return [];
   const subject = { host: target.host, session, toplevel: current, deployment: undefined };
   return checks.results(target.checks, subject, signal);
+}
+
+/** As before an activation: the first that says no ends it. A host that others are at is asked later. */
+async function readinessOf(
+  checks: Checks,
+  { ready = [], ask: [toplevel], host }: ProbeTarget,
+  { locked }: ProbeReport,
+  session: Session,
+  signal: AbortSignal,
+): Promise<Readiness | undefined> {
+  if (locked || ready.length === 0) return undefined;
+  const subject = { host, session, toplevel, deployment: undefined };
+  const options = { patient: false, until: performance.now() + readyWithinMs };
+  const works = ready.map(
+    (check) => (stop: AbortSignal) => checks.passes(check, subject, { ...options, signal: stop }),
+  );
+  return { problem: await firstProblem(signal, works) };
 }
 
 /** Before the report, which then says what it came to. What could not even be ordered is ordered again next time. */

@@ -3,7 +3,8 @@ import type { Failure } from '../../../shared/domain/errors.ts';
 import type { Mode } from '../../../shared/domain/fleet.ts';
 import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
 import type { Said, State } from './judge-said.ts';
-import { doubled, pausedAfter, type HostView, type Patience, type WantedView } from './plan-input.ts';
+import { doubled, type HostView, type Patience, type WantedView } from './plan-input.ts';
+import { pausedOrUnready } from './readiness.ts';
 import type { Target } from './target.ts';
 
 const firstHealMs = 60_000;
@@ -71,12 +72,7 @@ export function obstacleTo(
       };
     }
   }
-  if (setback?.toplevel !== released.toplevel) return undefined;
-  const paused = pausedAfter(setback, patience, now);
-  // Nothing was tried: the host is to be left alone for as long as the check says so.
-  return paused?.code === 'NOT_READY'
-    ? { ...paused, waitsFor: 'check', reason: `left alone: ${setback.failure.message}` }
-    : paused;
+  return setback?.toplevel === released.toplevel ? pausedOrUnready(view, setback, patience, now) : undefined;
 }
 
 /** What is only tested is gone with a reboot, and tested again: nobody did anything to the host. */

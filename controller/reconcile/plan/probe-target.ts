@@ -1,5 +1,5 @@
 import type { HostContact, ProbeTarget } from '../../../shared/domain/contact.ts';
-import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import { hostsOf, returningBy, type Desired } from '../../../shared/domain/desired.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import type { Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
@@ -7,6 +7,7 @@ import type { Token } from '../../../shared/domain/token.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { candidateConnections } from './aim.ts';
 import { retainOn, tidyOf } from './retention.ts';
+import { askedBefore } from './readiness.ts';
 import { targetOf } from './target.ts';
 import { mayStart } from './windows.ts';
 
@@ -25,13 +26,14 @@ export function probeTarget(
   const { desired, memory } = input;
   const remembered = memory.hosts.get(host);
   const contact = input.snapshot.contacts.get(host);
-  const spec = hostsOf(desired).get(host);
+  const spec = hostsOf(returningBy(desired)).get(host);
   const connections = candidateConnections(remembered, contact, spec);
   if (connections.length === 0 || memory.owner === undefined) return undefined;
   const asked = remembered?.adoptAsked;
   const followed = desired.kind === 'ready' || desired.kind === 'evaluating';
   const adopts = asked !== undefined || (spec !== undefined && followed && desired.fleet.adopt === 'auto');
   const toplevel = targetOf(host, desired, remembered, input.now)?.toplevel;
+  const ready = askedBefore(spec, remembered, toplevel);
   const records = contact?.kind === 'reached' ? contact.report.records : [];
   const last = remembered?.lastOutcome?.aim.deployment;
   const acknowledged = new Set([
@@ -46,6 +48,7 @@ export function probeTarget(
     acknowledged: [...acknowledged],
     fence: input.fences.get(host),
     adopt: adopts ? { owner: memory.owner, takeover: asked?.takeover ?? false } : undefined,
+    ...(ready.length === 0 ? {} : { ready }),
     checks: remembered?.adopted === undefined ? [] : (spec?.checks ?? []).filter((check) => !check.before),
     retain: retainOn(memory, remembered, spec),
     tidy: isOpen(spec, desired, memory, input.now)

@@ -1,4 +1,4 @@
-import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import { hostsOf, returningBy, type Desired } from '../../../shared/domain/desired.ts';
 import type { HostSpec, Mode } from '../../../shared/domain/fleet.ts';
 import { pinAt, type HostMemory, type Pin } from '../../../shared/domain/memory.ts';
 import { activeTesting, type Testing } from '../../../shared/domain/testing.ts';
@@ -35,7 +35,7 @@ export function targetOf(
   now: number,
 ): Target | undefined {
   const pin = pinAt(remembered, now);
-  if (pin !== undefined && hostsOf(desired).has(host)) {
+  if (pin !== undefined && hostsOf(returningBy(desired)).has(host)) {
     return { toplevel: pin.to.toplevel, drvPath: pin.to.drvPath, pin, testing: undefined };
   }
   if (desired.kind !== 'ready') return undefined;

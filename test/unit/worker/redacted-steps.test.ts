@@ -45,6 +45,7 @@ const steps: Steps = {
       ],
     }),
     checks: [{ name: `https://web1/?key=${secret}`, healthy: false, message: secret, intervalMs: 1 }],
+    readiness: { problem: secret },
   }),
 };
 

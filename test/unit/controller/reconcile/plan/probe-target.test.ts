@@ -1,11 +1,16 @@
 import { describe, expect, it } from 'vitest';
 
 import { probeTarget } from '../../../../../controller/reconcile/plan/probe-target.ts';
+import type { Fact } from '../../../../../shared/domain/facts.ts';
 import type { ProbeTarget } from '../../../../../shared/domain/contact.ts';
 import type { Fleet, HostSpec } from '../../../../../shared/domain/fleet.ts';
 import {
+  aCheck,
+  aDeployment,
   adopted,
+  aFailure,
   aFleet,
+  anOutcome,
   aSpec,
   host,
   owner,
@@ -65,6 +70,28 @@ describe('what a probe is to do', () => {
       retain: { owner, toplevels: [toplevel('A')], keep: 1 },
       tidy: { profile: toplevel('A'), generation: 3, generations: [1, 2] },
     });
+  });
+
+  it('asks what comes before an activation of a host that was left alone for it, and of no other', () => {
+    const before = aCheck({ kind: 'worker', name: 'quarantined' }, { before: true });
+    const after = aCheck({ kind: 'tcp', port: 80 });
+    const unready = anOutcome(aDeployment({ toplevel: toplevel('B') }), {
+      phase: 'failed',
+      at: 1,
+      failure: aFailure({ code: 'NOT_READY', disposition: 'transient' }),
+    });
+    const asked = (letter: string, ...facts: readonly Fact[]) =>
+      probeTarget(web1, {
+        desired: wanting(1, letter, aFleet([aSpec('web1', { checks: [before, after] })]), { web1: letter }),
+        memory: remembering(adopted('web1', toplevel('A')), ...facts),
+        snapshot: { contacts: new Map() },
+        verdicts: new Map(),
+        fences: new Map(),
+        now,
+      });
+    expect(asked('B', unready)).toMatchObject({ checks: [after], ready: [before] });
+    expect(asked('B')).not.toHaveProperty('ready');
+    expect(asked('C', unready)).not.toHaveProperty('ready');
   });
 
   it('takes nothing from the host while its windows or a freeze keep activations from starting', () => {
