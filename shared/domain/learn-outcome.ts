@@ -19,8 +19,9 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
     case 'succeeded':
     case 'awaiting-reboot':
       change(draft, aim.host, {
-        failed: undefined,
-        setback: undefined,
+        // That a host went back, or tests something else, takes back nothing of what failed there.
+        failed: host.failed?.toplevel === aim.toplevel ? undefined : host.failed,
+        setback: host.setback?.toplevel === aim.toplevel ? undefined : host.setback,
         ...(aim.mode === 'dry-activate'
           ? { dryRun: aim.toplevel }
           : {

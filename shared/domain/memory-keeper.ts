@@ -2,7 +2,7 @@ import type { Fact, FactOf } from './facts.ts';
 import { forget, forgetBuild, learnOutcome } from './learn-outcome.ts';
 import { carryOver, goOn, learnRollout } from './learn-rollout.ts';
 import { type Draft, change, hostOf } from './memory-draft.ts';
-import { type Confirmed, type Memory, isAct } from './memory.ts';
+import { type Confirmed, type Memory, isAct, lasts } from './memory.ts';
 import type { StorePath } from './names.ts';
 import type { Release } from './observation.ts';
 import { scopeText } from './policy.ts';
@@ -146,8 +146,11 @@ function learnHold(draft: Draft, fact: FactOf<'hold' | 'hold-lifted'>): void {
   const { scope, at, by } = fact;
   const hold = fact.kind === 'hold' ? { by, reason: fact.reason, at, until: fact.until } : undefined;
   if (scope.kind === 'host') {
+    const { hold: before, pin } = hostOf(draft, scope.host);
+    // A roll back ends with its hold: one that comes after that only keeps the host as it is.
+    const isOver = pin?.cause === 'person' && (before === undefined || !lasts(before, at));
     // Whoever lets a host go lets go of what it was rolled back to.
-    change(draft, scope.host, hold === undefined ? { hold, pin: undefined } : { hold });
+    change(draft, scope.host, hold === undefined || isOver ? { hold, pin: undefined } : { hold });
     return;
   }
   const others = draft.holds.filter((known) => scopeText(known.scope) !== scopeText(scope));

@@ -4,7 +4,7 @@ import { deploymentStoreContract } from './deployment-store.contract.ts';
 
 deploymentStoreContract('the model', async () => {
   const world = startFreeRunning('store');
-  const watch = { begun: () => {}, written: () => {} };
+  const watch = { begun: () => {}, written: () => {}, contacted: () => {} };
   const server = createStoreServer({ ...world, watch });
   let opened = 0;
   return {

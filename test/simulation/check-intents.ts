@@ -1,7 +1,7 @@
 import type { Fact, FactOf } from '../../shared/domain/facts.ts';
 import type { HostName, StorePath } from '../../shared/domain/names.ts';
-import type { Repository } from './models/model-source.ts';
 import type { Systems } from './models/systems.ts';
+import type { Wanted } from './wanted.ts';
 
 /** What the ledger says against a system on one host, since that system is wanted there or a person asked for a retry. */
 interface Blamed {
@@ -11,40 +11,38 @@ interface Blamed {
 }
 
 export interface IntentChecks {
-  /** A fact became durable. */
+  /** A fact became durable. What is wanted has been learnt before. */
   appended(fact: Fact): void;
-  /** The newest observation, by what the repository really says. */
-  newest(): FactOf<'observation'> | undefined;
 }
 
-/** Judges every intent at the moment it becomes durable, by the ledger and the repository alone. */
+/** Judges every intent at the moment it becomes durable: it is for what is wanted, and for nothing that has failed. */
 export function createIntentChecks(deps: {
-  readonly repository: Repository;
+  readonly wanted: Wanted;
   readonly systems: Systems;
   /** A host may return to what it was sent back to. */
   readonly isWayBack: (host: HostName, toplevel: StorePath) => boolean;
   readonly require: (holds: boolean, invariant: number, host: HostName, what: string) => void;
 }): IntentChecks {
-  const { repository, systems, require } = deps;
-  const holds = new Map<HostName, FactOf<'hold'>>();
+  const { wanted, require } = deps;
   const blamed = new Map<HostName, Blamed>();
-  const released = new Set<string>();
-  let newest: FactOf<'observation'> | undefined;
 
-  /** What the newest observation wants on a host; `undefined` if it does not name the host, or cannot be followed. */
-  function wanted(host: HostName): StorePath | undefined {
-    const revision = newest?.observation.revision;
-    const content = revision === undefined ? undefined : repository.find(revision)?.content.hosts.get(host);
-    return content === undefined ? undefined : systems.of(host, content).toplevel;
-  }
-
-  function checkIntent({ at, aim }: FactOf<'intent'>): void {
-    const { deployment: id, host, toplevel } = aim;
-    const hold = holds.get(host);
-    const held = hold !== undefined && (hold.until === undefined || hold.until > at);
-    require(!held, 0, host, `${id} is to be activated although the host is held`);
-    const meant = wanted(host) === toplevel || deps.isWayBack(host, toplevel);
-    require(meant, 5, host, `${id} is to be activated, and observation ${newest?.observation.n} wants something else`);
+  function checkIntent({ aim, connection }: FactOf<'intent'>): void {
+    const { deployment: id, host, toplevel, mode } = aim;
+    const isTest = wanted.testedOn(host) === toplevel;
+    const isWayBack = deps.isWayBack(host, toplevel);
+    const meant = wanted.on(host) === toplevel || isTest || isWayBack;
+    const newest = `observation ${wanted.newest()?.observation.n}`;
+    require(meant, 5, host, `${id} is to be activated, and ${newest} wants something else`);
+    require(isWayBack ||
+      isTest ||
+      wanted.testedForSure(host) === undefined, 5, host, `${id} is not what the host tests`);
+    require(!isTest ||
+      isWayBack ||
+      mode === 'test' ||
+      mode === 'dry-activate', 3, host, `${id} would make lasting what is only tested`);
+    // What is only tested is looked for where the tracked ref has it.
+    const isThere = isTest || deps.systems.find(toplevel).port === connection.port;
+    require(isThere, 6, host, `${id} is to be confirmed where its system does not answer`);
     const against = blamed.get(host);
     if (against?.toplevel !== toplevel) return;
     require(!against.evidence, 6, host, `${id} is to activate again what has failed here`);
@@ -55,36 +53,31 @@ export function createIntentChecks(deps: {
   function learnOutcome({ aim, phase, evidence }: FactOf<'outcome'>): void {
     const { host, toplevel } = aim;
     if (phase === 'succeeded' || phase === 'awaiting-reboot') {
-      blamed.delete(host);
+      if (blamed.get(host)?.toplevel === toplevel) blamed.delete(host);
       return;
     }
     // What nobody wants any more is not held against it, should it be wanted once again; nor what nobody can know to be
     // wanted, since its tree has yet to be evaluated.
-    if (newest?.key === undefined || !released.has(newest.key) || wanted(host) !== toplevel) return;
+    if (!wanted.isEvaluated()) return;
+    if (wanted.on(host) !== toplevel && wanted.testedForSure(host) !== toplevel) return;
     const before = blamed.get(host);
+    const same = before?.toplevel === toplevel ? before : undefined;
     blamed.set(host, {
       toplevel,
-      evidence: evidence || before?.evidence === true,
-      unconfirmed: (before?.unconfirmed ?? 0) + (phase === 'unconfirmed' ? 1 : 0),
+      evidence: evidence || same?.evidence === true,
+      unconfirmed: (same?.unconfirmed ?? 0) + (phase === 'unconfirmed' ? 1 : 0),
     });
   }
 
   return {
-    newest: () => newest,
     appended(fact) {
       switch (fact.kind) {
         case 'observation':
-          newest = fact;
-          for (const [host, { toplevel }] of blamed) if (wanted(host) !== toplevel) blamed.delete(host);
+          for (const [host, { toplevel }] of blamed) if (wanted.on(host) !== toplevel) blamed.delete(host);
           return;
-        case 'release':
-          released.add(fact.release.key);
-          return;
-        case 'hold':
-          if (fact.scope.kind === 'host') holds.set(fact.scope.host, fact);
-          return;
-        case 'hold-lifted':
-          if (fact.scope.kind === 'host') holds.delete(fact.scope.host);
+        case 'testing':
+          // What failed on a branch is held against nothing but what the branch is then.
+          if (blamed.get(fact.host)?.toplevel !== wanted.testedOn(fact.host)) blamed.delete(fact.host);
           return;
         case 'retry':
           if (fact.host === undefined) blamed.clear();

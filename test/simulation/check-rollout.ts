@@ -1,9 +1,8 @@
 import type { Fact, FactOf } from '../../shared/domain/facts.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
-import { hostsIn } from '../../shared/domain/policy.ts';
-import type { Repository } from './models/model-source.ts';
-import type { Systems } from './models/systems.ts';
+import { hostsIn, type Amount } from '../../shared/domain/policy.ts';
 import type { WorldPolicy } from './policy.ts';
+import type { Wanted } from './wanted.ts';
 
 export interface RolloutChecks {
   appended(fact: Fact): void;
@@ -16,44 +15,44 @@ export interface RolloutChecks {
  * host of a later wave gets what failed in an earlier one. Roll backs are exempt from both.
  */
 export function createRolloutChecks(deps: {
-  readonly repository: Repository;
-  readonly systems: Systems;
   readonly policy: WorldPolicy;
+  readonly wanted: Wanted;
+  readonly isGoingBack: (host: HostName, toplevel: StorePath, at: number) => boolean;
   readonly require: (holds: boolean, invariant: number, host: HostName, what: string) => void;
 }): RolloutChecks {
-  const { policy, require } = deps;
+  const { policy, wanted, require } = deps;
   const { rollout } = policy;
   const open = new Map<DeploymentId, HostName>();
   const stuck = new Set<HostName>();
   const waysBack = new Map<HostName, Set<StorePath>>();
   /** The system that failed on a host by evidence, as long as it is what the newest observation wants there. */
   const failed = new Map<HostName, StorePath>();
-  const released = new Set<string>();
-  let newest: FactOf<'observation'>['observation'] | undefined;
-  let newestKey: string | undefined;
+  const budgets = budgetsOf(policy);
 
-  function wantedOn(host: HostName): StorePath | undefined {
-    const content = newest && deps.repository.find(newest.revision)?.content.hosts.get(host);
-    return content === undefined ? undefined : deps.systems.of(host, content).toplevel;
+  function checkBudget(id: DeploymentId, host: HostName, { what, most, has }: Budget): void {
+    const counts = (other: HostName): boolean =>
+      has(other) && other !== host && wanted.on(other) !== undefined;
+    const busy = new Set([...[...open.values()].filter(counts), ...[...stuck].filter(counts)]);
+    const count = busy.size + 1;
+    const names = [...busy].join();
+    require(count <=
+      most, 2, host, `${id} makes ${count} hosts of ${what} unavailable, of at most ${most}: besides ${names}`);
   }
 
-  function checkIntent({ aim }: FactOf<'intent'>): void {
+  function checkIntent({ at, aim }: FactOf<'intent'>): void {
     const { host, observation, toplevel, deployment } = aim;
-    if (observation !== newest?.n || toplevel !== wantedOn(host)) return;
-    const others = [...open].filter(([, other]) => other !== host && wantedOn(other) !== undefined);
+    const isNewest = observation === wanted.newest()?.observation.n;
+    const isTest = toplevel === wanted.testedOn(host);
+    if (!isNewest || (toplevel !== wanted.on(host) && !isTest)) return;
+    if (deps.isGoingBack(host, toplevel, at)) return;
+    for (const budget of budgets) if (budget.has(host)) checkBudget(deployment, host, budget);
     open.set(deployment, host);
-    if (rollout.maxUnavailable !== undefined) {
-      const most = hostsIn(rollout.maxUnavailable, 0);
-      const away = [...stuck].filter((other) => other !== host && wantedOn(other) !== undefined);
-      const count = new Set([...others.map(([, other]) => other), ...away]).size + 1;
-      require(count <=
-        most, 2, host, `${deployment} makes ${count} hosts unavailable, of at most ${most}: ${[...others.flat(), ...away].join()}`);
-    }
+    if (isTest) return;
     if (rollout.onFailure === 'continue') return;
     const waves = rollout.waves.map(({ name }) => name);
-    const own = waves.indexOf(policy.waveOf(host));
+    const own = waves.indexOf(policy.of(host).wave);
     for (const [other, system] of failed) {
-      const before = waves.indexOf(policy.waveOf(other)) < own && system === wantedOn(other);
+      const before = waves.indexOf(policy.of(other).wave) < own && system === wanted.on(other);
       require(!before, 4, host, `${deployment} lets a later wave have what failed on ${other}`);
     }
   }
@@ -63,12 +62,7 @@ export function createRolloutChecks(deps: {
     appended(fact) {
       switch (fact.kind) {
         case 'observation':
-          newest = fact.observation;
-          newestKey = fact.key;
-          for (const [host, system] of failed) if (system !== wantedOn(host)) failed.delete(host);
-          return;
-        case 'release':
-          released.add(fact.release.key);
+          for (const [host, system] of failed) if (system !== wanted.on(host)) failed.delete(host);
           return;
         case 'retry':
           if (fact.host === undefined) failed.clear();
@@ -87,8 +81,8 @@ export function createRolloutChecks(deps: {
           const confirmed = fact.phase === 'succeeded' || fact.phase === 'awaiting-reboot';
           if (confirmed && mode !== 'dry-activate') stuck.delete(host);
           // What has yet to be evaluated is not known to be wanted.
-          const known = newestKey !== undefined && released.has(newestKey);
-          if (known && fact.evidence && toplevel === wantedOn(host)) failed.set(host, toplevel);
+          const known = wanted.isEvaluated();
+          if (known && fact.evidence && toplevel === wanted.on(host)) failed.set(host, toplevel);
           if (fact.phase === 'succeeded' && failed.get(host) === toplevel) failed.delete(host);
           return;
         }
@@ -97,4 +91,21 @@ export function createRolloutChecks(deps: {
       }
     },
   };
+}
+
+interface Budget {
+  readonly what: string;
+  readonly most: number;
+  has(host: HostName): boolean;
+}
+
+function budgetsOf({ rollout, groups, of }: WorldPolicy): readonly Budget[] {
+  const budget = (what: string, amount: Amount | undefined, has: Budget['has']): readonly Budget[] =>
+    amount === undefined ? [] : [{ what, most: hostsIn(amount, 0), has }];
+  return [
+    ...budget('the fleet', rollout.maxUnavailable, () => true),
+    ...groups.flatMap(({ name, maxUnavailable }) =>
+      budget(`group ${name}`, maxUnavailable, (host) => of(host).groups.includes(name)),
+    ),
+  ];
 }

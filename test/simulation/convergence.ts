@@ -1,72 +1,14 @@
-import type { PassResult } from '../../controller/reconcile/reconciler.ts';
+import type { HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
-import { cutsOff, type System } from './models/systems.ts';
+import type { System } from './models/systems.ts';
+import { isLost } from './rest.ts';
 import { standingFailures } from './standing-failures.ts';
 import type { World } from './world.ts';
-
-/** Verdicts that nothing but a person, a commit or a reboot ends. */
-function isFinal({ kind, waitsFor, until }: Verdict): boolean {
-  switch (kind) {
-    case 'in-sync':
-    case 'stalled':
-    case 'orphaned':
-    case 'unmanaged':
-      return true;
-    case 'held':
-      return until === undefined;
-    case 'wait':
-      return waitsFor === 'reboot';
-    default:
-      return false;
-  }
-}
-
-/**
- * A host that moved to another port in the repository before Varve wrote down where it had answered: nothing tells
- * any more where it is, until a commit or a person does. Or one that nothing gets through to and that does not go back by
- * itself: a person booted it into a system that no switch had tried.
- */
-function isLost(world: World, { kind, host }: Verdict): boolean {
-  if (kind !== 'unreachable') return false;
-  const modelHost = world.hosts.get(host);
-  const machine = modelHost?.machine;
-  const wanted = world.repository.head().content.hosts.get(host);
-  if (machine === undefined || wanted === undefined) return false;
-  const { quality } = world.systems.find(machine.current);
-  if (cutsOff(quality) && machine.current === machine.bootDefault && modelHost?.isBusy() === false)
-    return true;
-  const known = world.ledger.facts().some((fact) => fact.kind === 'adopted' && fact.host === host);
-  return !known && world.systems.find(machine.current).port !== wanted.port;
-}
-
-/**
- * The verdicts of a leader for which there is nothing left to do; otherwise what is still going on, for people.
- *
- * @param outdated passes that do not count: they ended before nothing failed any more
- */
-export function finalVerdicts(
-  world: World,
-  outdated: ReadonlySet<PassResult | undefined>,
-): readonly Verdict[] | string {
-  const { revision } = world.repository.head();
-  for (const controller of world.leaders()) {
-    const last = controller.reign()?.last;
-    if (last === undefined || outdated.has(last)) continue;
-    const { desired, verdicts, snapshot } = last;
-    if (desired.kind !== 'ready') return `the leader's desired state is ${desired.kind}`;
-    if (desired.observation.revision !== revision) return 'the leader has not seen the newest revision';
-    const open = verdicts.filter((verdict) => !isFinal(verdict) && !isLost(world, verdict));
-    if (open.length > 0) return open.map(({ host, kind, reason }) => `${host} ${kind}: ${reason}`).join('; ');
-    if (snapshot.deployments.length > 0)
-      return `deployment ${snapshot.deployments[0]?.id ?? ''} is in the store`;
-    return verdicts;
-  }
-  return 'nobody leads';
-}
 
 /** Holds what the leader believes against how the hosts really are. */
 export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void {
   const { content } = world.repository.head();
+  const now = world.scheduler.now();
   for (const verdict of verdicts) {
     const host = world.hosts.get(verdict.host)?.machine;
     const wanted = content.hosts.get(verdict.host);
@@ -81,16 +23,23 @@ export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void 
       if (verdict.kind !== 'orphaned' && verdict.kind !== 'held') lie('a removed host is not orphaned');
       continue;
     }
-    const system = world.systems.of(verdict.host, wanted);
-    const { toplevel } = system;
+    const tested = testedOn(world, verdict.host);
+    const back = world.invariants.spoken.sentBack(verdict.host, now);
+    const toplevel = back ?? tested ?? world.systems.of(verdict.host, wanted).toplevel;
     const aimed = { host: verdict.host, toplevel: verdict.toplevel ?? toplevel };
     const persistent = host.profile === aimed.toplevel && host.bootDefault === aimed.toplevel;
-    if (verdict.kind === 'in-sync' && !(persistent && host.current === toplevel)) {
+    const runs = host.current === toplevel && (persistent || (back === undefined && tested !== undefined));
+    const isTried = back === undefined && world.policy.of(verdict.host).mode === 'dry-activate';
+    if (verdict.kind === 'in-sync' && !runs && !isTried) {
       lie(`it runs ${host.current.slice(44)}, and ${toplevel.slice(44)} is wanted`);
     }
-    if (verdict.kind === 'wait' && !persistent) lie('it does not boot what is wanted');
+    if (verdict.kind === 'held' && back !== undefined && !runs) {
+      lie(`it runs ${host.current.slice(44)}, and was sent back to ${toplevel.slice(44)}`);
+    }
+    if (verdict.kind === 'held' && !isHeld(world, verdict.host, now)) lie('nobody holds it');
+    if (verdict.kind === 'wait') checkWait(world, verdict, persistent, tested !== undefined, lie);
     if (verdict.kind === 'orphaned' || verdict.kind === 'unmanaged') lie('it is wanted');
-    if (verdict.kind === 'stalled' && !excused(world, aimed) && !isHalted(world, verdict)) {
+    if (verdict.kind === 'stalled' && !excused(world, aimed) && !isHalted(world, verdict, verdicts)) {
       lie('there is no reason to stall');
     }
   }
@@ -101,9 +50,47 @@ export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void 
   }
 }
 
+/** What it waits for is really so. */
+function checkWait(
+  { invariants, policy, hosts, scheduler }: World,
+  { host, waitsFor, action }: Verdict,
+  persistent: boolean,
+  isTest: boolean,
+  lie: (what: string) => void,
+): void {
+  const isForBoot = waitsFor === 'reboot' || (waitsFor === 'window' && action === 'reboot');
+  if (isForBoot && !persistent) lie('it does not boot what is wanted');
+  if (waitsFor === 'approval' && (isTest || invariants.gates.isApproved(host))) lie('it is approved');
+  if (waitsFor === 'window') {
+    const { windows, rebootWhen } = policy.of(host);
+    const never = rebootWhen === 'window' && !windows.some(({ kind }) => kind === 'allow');
+    const isClosed = (isForBoot && never) || !invariants.gates.isOpen(host, scheduler.now());
+    if (!isClosed) lie('nothing is closed');
+  }
+  const isGated = waitsFor !== 'reboot' && waitsFor !== 'check';
+  if (isGated && invariants.spoken.sentBack(host, scheduler.now()) !== undefined)
+    lie('a person sent it back');
+  if (waitsFor === 'check' && hosts.get(host)?.machine.quarantined !== true) lie('its checks pass');
+}
+
+function isHeld({ invariants: { spoken } }: World, host: HostName, now: number): boolean {
+  return spoken.isSuspended() || spoken.isHeld(host, now);
+}
+
+/** What the testing branch of a host has for it, by the repository alone; `undefined`: nothing of its own. */
+function testedOn({ repository, systems }: World, host: HostName): StorePath | undefined {
+  const commit = repository.tests().get(host);
+  if (commit === undefined || !repository.isFollowed(commit) || !commit.content.evaluates) return undefined;
+  const [tested, tracked] = [commit, repository.head()].map(({ content }) => content.hosts.get(host));
+  if (tested === undefined || tracked === undefined) return undefined;
+  const { toplevel } = systems.of(host, tested);
+  return toplevel === systems.of(host, tracked).toplevel ? undefined : toplevel;
+}
+
 /** Something speaks against the release on another host, or other hosts use up what may be unavailable. */
-function isHalted(world: World, { code }: Verdict): boolean {
+function isHalted(world: World, { code }: Verdict, all: readonly Verdict[]): boolean {
   if (code !== 'ROLLOUT_HALTED' && code !== 'ROLLED_BACK_WITH_WAVE') return false;
+  if (all.some((other) => isLost(world, other))) return true;
   const { content } = world.repository.head();
   return [...content.hosts].some(([name, one]) => {
     const outcomes = [...world.invariants.outcomes().values()];

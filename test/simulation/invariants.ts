@@ -1,20 +1,24 @@
-import type { RecordedEnd } from '../../shared/domain/contact.ts';
 import { isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
 import { factKey, type Fact, type FactOf } from '../../shared/domain/facts.ts';
-import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
+import type { DeploymentId, HostName } from '../../shared/domain/names.ts';
 import type { Job } from '../../shared/platform/ports/job-queue.ts';
 import type { Term } from '../../shared/platform/ports/deployment-store.ts';
+import { createEndChecks, type Activation } from './check-ends.ts';
+import { createGateChecks, type GateChecks } from './check-gates.ts';
 import { createIntentChecks } from './check-intents.ts';
+import { createOrderChecks } from './check-order.ts';
 import { createRolloutChecks } from './check-rollout.ts';
 import type { HostWatch, Machine } from './models/machine.ts';
 import type { Repository } from './models/model-source.ts';
 import type { StoreState, StoreWatch } from './models/model-store.ts';
-import type { Quality, Systems } from './models/systems.ts';
+import type { Systems } from './models/systems.ts';
 import type { WorldPolicy } from './policy.ts';
+import { createSpoken, type Spoken } from './spoken.ts';
+import { createWanted, type Wanted } from './wanted.ts';
 
 /** What must never be, and was. */
 export interface Violation {
-  /** The invariant's number in the design; 0: a person's hold. */
+  /** The invariant's number in the design; 0: what people and the policy say of when. */
   readonly invariant: number;
   readonly host: HostName | undefined;
   readonly what: string;
@@ -28,34 +32,18 @@ export interface Invariants extends HostWatch, StoreWatch {
   /** The first violation, if there was one. */
   violation(): Violation | undefined;
   fail(violation: Violation): void;
+  /** An activation whose outcome is not in the ledger. */
+  unsettled(): DeploymentId | undefined;
   /** To be called when all is quiet: what started has ended, and the ledger has it. */
   checkClosed(): void;
   outcomes(): ReadonlyMap<DeploymentId, FactOf<'outcome'>>;
+  readonly wanted: Wanted;
+  readonly spoken: Spoken;
+  readonly gates: Pick<GateChecks, 'isOpen' | 'isApproved'>;
   started(machine: Machine, deployment: Deployment): void;
   /** Activations that began on a host. */
   activations(): number;
 }
-
-interface Activation {
-  readonly deployment: Deployment;
-  readonly bootId: string;
-  readonly previous: StorePath;
-  /** Profile and boot default before it. */
-  readonly lasting: { readonly profile: StorePath; readonly bootDefault: StorePath };
-  end: RecordedEnd | undefined;
-}
-
-/** Systems that a host goes back from, or never switches to. */
-const neverSucceeds: ReadonlySet<Quality> = new Set<Quality>([
-  'build-fails',
-  'refused',
-  'breaks',
-  'sticks',
-  'cuts-network',
-  'locks-out',
-  'unhealthy',
-  'boot-loader-fails',
-]);
 
 /** Watches hosts, store and ledger as they really are, whatever Varve believes. */
 export function createInvariants(deps: {
@@ -63,9 +51,10 @@ export function createInvariants(deps: {
   readonly repository: Repository;
   readonly systems: Systems;
   readonly policy: WorldPolicy;
+  readonly machine: (host: HostName) => Machine | undefined;
   readonly note: (what: string) => void;
 }): Invariants {
-  const { repository, systems } = deps;
+  const { repository, systems, policy } = deps;
   const activations = new Map<DeploymentId, Activation>();
   const newest = new Map<HostName, number>();
   const probed = new Map<HostName, Set<string>>();
@@ -89,11 +78,12 @@ export function createInvariants(deps: {
     if (!holds) fail({ invariant, host, what });
   }
 
-  /** A release of a verified observation of the tracked ref, and nothing else, may be activated. */
-  function checkRelease({ id, host, observation, revision, toplevel }: Deployment): void {
+  /** A release of a verified observation, of the host's own testing branch, or what it ran before: nothing else. */
+  function checkRelease({ id, host, observation, revision, toplevel, mode }: Deployment): void {
     const seen = observations.get(observation)?.observation;
-    require(seen?.revision ===
-      revision, 3, host, `${id} is for an observation that the ledger does not have`);
+    const isTest = mode !== 'switch' && mode !== 'boot' && wanted.hasTested(host, revision);
+    require(isTest ||
+      seen?.revision === revision, 3, host, `${id} is for an observation that the ledger does not have`);
     const commit = repository.find(revision);
     const content = commit?.content.hosts.get(host);
     require(commit !== undefined, 3, host, `${id} is for a revision that the tracked ref never had`);
@@ -104,67 +94,33 @@ export function createInvariants(deps: {
           toplevel), 3, host, `${id} activates ${toplevel}, which is not what its revision says`);
   }
 
-  function checkEnd(fact: FactOf<'outcome'>): void {
-    const { deployment: id, host } = fact.aim;
-    const activation = activations.get(id);
-    const end = activation?.end;
-    const says = `the ledger says that ${id} ${fact.phase}`;
-    switch (fact.phase) {
-      case 'succeeded':
-      case 'awaiting-reboot':
-      case 'stuck':
-        require(end?.kind === fact.phase, 7, host, `${says}, the host says ${end?.kind ?? 'nothing'}`);
-        return;
-      case 'rolled-back':
-      case 'unconfirmed':
-        require(!fact.evidence ||
-          (end?.kind === 'rolled-back' && end.evidence) ||
-          fact.failure?.code ===
-            'CONFIRM_TIMEOUT', 7, host, `${says}, and blames a system that nothing speaks against`);
-        require(end?.kind === 'rolled-back', 7, host, `${says}, the host says ${end?.kind ?? 'nothing'}`);
-        return;
-      case 'failed':
-        require(activation === undefined ||
-          end?.kind === 'failed', 7, host, `${says}, the host says ${end?.kind ?? 'that it goes on'}`);
-        return;
-      default:
-        require(activation === undefined, 7, host, `${says}, yet the host has started it`);
-    }
-  }
-
-  const rolloutChecks = createRolloutChecks({ repository, systems, policy: deps.policy, require });
+  const ends = createEndChecks({ systems, require });
+  const wanted = createWanted({ repository, systems });
+  const spoken = createSpoken(policy);
+  const gateChecks = createGateChecks({ policy, wanted, spoken, require });
+  const { isGoingBack } = gateChecks;
+  const rolloutChecks = createRolloutChecks({ policy, wanted, isGoingBack, require });
   const { isWayBack } = rolloutChecks;
-  const intentChecks = createIntentChecks({ repository, systems, isWayBack, require });
-
-  /** The host really is as its record says. */
-  function checkRecord(
-    machine: Machine,
-    { deployment, lasting, previous, bootId }: Activation,
-    end: RecordedEnd,
-  ) {
-    const { id, host, toplevel, action } = deployment;
-    const { current, profile, bootDefault } = machine;
-    if (end.kind === 'succeeded') {
-      const all = current === toplevel && profile === toplevel && bootDefault === toplevel;
-      require(all, 7, host, `${id} succeeded, and the host does not run it for good`);
-      const { quality } = systems.find(toplevel);
-      require(action !== 'activate' ||
-        !neverSucceeds.has(quality), 7, host, `${id} succeeded with a system that ${quality}`);
-    }
-    if (end.kind === 'rolled-back') {
-      // A host that was booted meanwhile runs its boot default.
-      const runs = bootId === machine.bootId ? previous : lasting.bootDefault;
-      const same =
-        (current === runs || action === 'reboot') &&
-        profile === lasting.profile &&
-        bootDefault === lasting.bootDefault;
-      require(same, 3, host, `${id} was rolled back, and the host is not as it was before`);
-    }
-  }
+  const intentChecks = createIntentChecks({ wanted, systems, isWayBack, require });
+  const orderChecks = createOrderChecks({
+    policy,
+    wanted,
+    spoken,
+    isGoingBack,
+    isThere(host, toplevel) {
+      const machine = deps.machine(host);
+      return machine?.current === toplevel || machine?.bootDefault === toplevel;
+    },
+    require,
+  });
 
   return {
     appended(fact) {
       durable.add(factKey(fact));
+      wanted.appended(fact);
+      spoken.appended(fact);
+      gateChecks.appended(fact);
+      orderChecks.appended(fact);
       rolloutChecks.appended(fact);
       intentChecks.appended(fact);
       if (fact.kind === 'observation') observations.set(fact.observation.n, fact);
@@ -177,9 +133,10 @@ export function createInvariants(deps: {
         require(!outcomes.has(fact.aim.deployment), 7, fact.aim
           .host, `${fact.aim.deployment} has two outcomes`);
         outcomes.set(fact.aim.deployment, fact);
-        checkEnd(fact);
+        ends.checkOutcome(fact, activations.get(fact.aim.deployment));
       }
     },
+    contacted: orderChecks.contacted,
     answered(asked) {
       for (const fact of asked) {
         if (!durable.has(factKey(fact)))
@@ -243,6 +200,9 @@ export function createInvariants(deps: {
       require(intents.get(id)?.aim.toplevel ===
         deployment.toplevel, 7, host, `${id} starts without an intent`);
       require(!outcomes.has(id), 7, host, `${id} starts although the ledger has its outcome`);
+      const isAsked = policy.of(host).checks.some(({ before }) => before);
+      require(!isAsked ||
+        machine.saidReady.has(id), 0, host, `${id} starts, and the host never said that it is ready`);
       const { bootId, current, profile, bootDefault } = machine;
       const reboots = deployment.action === 'reboot';
       const previous = reboots && current === deployment.toplevel ? machine.booted : current;
@@ -251,6 +211,9 @@ export function createInvariants(deps: {
       activations.set(id, { deployment, bootId, previous, lasting, end: undefined });
     },
     changed(machine, deployment, toplevel) {
+      const { mode } = deployment;
+      require(mode !==
+        'dry-activate', 3, machine.name, `${deployment.id} sets ${toplevel} where it is only to try`);
       const activation = activations.get(deployment.id);
       const allowed = toplevel === deployment.toplevel || toplevel === activation?.previous;
       require(allowed, 3, machine.name, `${deployment.id} sets ${toplevel}, neither its own nor what ran before`);
@@ -260,10 +223,11 @@ export function createInvariants(deps: {
       const activation = activations.get(deployment.id);
       if (activation === undefined) return;
       activation.end = end;
-      checkRecord(machine, activation, end);
+      ends.checkRecord(machine, activation, end);
     },
     violation: () => first,
     fail,
+    unsettled: () => [...intents.keys()].find((id) => !outcomes.has(id)),
     checkClosed() {
       for (const [id, { deployment }] of activations) {
         require(outcomes.has(
@@ -275,6 +239,9 @@ export function createInvariants(deps: {
       }
     },
     outcomes: () => outcomes,
+    wanted,
+    spoken,
+    gates: gateChecks,
     activations: () => activations.size,
   };
 }

@@ -1,4 +1,5 @@
 import { domainMutants } from './mutants/of-the-domain.ts';
+import { gateMutants } from './mutants/of-the-gates.ts';
 import { hostMutants } from './mutants/of-the-host.ts';
 import { rolloutMutants } from './mutants/of-the-rollout.ts';
 import { planMutants } from './mutants/of-the-plan.ts';
@@ -9,6 +10,7 @@ import type { Mutant } from './run-mutants.ts';
 export const mutants: readonly Mutant[] = [
   ...planMutants,
   ...rolloutMutants,
+  ...gateMutants,
   ...shellMutants,
   ...domainMutants,
   ...hostMutants,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { simulate } from './simulate.ts';
-import type { Sabotage } from './world.ts';
+import type { Sabotage } from './world-spec.ts';
 
 /** Whether the invariant is broken within so many seeds when a rule is switched off. */
 async function breaks(sabotage: Sabotage, invariant: number): Promise<boolean> {

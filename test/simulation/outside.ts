@@ -1,17 +1,21 @@
-import type { Fact } from '../../shared/domain/facts.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import { parseHostName } from '../../shared/domain/names.ts';
 import type { Commit, Repository, TreeContent } from './models/model-source.ts';
+import type { Features } from './features.ts';
 import { qualities, type Content, type Quality } from './models/systems.ts';
 import type { Random } from './random.ts';
 
 /** What people do to the repository, one act at a time. */
 export interface Outside {
   act(): string;
-  /** What a person asks Varve for, through whichever controller answers. */
-  command(): readonly Fact[];
   /** The last word before the faults stop: a tree that can be followed. */
   settle(): string;
+}
+
+interface Act {
+  readonly what: string;
+  readonly weight: number;
+  act(): Commit;
 }
 
 export function hostNames(count: number): readonly HostName[] {
@@ -29,9 +33,9 @@ export function firstContent(names: readonly HostName[]): TreeContent {
 
 export function createOutside(deps: {
   readonly random: Random;
-  readonly now: () => number;
   readonly repository: Repository;
   readonly names: readonly HostName[];
+  readonly features: Features;
 }): Outside {
   const { random, repository, names } = deps;
   let variants = 0;
@@ -69,7 +73,53 @@ export function createOutside(deps: {
     return commit;
   }
 
-  const acts: readonly { readonly what: string; readonly weight: number; act(): Commit }[] = [
+  /** With another system for one host; the same one where it has nothing of its own. */
+  function withHost(tree: TreeContent, host: HostName, one: Content | undefined): TreeContent {
+    return one === undefined ? tree : { ...tree, hosts: new Map([...tree.hosts, [host, one]]) };
+  }
+
+  function test(host: HostName): Commit {
+    const head = repository.head();
+    const now = head.content.hosts.get(host);
+    // How a host is reached is the tracked ref's to say.
+    const tested = withHost(head.content, host, now && { ...content(now), port: now.port });
+    return repository.test(host, { ...tested, evaluates: tested.evaluates && random.chance(0.9) }, head);
+  }
+
+  function rebase(host: HostName): Commit {
+    const head = repository.head();
+    const branch = repository.tests().get(host);
+    const now = head.content.hosts.get(host);
+    const own = branch?.content.hosts.get(host);
+    if (branch === undefined || now === undefined || own === undefined) return head;
+    const { evaluates } = branch.content;
+    const onTop = withHost({ ...head.content, evaluates }, host, { ...own, port: now.port });
+    return repository.test(host, onTop, head);
+  }
+
+  /** `squashed`: another commit with the same tree. */
+  function merge(host: HostName, squashed: boolean): Commit {
+    const branch = repository.tests().get(host);
+    if (branch === undefined || !repository.isFollowed(branch)) return repository.head();
+    return squashed ? repository.commit(branch.content) : force(branch);
+  }
+
+  const testing: readonly Act[] = [
+    { what: 'push to a testing branch', weight: 3, act: () => test(random.pick(names)) },
+    { what: 'rebase of a testing branch', weight: 2, act: () => rebase(random.pick(names)) },
+    { what: 'merge of a testing branch', weight: 3, act: () => merge(random.pick(names), false) },
+    { what: 'merge of a testing branch, squashed', weight: 1, act: () => merge(random.pick(names), true) },
+    {
+      what: 'testing branch deleted',
+      weight: 1,
+      act() {
+        repository.pointTest(random.pick(names), undefined);
+        return repository.head();
+      },
+    },
+  ];
+
+  const acts: Act[] = [
     { what: 'commit', weight: 6, act: () => repository.commit(change(repository.head().content)) },
     {
       what: 'commit of a readme',
@@ -107,6 +157,7 @@ export function createOutside(deps: {
       act: () => repository.commit(addOrRemove(repository.head().content)),
     },
   ];
+  if (deps.features.has('testing')) acts.push(...testing);
   const total = acts.reduce((sum, { weight }) => sum + weight, 0);
 
   return {
@@ -116,30 +167,6 @@ export function createOutside(deps: {
       if (chosen === undefined) return 'nothing';
       const { revision } = chosen.act();
       return `${chosen.what}: ${revision.slice(0, 8)}`;
-    },
-    command() {
-      const at = deps.now();
-      const host = random.pick(names);
-      const by = 'someone';
-      switch (random.pick(['hold', 'hold', 'hold-lifted', 'retry', 'retry all'])) {
-        case 'hold':
-          return [
-            {
-              kind: 'hold',
-              at,
-              scope: { kind: 'host', host },
-              by,
-              reason: 'hands off',
-              until: at + random.int(120_000),
-            },
-          ];
-        case 'hold-lifted':
-          return [{ kind: 'hold-lifted', at, scope: { kind: 'host', host }, by }];
-        case 'retry':
-          return [{ kind: 'retry', at, host, by, drift: undefined }];
-        default:
-          return [{ kind: 'retry', at, host: undefined, by, drift: undefined }];
-      }
     },
     settle() {
       const { content: now } = repository.head();

@@ -1,11 +1,14 @@
 import { createChaos } from './chaos.ts';
-import { checkVerdicts, finalVerdicts } from './convergence.ts';
+import { checkVerdicts } from './convergence.ts';
 import { faultKinds, type FaultKind } from './faults.ts';
 import type { Violation } from './invariants.ts';
+import type { Fact } from '../../shared/domain/facts.ts';
 import { cutsOff } from './models/systems.ts';
 import { createRandom, type Random } from './random.ts';
+import { finalVerdicts } from './rest.ts';
 import type { TraceEntry } from './scheduler.ts';
-import { createWorld, type Sabotage, type World } from './world.ts';
+import type { Sabotage } from './world-spec.ts';
+import { createWorld, type World } from './world.ts';
 
 export interface RunSpec {
   readonly seed: string;
@@ -76,18 +79,22 @@ async function trouble(world: World, steps: number, rate: number, hurry: number)
   const { scheduler, invariants } = world;
   const chaos = createChaos(world);
   const random = world.random.fork('trouble');
+  // Who has more to say says more.
+  const quarantines = world.features.has('checks');
+  const commands = world.features.size > 1 ? 0.004 : 0.002;
   for (let i = 0; i < steps && invariants.violation() === undefined; i += 1) {
     if (random.chance(rate)) chaos.strike();
     if (random.chance(0.006)) scheduler.note(`## ${world.outside.act()}`);
-    if (random.chance(0.002)) command(world);
+    if (random.chance(commands)) say(world, world.people.command());
     if (random.chance(0.001)) reboot(world, random);
+    if (quarantines && random.chance(0.002)) quarantine(world, random);
     await scheduler.step(hurry);
   }
 }
 
 /** A person asks every controller: the one that leads does it, the others refuse. */
-function command(world: World): void {
-  const facts = world.outside.command();
+function say(world: World, facts: readonly Fact[]): void {
+  if (facts.length === 0) return;
   world.scheduler.note(`## a person asks for: ${facts.map((fact) => fact.kind).join(' ')}`);
   for (const controller of world.leaders()) {
     controller.command(facts).then(
@@ -104,6 +111,19 @@ function reboot(world: World, random: Random): void {
   const host = random.pick([...world.hosts.values()]);
   world.scheduler.note(`## a person reboots ${host.machine.name}`);
   host.reboot();
+}
+
+/** A check that comes before activations says no for a while. */
+function quarantine({ hosts, scheduler }: World, random: Random): void {
+  const { machine } = random.pick([...hosts.values()]);
+  if (machine.quarantined) return;
+  scheduler.note(`## ${machine.name} is quarantined`);
+  machine.quarantined = true;
+  // Some for longer than anybody waits.
+  if (random.chance(0.2)) return;
+  scheduler.after(undefined, random.int(5 * 60_000), `${machine.name} is ready again`, () => {
+    machine.quarantined = false;
+  });
 }
 
 /** A host that could not go back from a system that nothing gets through to: a person boots it, by hand. */
@@ -123,11 +143,11 @@ async function calm(world: World): Promise<ReadonlyMap<string, number>> {
   scheduler.setClocks();
   scheduler.note(`## the faults stop; ${world.outside.settle()}`);
   const until = scheduler.now() + restMs;
-  const outdated = new Set(world.leaders().map((leader) => leader.reign()?.last));
+  world.passes.outdate();
   const counts = new Map<string, number>();
   for (let i = 0; i < restSteps && scheduler.now() < until; i += 1) {
     if (invariants.violation() !== undefined) return counts;
-    const final = finalVerdicts(world, outdated);
+    const final = finalVerdicts(world);
     if (typeof final !== 'string') {
       checkVerdicts(world, final);
       invariants.checkClosed();
@@ -135,9 +155,10 @@ async function calm(world: World): Promise<ReadonlyMap<string, number>> {
       return counts;
     }
     if (i % 1_000 === 999) rescue(world);
+    if (i % 100 === 99) say(world, world.people.lastWords());
     await scheduler.step(0);
   }
-  const final = finalVerdicts(world, outdated);
+  const final = finalVerdicts(world);
   invariants.fail({
     invariant: 6,
     host: undefined,

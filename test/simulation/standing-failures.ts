@@ -14,8 +14,9 @@ export function standingFailures(
   const releases = new Map<string, Release>();
   let newest: string | undefined;
   let wanted: StorePath | undefined;
-  /** The host was sent back to the system. */
-  let wayBack = false;
+  /** The host was sent back to the system, or was to test it. */
+  let otherwise = false;
+  const branches = new Set<string>();
   let here: FactOf<'outcome'>[] = [];
   /** A build that failed is held against the system wherever and whenever it is wanted. */
   let builds: FactOf<'outcome'>[] = [];
@@ -28,13 +29,21 @@ export function standingFailures(
     const now = ofNewest();
     if (now === undefined || now === wanted) return;
     wanted = now;
-    here = [];
+    // What failed in a test, or on the way back, is known to fail.
+    if (now !== toplevel) here = [];
+  }
+
+  function test(): void {
+    for (const key of branches) {
+      if (releases.get(key)?.hosts.get(host)?.toplevel === toplevel) otherwise = true;
+    }
   }
 
   for (const fact of facts) {
     switch (fact.kind) {
       case 'release':
         if (!releases.has(fact.release.key)) releases.set(fact.release.key, fact.release);
+        test();
         want();
         break;
       case 'observation':
@@ -48,13 +57,17 @@ export function standingFailures(
         if (fact.host === undefined || ofNewest() === toplevel) builds = [];
         break;
       case 'pin':
-        if (fact.host === host && fact.to.toplevel === toplevel) wayBack = true;
+        if (fact.host === host && fact.to.toplevel === toplevel) otherwise = true;
+        break;
+      case 'testing':
+        if (fact.host === host && fact.branch !== undefined) branches.add(fact.branch.key);
+        test();
         break;
       case 'outcome':
         if (fact.aim.host !== host || fact.aim.toplevel !== toplevel) break;
         if (fact.failure?.code === 'BUILD_FAILED') builds.push(fact);
         else if (fact.failure === undefined) here = [];
-        else if (wanted === undefined || wanted === toplevel || wayBack) here.push(fact);
+        else if (wanted === undefined || wanted === toplevel || otherwise) here.push(fact);
         break;
       default:
         break;

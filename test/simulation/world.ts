@@ -4,39 +4,25 @@ import { parseDeploymentId } from '../../shared/domain/names.ts';
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
 import type { Ids } from '../../shared/platform/ports/ids.ts';
 import { createProcessor } from '../../worker/processor.ts';
-import { createFaults, type FaultKind, type Faults } from './faults.ts';
+import { drawFeatures, type Features } from './features.ts';
+import { createFaults, type Faults } from './faults.ts';
 import { createInvariants, type Invariants } from './invariants.ts';
+import { createLastPasses, type LastPasses } from './last-passes.ts';
 import { createLeaseServer, type LeaseServer } from './models/model-lease.ts';
-import { createLedgerServer, type LedgerServer, type LedgerServerDeps } from './models/model-ledger.ts';
-import type { HostSabotage } from './models/machine.ts';
+import { createLedgerServer, type LedgerServer } from './models/model-ledger.ts';
 import { createModelHost, type ModelHost } from './models/model-host.ts';
 import { createQueueServer } from './models/model-queue.ts';
 import { createRepository, type Repository } from './models/model-source.ts';
 import { createModelSteps } from './models/model-steps.ts';
-import { createStoreServer, type StoreServer, type StoreServerDeps } from './models/model-store.ts';
+import { createStoreServer, type StoreServer } from './models/model-store.ts';
 import { createRedisServer, type RedisServer } from './models/redis-server.ts';
 import { createSystems, type Systems } from './models/systems.ts';
 import { createOutside, firstContent, hostNames, type Outside } from './outside.ts';
-import { drawPolicy } from './policy.ts';
+import { createPeople, type People } from './people.ts';
+import { drawPolicy, type WorldPolicy } from './policy.ts';
 import { createRandom, type Random } from './random.ts';
 import { createScheduler, type Scheduler, type SimProcess } from './scheduler.ts';
-
-/** Rules of the models that are switched off, to show that the invariants notice. */
-export interface Sabotage {
-  readonly host?: HostSabotage;
-  readonly store?: StoreServerDeps['sabotage'];
-  readonly ledger?: LedgerServerDeps['sabotage'];
-}
-
-export interface WorldSpec {
-  readonly seed: string;
-  readonly hosts: number;
-  readonly controllers: number;
-  readonly workers: number;
-  readonly faults: ReadonlySet<FaultKind>;
-  readonly traced: boolean;
-  readonly sabotage?: Sabotage;
-}
+import type { WorldSpec } from './world-spec.ts';
 
 /** One running program, whichever life it is in. */
 export interface Program {
@@ -58,11 +44,15 @@ export interface World {
   readonly lease: LeaseServer;
   readonly invariants: Invariants;
   readonly outside: Outside;
+  readonly people: People;
+  readonly policy: WorldPolicy;
+  readonly features: Features;
   readonly hosts: ReadonlyMap<HostName, ModelHost>;
   readonly controllers: readonly Program[];
   readonly workers: readonly Program[];
   /** The controllers that are alive. */
   leaders(): readonly Controller[];
+  readonly passes: LastPasses;
 }
 
 const patience = {
@@ -81,10 +71,21 @@ export function createWorld(spec: WorldSpec): World {
   const systems = createSystems();
   const names = hostNames(spec.hosts);
   const first = firstContent(names);
-  const policy = drawPolicy(root.fork('policy'));
+  const features = drawFeatures(root.fork('features'));
+  const policy = drawPolicy(root.fork('policy'), { names, features, from: scheduler.now() });
   const repository = createRepository({ scheduler, faults, first, policy });
   const { note } = scheduler;
-  const invariants = createInvariants({ now: scheduler.now, repository, systems, policy, note });
+  const hosts = new Map<HostName, ModelHost>();
+  const invariants = createInvariants({
+    now: scheduler.now,
+    repository,
+    systems,
+    policy,
+    machine: (name) => hosts.get(name)?.machine,
+    note,
+  });
+  const alive = new Map<string, Controller>();
+  const passes = createLastPasses(() => alive.values());
   const { sabotage = {} } = spec;
   const redis = createRedisServer({ scheduler, faults });
   const store = createStoreServer({
@@ -104,27 +105,21 @@ export function createWorld(spec: WorldSpec): World {
   const ledger = createLedgerServer({
     scheduler,
     faults,
-    appended: invariants.appended,
+    appended(fact) {
+      invariants.appended(fact);
+      passes.outdate();
+    },
     ...(sabotage.ledger === undefined ? {} : { sabotage: sabotage.ledger }),
   });
-  const hosts = new Map<HostName, ModelHost>();
   for (const name of names) {
     const genesis = systems.of(name, { variant: -1, quality: 'good', port: 22 }).toplevel;
+    const deps = { name, scheduler, random: root.fork(name), systems, genesis, watch: invariants };
     hosts.set(
       name,
-      createModelHost({
-        name,
-        scheduler,
-        random: root.fork(name),
-        systems,
-        genesis,
-        watch: invariants,
-        ...(sabotage.host === undefined ? {} : { sabotage: sabotage.host }),
-      }),
+      createModelHost(sabotage.host === undefined ? deps : { ...deps, sabotage: sabotage.host }),
     );
   }
 
-  const alive = new Map<string, Controller>();
   let made = 0;
   const ids: Ids = {
     deployment: () => parseDeploymentId(`d${`${(made += 1)}`.padStart(6, '0')}`),
@@ -215,6 +210,7 @@ export function createWorld(spec: WorldSpec): World {
     };
   }
 
+  const outside = root.fork('outside');
   const numbered = (count: number, what: string): string[] =>
     Array.from({ length: count }, (_, i) => `${what}${i + 1}`);
   return {
@@ -228,12 +224,23 @@ export function createWorld(spec: WorldSpec): World {
     ledger,
     lease,
     invariants,
-    outside: createOutside({ random: root.fork('outside'), now: scheduler.now, repository, names }),
+    outside: createOutside({ random: outside, repository, names, features }),
+    people: createPeople({
+      random: outside,
+      now: scheduler.now,
+      names,
+      policy,
+      features,
+      facts: ledger.facts,
+    }),
+    policy,
+    features,
     hosts,
     controllers: numbered(spec.controllers, 'controller').map((name) =>
       program(name, 'crash-controller', controller(name)),
     ),
     workers: numbered(spec.workers, 'worker').map((name) => program(name, 'crash-worker', worker(name))),
     leaders: () => [...alive.values()],
+    passes,
   };
 }

@@ -7,7 +7,7 @@ import type { HostContact } from '../../../shared/domain/contact.ts';
 import type { RebootPolicy } from '../../../shared/domain/policy.ts';
 import type { Token } from '../../../shared/domain/token.ts';
 import type { Followed } from './judge-said.ts';
-import { modeFor, targetOf } from './target.ts';
+import { connectionFor, modeFor, targetOf } from './target.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { neededOn } from './retention.ts';
 
@@ -45,7 +45,7 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     token: init.token,
     owner: memory.owner,
     known: waysTo(init, action),
-    next: spec.connection,
+    next: connectionFor(target, spec, memory),
     checks: spec.checks,
     timeouts: spec.timeouts,
     unitFailures: spec.unitFailures,

@@ -11,7 +11,7 @@ import { isRebootDue, rebootOf, type RebootAdvice } from './reboot.ts';
 import { rebootWindow } from './reboot-window.ts';
 import { awaitingRelease, quiet, type Followed, type Said, type State } from './judge-said.ts';
 import type { HostView, Patience, WantedView } from './plan-input.ts';
-import { modeFor, targetOf, type Target } from './target.ts';
+import { connectionFor, modeFor, targetOf, type Target } from './target.ts';
 
 /** The system that is wanted against the one that runs: what a host of ours that answers needs next. */
 export function judgeSystem(
@@ -50,7 +50,7 @@ export function judgeSystem(
         now,
       })
     : undefined;
-  if (view.live !== undefined && !servesTo(state, view.live, view.spec, target, reboot)) {
+  if (view.live !== undefined && !servesTo(state, view.live, view.spec, target, memory, reboot)) {
     return {
       ...aim,
       kind: 'superseded',
@@ -166,19 +166,20 @@ function servesTo(
   live: Deployment,
   spec: HostSpec,
   target: Target,
+  memory: Memory,
   reboot: RebootAdvice | undefined,
 ): boolean {
   if (live.action === 'reboot') return reboot !== undefined && live.toplevel === target.toplevel;
-  if (state === 'differs') return stillWanted(live, spec, target);
+  if (state === 'differs') return stillWanted(live, spec, target, memory);
   return state === 'persistent-differs' && live.action === 'finalise' && live.toplevel === target.toplevel;
 }
 
 /** A live delivery goes on under a newer observation that wants the very same thing in the same way. */
-function stillWanted(live: Deployment, spec: HostSpec, target: Target): boolean {
+function stillWanted(live: Deployment, spec: HostSpec, target: Target, memory: Memory): boolean {
   return (
     live.toplevel === target.toplevel &&
     live.mode === modeFor(target, spec) &&
-    sameConnection(live.next, spec.connection) &&
+    sameConnection(live.next, connectionFor(target, spec, memory)) &&
     sameData(live.checks, spec.checks) &&
     sameTimeouts(live.timeouts, spec.timeouts) &&
     live.unitFailures === spec.unitFailures

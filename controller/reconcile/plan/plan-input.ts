@@ -35,13 +35,11 @@ export function pausedAfter({ at, count, failure }: Setback, patience: Patience,
   const until = at + backOff(count, patience);
   if (until <= now) return undefined;
   const { code, message } = failure;
-  return {
-    kind: 'wait',
-    waitsFor: 'back-off',
-    until,
-    code,
-    reason: `attempt ${count} failed: ${message}`,
-  } as const;
+  const paused = { kind: 'wait', until, code } as const;
+  // Nothing was tried: the host is to be left alone for as long as the check says so.
+  return code === 'NOT_READY'
+    ? ({ ...paused, waitsFor: 'check', reason: `left alone: ${message}` } as const)
+    : ({ ...paused, waitsFor: 'back-off', reason: `attempt ${count} failed: ${message}` } as const);
 }
 
 /** Doubles with every setback in a row, in milliseconds. */

@@ -1,5 +1,5 @@
 import type { FactOf } from '../../../shared/domain/facts.ts';
-import type { Rollout } from '../../../shared/domain/memory.ts';
+import { pinAt, type Rollout } from '../../../shared/domain/memory.ts';
 import type { RolloutPolicy } from '../../../shared/domain/policy.ts';
 import type { Rolling } from './standing.ts';
 import type { WaveState } from './waves.ts';
@@ -22,6 +22,8 @@ export function rollBacks(
     const { remembered } = host.view;
     const before = remembered?.before;
     if (remembered === undefined || before === undefined || !isOnRelease(host, rollout)) return [];
+    // A person has said already where it is to go.
+    if (pinAt(remembered, now)?.cause === 'person') return [];
     return [
       {
         kind: 'pin',

@@ -16,7 +16,7 @@ import {
   type Refusal,
 } from './gates.ts';
 import { isWanted, type HostView } from './plan-input.ts';
-import { isInFlight, standingOf, type Rolling, type Standing } from './standing.ts';
+import { isInFlight, provenFailure, standingOf, type Rolling, type Standing } from './standing.ts';
 import { targetOf } from './target.ts';
 import { rollBacks } from './roll-backs.ts';
 import { waveStates, type WaveState } from './waves.ts';
@@ -63,11 +63,16 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
       wave.state === 'closed' && blocked !== undefined
         ? halted(blocked)
         : waveRefusal(wave, i === firstFailed);
+    const behind: Rolling[] = [];
     for (const host of wave.hosts) {
       const refusal = refusalOf(host, wave, ofWave);
-      if (refusal !== undefined) verdicts.set(host.view.host, { ...host.verdict, ...refusal });
+      if (refusal?.waitsFor === 'dependency') behind.push(host);
+      // It may be delivered while it waits: that changes nothing that runs.
+      const mayGoOn = host.verdict.kind !== 'activate' && refusal?.kind === 'wait';
+      if (refusal !== undefined && !mayGoOn) verdicts.set(host.view.host, { ...host.verdict, ...refusal });
       else if (host.verdict.kind === 'activate') budgets.take(host);
     }
+    haltBehind(behind);
     const cannotMove =
       wave.state === 'moving' && wave.moving.every((name) => verdicts.get(name)?.kind === 'stalled');
     const first = wave.moving[0];
@@ -78,18 +83,35 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   return { verdicts, waves, facts: factsOf(waves, desired, begun, now), looks: looksOf(waves, now) };
 
   function refusalOf(host: Rolling, wave: WaveState, ofWave: Refusal | undefined): Refusal | undefined {
-    const { view, verdict } = host;
+    const { spec } = host.view;
     if (!isGated(host, now)) return undefined;
     if (host.isTesting) return testRefusal(host);
-    const refusal =
+    return (
       ofWave ??
       approvalRefusal(host, wave) ??
       windowRefusal(host) ??
-      dependencyRefusal(view.spec, byName, policy) ??
-      order(view.spec) ??
-      budgets.refusal(host);
-    // It may be delivered while it waits: that changes nothing that runs.
-    return verdict.kind !== 'activate' && refusal?.kind === 'wait' ? undefined : refusal;
+      dependencyRefusal(spec, byName, policy) ??
+      order(spec) ??
+      budgets.refusal(host)
+    );
+  }
+
+  /** Who comes after hosts that cannot go on cannot either, nor can who comes after those. */
+  function haltBehind(behind: readonly Rolling[]): void {
+    const left = behind.filter((host) => !haltsBehind(host));
+    if (left.length < behind.length) haltBehind(left);
+  }
+
+  function haltsBehind({ view: { spec }, verdict }: Rolling): boolean {
+    const moving = (spec.runsVarve ? [...byName.keys()] : spec.after).filter(
+      (name) => name !== spec.name && byName.get(name)?.standing.kind === 'moving',
+    );
+    const [first] = moving;
+    const before = first === undefined ? undefined : verdicts.get(first);
+    if (before === undefined || !moving.every((name) => verdicts.get(name)?.kind === 'stalled')) return false;
+    const why = `${before.host} comes first, and cannot go on: ${before.reason}`;
+    verdicts.set(spec.name, { ...verdict, ...halted(why) });
+    return true;
   }
 
   /** Testing waits for no wave and no approval; when, and how many at once, holds for it as well. */
@@ -129,9 +151,9 @@ function rolling(
   for (const { view, verdict } of judged) {
     if (!isWanted(view)) continue;
     const isTesting = targetOf(view.host, desired, view.remembered, now)?.testing !== undefined;
-    // What it runs says nothing of the release.
+    // What it runs says nothing of the release; that the release has failed there before does.
     const standing: Standing = isTesting
-      ? { kind: 'out', why: `it runs ${testingBranchOf(view.host)}` }
+      ? (provenFailure(view.remembered) ?? { kind: 'out', why: `it runs ${testingBranchOf(view.host)}` })
       : standingOf(view, verdict, begun);
     hosts.push({ view, verdict, standing, isTesting });
   }

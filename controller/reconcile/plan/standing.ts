@@ -66,8 +66,8 @@ export function standingOf(view: WantedView, verdict: Verdict, rollout: Rollout 
   }
 }
 
-/** It failed by evidence with what is wanted there: that the host is away or held by now takes nothing back. */
-function provenFailure(remembered: HostMemory | undefined): Standing | undefined {
+/** It failed by evidence with what is wanted there: that the host is away, held or tests by now takes nothing back. */
+export function provenFailure(remembered: HostMemory | undefined): Standing | undefined {
   const { failed, desired } = remembered ?? {};
   if (failed === undefined || failed.toplevel !== desired) return undefined;
   return { kind: 'failed', why: failed.failure.message, proven: true };
@@ -82,6 +82,8 @@ function doneOrUnwell({ spec, contact, remembered }: WantedView, rollout: Rollou
 
 function stalledStanding(verdict: Verdict, remembered: HostMemory | undefined): Standing {
   if (remembered?.stuck !== undefined) return { kind: 'failed', why: verdict.reason, proven: true };
+  // Another system than that of the release: what a person sent it back to.
+  if (verdict.toplevel !== remembered?.desired) return { kind: 'out', why: verdict.reason };
   switch (verdict.code) {
     case 'DRIFTED':
     case 'OWNED_BY':

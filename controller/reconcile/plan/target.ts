@@ -1,6 +1,12 @@
 import { hostsOf, returningBy, type Desired } from '../../../shared/domain/desired.ts';
-import type { HostSpec, Mode } from '../../../shared/domain/fleet.ts';
-import { pinAt, type HostMemory, type Pin } from '../../../shared/domain/memory.ts';
+import type { Connection, HostSpec, Mode } from '../../../shared/domain/fleet.ts';
+import {
+  connectionAs,
+  pinAt,
+  type HostMemory,
+  type Memory,
+  type Pin,
+} from '../../../shared/domain/memory.ts';
 import { activeTesting, type Testing } from '../../../shared/domain/testing.ts';
 import type { DrvPath, HostName, StorePath } from '../../../shared/domain/names.ts';
 
@@ -22,6 +28,15 @@ export function modeFor(target: Target, { mode }: HostSpec): Mode {
   if (target.testing !== undefined) return mode === 'dry-activate' ? mode : 'test';
   if (target.pin === undefined || mode === 'boot') return mode;
   return 'switch';
+}
+
+/**
+ * How a host answers once it runs its target. Whoever goes back answers as it did then: where the newest revision looks
+ * for it, it would never be confirmed. Pure.
+ */
+export function connectionFor({ pin, toplevel }: Target, spec: HostSpec, memory: Memory): Connection {
+  const then = pin === undefined ? undefined : connectionAs(memory, spec.name, toplevel);
+  return then ?? spec.connection;
 }
 
 /**

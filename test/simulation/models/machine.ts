@@ -34,6 +34,8 @@ export interface Machine {
   readonly brokenUnits: Set<string>;
   /** Checks that come before an activation fail. */
   quarantined: boolean;
+  /** Deployments whose worker was told that those checks pass. */
+  readonly saidReady: Set<DeploymentId>;
 }
 
 /** What the invariants want to know, told at the moment it happens on the host. */

@@ -21,6 +21,8 @@ export interface ModelHost {
   answers(candidates: readonly Connection[], isOpen?: boolean): Connection | undefined;
   probe(target: ProbeTarget, incarnation: string): ProbeReport;
   receive(toplevel: StorePath): void;
+  /** Whether the checks that come before an activation pass; what has begun is not judged by them. */
+  isReady(id: DeploymentId): boolean;
   /** `ready`: no check that comes before it says no. */
   start(deployment: Deployment, ready: boolean): Started;
   look(id: DeploymentId): GuardRecord | undefined;
@@ -76,6 +78,7 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     switchLockedUntil: 0,
     brokenUnits: new Set(),
     quarantined: false,
+    saidReady: new Set(),
   };
   const guard = createGuard({ ...deps, machine, restart: () => off(20_000) });
 
@@ -156,6 +159,12 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
       };
     },
     receive: (toplevel) => void machine.store.add(toplevel),
+    isReady(id) {
+      guard.closeOldRecords();
+      const ready = machine.records.has(id) || !machine.quarantined;
+      if (ready) machine.saidReady.add(id);
+      return ready;
+    },
     start: (deployment, ready) => guard.start(deployment, ready),
     look(id) {
       guard.closeOldRecords();

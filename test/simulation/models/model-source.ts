@@ -37,6 +37,10 @@ export interface Repository {
   /** A commit on top of any other, to which the testing branch of a host is set. */
   test(host: HostName, content: TreeContent, onto: Commit): Commit;
   pointTest(host: HostName, commit: Commit | undefined): void;
+  /** Where testing branches are. */
+  tests(): ReadonlyMap<HostName, Commit>;
+  /** Whether what a testing branch holds is on top of the tracked ref and can be followed. */
+  isFollowed(commit: Commit): boolean;
   tree(tree: Tree): TreeContent | undefined;
   connect(process: SimProcess): Source;
 }
@@ -49,19 +53,21 @@ const timeouts = {
   settleMs: 1_000,
 };
 
-function specOf(name: HostName, content: Content, policy: WorldPolicy): HostSpec {
+function specOf(
+  name: HostName,
+  content: Content,
+  policy: WorldPolicy,
+  isThere: (host: HostName) => boolean,
+): HostSpec {
+  const { rebootWhen, ...rules } = policy.of(name);
   return {
     name,
     attribute: name,
     connection: { address: name, port: content.port, user: 'root', hostKeys: [] },
     ...plainHost,
-    wave: policy.waveOf(name),
-    // Every other host is rebooted when that is due.
-    reboot: {
-      ...plainHost.reboot,
-      when: /[02468]$/.test(name) ? 'after-deploy' : 'never',
-      deadlineMs: 120_000,
-    },
+    ...rules,
+    after: rules.after.filter((other) => isThere(other)),
+    reboot: { ...plainHost.reboot, when: rebootWhen, deadlineMs: 120_000 },
     // Few, so that there is something to prune.
     retention: { keep: 2, collectGarbage: false },
     timeouts,
@@ -74,7 +80,14 @@ function fleetOf(content: TreeContent, policy: WorldPolicy): Fleet {
     adopt: 'auto',
     ...plainFleet,
     rollout: policy.rollout,
-    hosts: { kind: 'listed', list: [...content.hosts].map(([name, one]) => specOf(name, one, policy)) },
+    groups: policy.groups,
+    freezes: policy.freezes,
+    hosts: {
+      kind: 'listed',
+      list: [...content.hosts].map(([name, one]) =>
+        specOf(name, one, policy, (other) => content.hosts.has(other)),
+      ),
+    },
   };
 }
 
@@ -120,16 +133,15 @@ export function createRepository(deps: {
     return false;
   }
 
+  function whyIgnored(tracked: Commit, commit: Commit): string | undefined {
+    if (commit === tracked) return 'the tracked ref holds it';
+    if (!descends(commit, tracked.revision)) return 'it is not on top of the tracked ref';
+    return commit.content.manifestIsValid ? undefined : 'an unknown key';
+  }
+
   function testedOn(tracked: Commit, host: HostName, commit: Commit): TestingBranch {
     const { revision, tree } = commit;
-    const ignored =
-      commit === tracked
-        ? 'the tracked ref holds it'
-        : !descends(commit, tracked.revision)
-          ? 'it is not on top of the tracked ref'
-          : commit.content.manifestIsValid
-            ? undefined
-            : 'an unknown key';
+    const ignored = whyIgnored(tracked, commit);
     return { host, revision, tree, author: 'someone', subject: 'a change', ignored };
   }
 
@@ -155,6 +167,8 @@ export function createRepository(deps: {
       if (commit === undefined) tests.delete(host);
       else tests.set(host, commit);
     },
+    tests: () => tests,
+    isFollowed: (commit) => whyIgnored(head(), commit) === undefined,
     tree: (tree) => trees.get(tree),
     connect(process) {
       const mirror = mirrors.get(process.name) ?? new Set<Commit>();

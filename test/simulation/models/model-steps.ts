@@ -215,15 +215,9 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
     return unknown('the host did not say how it ended in time');
   }
 
-  /** What has begun is not judged by how the host was before. */
   async function isReady({ id, host: name, checks }: Deployment, candidates: readonly Connection[]) {
     if (!checks.some((check) => check.before)) return true;
-    return exchange(
-      name,
-      candidates,
-      `is it ready for ${id}?`,
-      (host) => host.look(id) !== undefined || !host.machine.quarantined,
-    );
+    return exchange(name, candidates, `is it ready for ${id}?`, (host) => host.isReady(id));
   }
 
   /** `contact.made`: it arrived, whatever came of the reply. */
@@ -270,6 +264,7 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
       }
       const hosts = new Map<HostName, ReleasedHost>();
       for (const [name, one] of content.hosts) {
+        if (request.hosts !== 'all' && !request.hosts.has(name)) continue;
         const { drvPath, toplevel } = systems.of(name, one);
         hosts.set(name, { drvPath, toplevel });
       }

@@ -17,6 +17,7 @@ export interface StoreWatch {
   /** `undefined`: the life ended with its server. */
   begun(term: Term | undefined): void;
   written(term: Term, next: Deployment, before: Deployment | undefined): void;
+  contacted(contact: HostContact): void;
 }
 
 export interface StoreState {
@@ -147,6 +148,7 @@ export function createStoreServer(deps: StoreServerDeps): StoreServer {
     const before = state.contacts.get(contact.host);
     if (before !== undefined && isNewer(before, contact)) return conflict;
     set({ ...state, contacts: withEntry(state.contacts, contact.host, contact) });
+    watch.contacted(contact);
     return written;
   }
 

@@ -7,7 +7,7 @@ export const planMutants: readonly Mutant[] = [
   {
     name: 'drop the supersede rule',
     file: `${plan}/judge-system.ts`,
-    from: 'if (view.live !== undefined && !servesTo(state, view.live, view.spec, target, reboot)) {',
+    from: 'if (view.live !== undefined && !servesTo(state, view.live, view.spec, target, memory, reboot)) {',
     to: 'if (view.live !== undefined && state === "in-sync") {',
   },
   {

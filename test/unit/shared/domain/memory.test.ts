@@ -169,6 +169,20 @@ describe('what the ledger says, remembered', () => {
     expect(remembering(...facts, confirmed).hosts.get(web1)?.stuck).toBeUndefined();
   });
 
+  it('holds what failed against its host also when that has gone back to another system', () => {
+    const failed = anOutcome(aDeployment({ toplevel: toplevel('B') }), {
+      ...{ at: 10, phase: 'rolled-back', failure: aFailure(), evidence: true },
+    });
+    const succeeded = (letter: string) =>
+      anOutcome(aDeployment({ id: parseDeploymentId('d00good1'), toplevel: toplevel(letter) }), {
+        at: 20,
+      });
+    const facts = [adopted('web1', toplevel('A')), observed(1, 'B'), released('B', { web1: 'B' }), failed];
+    const remembered = (last: Fact) => remembering(...facts, last).hosts.get(web1)?.failed?.toplevel;
+    expect(remembered(succeeded('A'))).toBe(toplevel('B'));
+    expect(remembered(succeeded('B'))).toBeUndefined();
+  });
+
   it('keeps what people did, the last thousand of it', () => {
     const holds = Array.from({ length: 1_100 }, (_, i): Fact => ({
       kind: 'hold',

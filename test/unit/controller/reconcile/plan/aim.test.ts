@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { candidateConnections, knownConnections } from '../../../../../controller/reconcile/plan/aim.ts';
+import { connectionFor } from '../../../../../controller/reconcile/plan/target.ts';
+import type { Pin } from '../../../../../shared/domain/memory.ts';
 import {
   aDeployment,
   adopted,
@@ -42,5 +44,30 @@ describe('the connections of a host', () => {
   test('are those of the repository for a host that was never reached', () => {
     const spec = aSpec('web1', { connection: newPort });
     expect(candidateConnections(undefined, undefined, spec)).toEqual([newPort]);
+  });
+});
+
+describe('where a host is looked for when it is to be confirmed', () => {
+  const spec = aSpec('web1', { connection: newPort });
+  const base = { drvPath: undefined, testing: undefined };
+  const pin: Pin = {
+    to: { toplevel: toplevel('A'), drvPath: undefined, observation: 0 },
+    cause: 'person',
+    from: undefined,
+    by: 'ada',
+    reason: 'it is on fire',
+    at: 200,
+  };
+  const memory = remembering(adopted('web1', toplevel('A')));
+
+  test('is where the newest revision says', () => {
+    const target = { ...base, toplevel: toplevel('B'), pin: undefined };
+    expect(connectionFor(target, spec, memory)).toEqual(newPort);
+  });
+
+  test('is where it answered with the system that it returns to', () => {
+    const target = { ...base, toplevel: toplevel('A'), pin };
+    expect(connectionFor(target, spec, memory)).toEqual(connection);
+    expect(connectionFor(target, spec, remembering())).toEqual(newPort);
   });
 });

@@ -197,6 +197,19 @@ describe('a reboot that failed', () => {
     expect(judge({ facts: [once, twice] })).toMatchObject({ kind: 'stalled' });
   });
 
+  it('is left alone by a check that says no, like an activation: no wave waits for it', () => {
+    const unready = failed({
+      phase: 'failed',
+      failure: aFailure({ code: 'NOT_READY', disposition: 'transient', message: 'it is quarantined' }),
+    });
+    expect(judge({ facts: [{ ...unready, at: noon - 500 }] })).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'check',
+      until: noon + 500,
+      reason: 'left alone: it is quarantined',
+    });
+  });
+
   it('leaves no drift behind: after a retry the host is brought to what is wanted again', () => {
     const deployed = anOutcome(
       aDeployment({ id: parseDeploymentId('d00deploy'), toplevel: B, observation: 2 }),

@@ -88,6 +88,28 @@ describe('dependencies', () => {
     });
   });
 
+  it('stop what is behind a host that cannot go on, and what is behind that', () => {
+    const stage = new Stage(
+      { a: {}, b: { after: ['c'].map(host) }, c: { after: ['d'].map(host) }, d: {} },
+      aPolicy([aWave('all')], { maxUnavailable: { unit: 'hosts', value: 1 }, onFailure: 'continue' }),
+    );
+    stage.commit('B');
+    stage.settle();
+    stage.end('a', 'stuck');
+    expect(stage.settle()).toEqual([]);
+    const verdicts = stage.pass();
+    expect(verdicts.get('d')).toMatchObject({ kind: 'stalled', code: 'ROLLOUT_HALTED' });
+    const limit = 'at most 1 of the fleet may be unavailable at once, and these are: a';
+    expect(verdicts.get('c')).toMatchObject({
+      kind: 'stalled',
+      reason: `d comes first, and cannot go on: ${limit}`,
+    });
+    expect(verdicts.get('b')).toMatchObject({
+      kind: 'stalled',
+      reason: `c comes first, and cannot go on: d comes first, and cannot go on: ${limit}`,
+    });
+  });
+
   it('let a host that Varve runs on go last, and alone', () => {
     const stage = new Stage({ hub: { runsVarve: true }, web1: {}, web2: {} }, aPolicy([aWave('all')]));
     stage.commit('B');

@@ -153,6 +153,60 @@ describe('a roll back by a person', () => {
     expect(stage.settle()).toEqual(['web2']);
   });
 
+  it('is no failure of the release where it fails', () => {
+    const stage = threeWaves();
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary');
+    stage.settle();
+    pin(stage, 'canary');
+    stage.settle();
+    stage.end('canary', 'failed');
+    stage.endAll();
+    expect(stage.settle()).toEqual(['web1', 'web2', 'web3']);
+    expect(stage.pass().get('canary')).toMatchObject({
+      kind: 'stalled',
+      reason: 'it failed here before: canary broke',
+    });
+  });
+
+  it('is not taken back by one of its wave, which fails meanwhile', () => {
+    const stage = threeWaves({ onFailure: 'rollback-wave' });
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary');
+    stage.settle();
+    stage.end('early1');
+    pin(stage, 'early1');
+    stage.end('early2', 'failed');
+    expect(stage.settle()).toEqual(['early1']);
+    stage.end('early1');
+    stage.settle();
+    expect(stage.runs()).toContain('early1 A, early2 A');
+    expect(stage.pass().get('early1')).toMatchObject({
+      kind: 'held',
+      reason: expect.stringContaining('rolled back by ada'),
+    });
+  });
+
+  it('is over with its hold: a later one leaves the host where it is', () => {
+    const stage = new Stage({ web1: {} }, aPolicy(all));
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    pin(stage, 'web1', stage.now + 60_000);
+    stage.settle();
+    stage.end('web1');
+    stage.now += 60_000;
+    stage.settle();
+    stage.end('web1');
+    const scope = { kind: 'host', host: host('web1') } as const;
+    stage.learn({ kind: 'hold', at: stage.now, scope, by: 'ada', reason: 'hands off', until: undefined });
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('web1')).toMatchObject({ kind: 'held', reason: 'held by ada: hands off' });
+    expect(stage.runs()).toBe('web1 B');
+  });
+
   it('ends with its hold', () => {
     const stage = new Stage({ web1: {} }, aPolicy(all));
     stage.commit('B');

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aWave, threeWaves } from '../../../../support/rollout-stage.ts';
-import { aCheck, host } from '../../../../support/builders.ts';
+import { parseRevision, parseTree } from '../../../../../shared/domain/names.ts';
+import { aCheck, anObservation, host, released, releaseKey, sha } from '../../../../support/builders.ts';
 
 describe('waves', () => {
   it('let one wave through after the other, each when all hosts of the one before are there', () => {
@@ -87,6 +88,31 @@ describe('waves', () => {
     stage.settle();
     stage.end('canary', 'failed');
     expect(stage.settle()).toEqual(['early1', 'early2']);
+  });
+
+  it('stop where one has failed that tests a branch by now', () => {
+    const stage = threeWaves();
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary', 'failed');
+    stage.commit('B', { web1: 'C' });
+    const { revision: onto } = anObservation(3, 'B');
+    const [revision, tree] = [parseRevision(sha('rT')), parseTree(sha('tT'))];
+    const branch = {
+      revision,
+      tree,
+      onto,
+      key: releaseKey('T'),
+      author: 'Ada',
+      subject: '',
+      ignored: undefined,
+    };
+    stage.learn(
+      { kind: 'testing', at: stage.now, host: host('canary'), branch },
+      released('T', { canary: 'C' }),
+    );
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('early1')).toMatchObject({ kind: 'stalled', code: 'ROLLOUT_HALTED' });
   });
 
   it('go on with a commit that mends it, and with a retry', () => {

@@ -1,0 +1,145 @@
+import type { HostContact } from '../../shared/domain/contact.ts';
+import type { Fact, FactOf } from '../../shared/domain/facts.ts';
+import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
+import type { WorldPolicy } from './policy.ts';
+import type { Spoken } from './spoken.ts';
+import type { Wanted } from './wanted.ts';
+
+export interface OrderChecks {
+  /** A fact became durable. What people said and what is wanted has been learnt before. */
+  appended(fact: Fact): void;
+  /** A probe's result reached the store. */
+  contacted(contact: HostContact): void;
+}
+
+/** A decision may have been made by a look that another one has overtaken meanwhile. */
+const looksKept = 3;
+
+/**
+ * Who goes before whom, judged when an intent becomes durable: the waves before, what a host comes after, and all others
+ * where Varve runs on it. Each of those is done by the ledger, or there is a reason in the ledger or in the last looks
+ * at it why nobody waits.
+ */
+export function createOrderChecks(deps: {
+  readonly policy: WorldPolicy;
+  readonly wanted: Wanted;
+  readonly spoken: Spoken;
+  readonly isGoingBack: (host: HostName, toplevel: StorePath, at: number) => boolean;
+  /** The host really runs a system, or boots it next. */
+  readonly isThere: (host: HostName, toplevel: StorePath) => boolean;
+  readonly require: (holds: boolean, invariant: number, host: HostName, what: string) => void;
+}): OrderChecks {
+  const { policy, wanted, spoken } = deps;
+  const { rollout } = policy;
+  const waves = rollout.waves.map(({ name }) => name);
+  const looks = new Map<HostName, readonly HostContact['kind'][]>();
+  const open = new Map<DeploymentId, HostName>();
+  /** What a host was last confirmed on, or would take, and what it ran when it was adopted. */
+  const confirmed = new Map<HostName, StorePath>();
+  /** `<host> <toplevel>` → why that came to nothing, last. */
+  const refused = new Map<string, FactOf<'outcome'>>();
+  const pinned = new Set<HostName>();
+  const passed: { readonly wave: string; readonly systems: ReadonlyMap<HostName, StorePath> }[] = [];
+
+  function isUnderWay(host: HostName): boolean {
+    return [...open.values()].includes(host);
+  }
+
+  /** Why a host that is not done is not waited for. */
+  function isOut(host: HostName, at: number): boolean {
+    const failure = refused.get(`${host} ${wanted.on(host)}`);
+    const leftAlone = failure?.failure?.code === 'NOT_READY';
+    const givenUp = failure !== undefined && rollout.onFailure === 'continue';
+    return (
+      leftAlone ||
+      givenUp ||
+      pinned.has(host) ||
+      spoken.isHeld(host, at) ||
+      wanted.testedOn(host) !== undefined ||
+      (looks.get(host) ?? []).includes('unreachable')
+    );
+  }
+
+  function mustWaitFor(before: HostName, at: number): boolean {
+    const toplevel = wanted.on(before);
+    if (toplevel === undefined) return false;
+    const hasIt = confirmed.get(before) === toplevel || deps.isThere(before, toplevel);
+    return !(hasIt && !isUnderWay(before)) && !isOut(before, at);
+  }
+
+  /** What passes once stays open for the same systems. */
+  function hasPassed(wave: string): boolean {
+    const hosts = wanted.hosts();
+    return passed.some(
+      (one) =>
+        one.wave === wave &&
+        one.systems.size === hosts.length &&
+        hosts.every((host) => one.systems.get(host) === wanted.on(host)),
+    );
+  }
+
+  function checkIntent({ at, aim }: FactOf<'intent'>): void {
+    const { host, deployment: id, toplevel } = aim;
+    if (toplevel !== wanted.on(host) || deps.isGoingBack(host, toplevel, at)) return;
+    const others = wanted.hosts().filter((other) => other !== host);
+    const { wave, after, runsVarve } = policy.of(host);
+    const earlier = (other: HostName): boolean => {
+      const its = policy.of(other).wave;
+      return waves.indexOf(its) < waves.indexOf(wave) && !hasPassed(its);
+    };
+    for (const other of others) {
+      const isBefore = after.includes(other) || runsVarve || earlier(other);
+      deps.require(
+        !isBefore || !mustWaitFor(other, at),
+        0,
+        host,
+        `${id} does not wait for ${other}, which comes first`,
+      );
+      const isAlone = policy.of(other).runsVarve && isUnderWay(other);
+      deps.require(!isAlone, 0, host, `${id} begins while ${other}, on which Varve runs, is under way`);
+    }
+  }
+
+  function learnOutcome(fact: FactOf<'outcome'>): void {
+    const { deployment, host, toplevel } = fact.aim;
+    open.delete(deployment);
+    if (fact.phase === 'succeeded' || fact.phase === 'awaiting-reboot') {
+      confirmed.set(host, toplevel);
+    } else if (fact.failure !== undefined) {
+      refused.set(`${host} ${toplevel}`, fact);
+    }
+  }
+
+  return {
+    contacted({ host, kind }) {
+      looks.set(host, [...(looks.get(host) ?? []), kind].slice(-looksKept));
+    },
+    appended(fact) {
+      switch (fact.kind) {
+        case 'intent':
+          checkIntent(fact);
+          open.set(fact.aim.deployment, fact.aim.host);
+          return;
+        case 'outcome':
+          learnOutcome(fact);
+          return;
+        case 'adopted':
+          if (fact.running !== undefined) confirmed.set(fact.host, fact.running);
+          return;
+        case 'pin':
+          if (fact.cause === 'wave') pinned.add(fact.host);
+          return;
+        case 'retry':
+          pinned.clear();
+          return;
+        case 'rollout':
+          if (fact.change.kind === 'wave-passed') {
+            passed.push({ wave: fact.change.wave, systems: wanted.systemsOf(fact.observation) });
+          }
+          return;
+        default:
+          return;
+      }
+    },
+  };
+}
