@@ -9,6 +9,7 @@ import type { Checks } from '../checks/checks.ts';
 import { asRoot } from '../ssh/remote-shell.ts';
 import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
+import { driftOf } from './drift.ts';
 import { parseReport } from './report.ts';
 
 export interface ProbeDeps {
@@ -53,7 +54,9 @@ export function createProbe(deps: ProbeDeps): Steps['probe'] {
           maxOutputBytes: 8 * 1024 * 1024,
         });
         if (result.code !== 0) throw failed(result.code, result.stderr);
-        const report = parseReport(result.stdout);
+        const said = parseReport(result.stdout);
+        const drift = said.drift === undefined ? undefined : driftOf(said.drift, await deps.ssh.ownKeys());
+        const report = { ...said, drift };
         const { connection } = session;
         const checks = await laterHealth(deps.checks, target, report, session, context.signal);
         return {
@@ -125,6 +128,8 @@ function dataOf(target: ProbeTarget): string {
     ...(target.adopt === undefined ? [] : [`adopt=${ownerName(target.adopt.owner)}`]),
     ...(target.adopt?.takeover === true ? ['takeover=1'] : []),
     ...retainLines(target.retain),
+    ...(target.expected?.runs === undefined ? [] : [`runs=${target.expected.runs}`]),
+    ...(target.expected?.boots === undefined ? [] : [`boots=${target.expected.boots}`]),
     '',
   ].join('\n');
 }
