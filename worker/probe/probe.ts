@@ -21,7 +21,7 @@ export interface ProbeDeps {
 }
 
 // How boot loaders are read, and what a specialisation belongs to, is the guard's knowledge as well.
-const script = ['../guard/script/loader.sh', '../guard/script/special.sh', './probe.sh']
+const script = ['../guard/script/loader.sh', '../guard/script/special.sh', './drift.sh', './probe.sh']
   .map((part) => readFileSync(new URL(part, import.meta.url), 'utf8'))
   .join('');
 const tidyScript = readFileSync(new URL('./tidy.sh', import.meta.url), 'utf8');
