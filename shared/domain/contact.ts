@@ -1,4 +1,5 @@
 import type { Check, CheckResult } from './check.ts';
+import type { Drift, Expected } from './drift.ts';
 import type { Failure } from './errors.ts';
 import type { Connection } from './fleet.ts';
 import type { DeploymentId, HostName, StorePath } from './names.ts';
@@ -128,6 +129,8 @@ export interface ProbeReport extends Systems {
   readonly tidied: Tidied | undefined;
   /** How long before the probe its garbage was collected for us; `undefined`: never. */
   readonly collectedAgoMs: number | undefined;
+  /** Looked for only where the host is not as the probe's target expected it to be. */
+  readonly drift: Drift | undefined;
 }
 
 /** What the checks say that come before an activation; `problem`: why the host is to be left alone. */
@@ -187,4 +190,6 @@ export interface ProbeTarget {
   /** `undefined`: the host is not known to be ours. */
   readonly retain: Retain | undefined;
   readonly tidy: Tidy | undefined;
+  /** `undefined`: nothing is known of what it should be. */
+  readonly expected: Expected | undefined;
 }

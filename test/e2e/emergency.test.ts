@@ -147,6 +147,10 @@ describe('people overrule what would happen by itself', () => {
     await fleet.varve.settle((await fleet.varve.status()).observation?.revision ?? '');
     expect(await runs('web1')).toBe(wanted);
     expect(await begun('web1')).toBe(before + 1);
+    // The ledger keeps what it was healed of.
+    expect((await readFacts(fleet.varve.dataDir)).intents('web1').at(-1)?.reason).toMatch(
+      /^drift: .* \(it was switched to profile generation \d+ on .* UTC\)$/,
+    );
   });
 
   const unfollowed = [

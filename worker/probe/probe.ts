@@ -9,6 +9,7 @@ import { firstProblem, type Checks } from '../checks/checks.ts';
 import { asRoot } from '../ssh/remote-shell.ts';
 import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
+import { driftOf } from './drift.ts';
 import { parseReport } from './report.ts';
 
 export interface ProbeDeps {
@@ -20,7 +21,7 @@ export interface ProbeDeps {
 }
 
 // How boot loaders are read, and what a specialisation belongs to, is the guard's knowledge as well.
-const script = ['../guard/script/loader.sh', '../guard/script/special.sh', './probe.sh']
+const script = ['../guard/script/loader.sh', '../guard/script/special.sh', './drift.sh', './probe.sh']
   .map((part) => readFileSync(new URL(part, import.meta.url), 'utf8'))
   .join('');
 /** A probe asks no longer than this. */
@@ -55,7 +56,9 @@ export function createProbe(deps: ProbeDeps): Steps['probe'] {
           maxOutputBytes: 8 * 1024 * 1024,
         });
         if (result.code !== 0) throw failed(result.code, result.stderr);
-        const report = parseReport(result.stdout);
+        const said = parseReport(result.stdout);
+        const drift = said.drift === undefined ? undefined : driftOf(said.drift, await deps.ssh.ownKeys());
+        const report = { ...said, drift };
         const { connection } = session;
         const checks = await laterHealth(deps.checks, target, report, session, context.signal);
         const readiness = await readinessOf(deps.checks, target, report, session, context.signal);
@@ -146,6 +149,8 @@ function dataOf(target: ProbeTarget): string {
     ...(target.adopt === undefined ? [] : [`adopt=${ownerName(target.adopt.owner)}`]),
     ...(target.adopt?.takeover === true ? ['takeover=1'] : []),
     ...retainLines(target.retain),
+    ...(target.expected?.runs === undefined ? [] : [`runs=${target.expected.runs}`]),
+    ...(target.expected?.boots === undefined ? [] : [`boots=${target.expected.boots}`]),
     '',
   ].join('\n');
 }

@@ -1,7 +1,8 @@
 import type { HostContact, ProbeTarget } from '../../../shared/domain/contact.ts';
 import { hostsOf, returningBy, type Desired } from '../../../shared/domain/desired.ts';
+import type { Expected } from '../../../shared/domain/drift.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
-import type { Memory } from '../../../shared/domain/memory.ts';
+import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Token } from '../../../shared/domain/token.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
@@ -54,6 +55,18 @@ export function probeTarget(
     tidy: isOpen(spec, desired, memory, input.now)
       ? tidyOf({ spec, remembered, contact }, input.verdicts.get(host), memory, input.now)
       : undefined,
+    expected: expectedOf(remembered),
+  };
+}
+
+/** What a host is to run and to boot by itself. What it ran before Varve, or is stuck on, is not judged. */
+function expectedOf(remembered: HostMemory | undefined): Expected | undefined {
+  const confirmed = remembered?.confirmed;
+  if (confirmed?.mode === undefined || remembered?.stuck !== undefined) return undefined;
+  const { mode, toplevel, awaitingReboot } = confirmed;
+  return {
+    runs: mode === 'boot' || awaitingReboot ? undefined : toplevel,
+    boots: mode === 'test' ? undefined : toplevel,
   };
 }
 

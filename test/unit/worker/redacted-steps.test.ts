@@ -72,6 +72,7 @@ describe('steps whose failures are kept', () => {
       checks: [],
       retain: undefined,
       tidy: undefined,
+      expected: undefined,
     };
     const outcomes = [
       await redacted.evaluate(request, context),

@@ -116,7 +116,9 @@ start_new() {
     refuse HOST_BUSY "deployment=$other"
   done
   [ -z "$unready" ] || decline
-  [ -x "$toplevel/bin/switch-to-configuration" ] || refuse PUSH_FAILED
+  [ -e "$toplevel" ] || refuse PUSH_FAILED
+  [ -x "$toplevel/bin/switch-to-configuration" ] || refuse ACTIVATION_REFUSED missing=bin/switch-to-configuration
+  [ -e "$toplevel/nixos-version" ] || refuse ACTIVATION_REFUSED missing=nixos-version
   profile=$(readlink -e "$profiles/system") || profile=$previous
   generation=$(readlink "$profiles/system")
   generation=${generation#system-} generation=${generation%-link}

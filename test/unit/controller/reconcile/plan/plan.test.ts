@@ -5,6 +5,7 @@ import type { Patience } from '../../../../../controller/reconcile/plan/plan-inp
 import { Check } from '../../../../../shared/contracts/domain.ts';
 import { resolveCheck } from '../../../../../shared/contracts/manifest-check.ts';
 import type { HostContact, ProbeReport, Systems } from '../../../../../shared/domain/contact.ts';
+import type { Drift } from '../../../../../shared/domain/drift.ts';
 import type { Deployment } from '../../../../../shared/domain/deployment.ts';
 import type { Desired } from '../../../../../shared/domain/desired.ts';
 import type { Fact } from '../../../../../shared/domain/facts.ts';
@@ -289,6 +290,26 @@ describe('plan', () => {
     expect(judge({ facts: [...aThenB, unconfirmed('d00000a'), unconfirmed('d00000b')] })).toMatchObject({
       kind: 'stalled',
       code: 'UNCONFIRMED',
+    });
+  });
+
+  it('says of drift what the host can tell of it, and keeps that as the reason of what heals it', () => {
+    const confirmedB = anOutcome(aDeployment({ toplevel: B }), { at: 3_000 });
+    const drift: Drift = {
+      kind: 'profile',
+      generation: 7,
+      at: Date.UTC(2026, 10, 26, 3, 18),
+      sightings: [{ kind: 'sudo', user: 'ada', command: 'nixos-rebuild switch', at: 0 }],
+    };
+    const report = aReport({ current: A, profile: A, bootDefault: A, drift });
+    const said =
+      'something else (profile generation 7 was set on 26 November 2026 03:18 UTC; ada ran sudo nixos-rebuild switch)';
+    const facts = [...aThenB, confirmedB];
+    const healing = wanting(2, 'B', aFleet([aSpec('web1', { drift: 'heal' })]), { web1: 'B' });
+    expect(judge({ facts, report })?.reason).toContain(said);
+    expect(judge({ facts, report, desired: healing })).toMatchObject({
+      kind: 'deliver',
+      reason: expect.stringContaining(said),
     });
   });
 
