@@ -120,7 +120,7 @@ describe('a program that is killed in the middle of a rollout', () => {
       await fleet.repo.commit('Build quickly again', { 'lib/toplevel.nix': toplevel });
       const newest = await say(`quick ${point}`);
       await varve.sync();
-      await eventually(() => !varve.controller.running(), {
+      await eventually(() => varve.controller.killed(), {
         what: `the controller dies at ${point}`,
         deadlineMs: 60_000,
       });

@@ -130,7 +130,7 @@ async function dieAndComeBack(fleet: Fleet, crash: Crash): Promise<void> {
   const { varve } = fleet;
   const program = varve[crash.program];
   const other = crash.program === 'controller' ? varve.worker : varve.controller;
-  await eventually(() => !program.running(), {
+  await eventually(() => program.killed(), {
     what: `the ${crash.program} dies at ${crash.point}`,
     deadlineMs: 90_000,
   });

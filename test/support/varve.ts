@@ -56,6 +56,8 @@ export interface Program {
   pause(): void;
   resume(): void;
   running(): boolean;
+  /** Whether it was ended by SIGKILL, and not by a mistake of its own. */
+  killed(): boolean;
   /** Of the process that was started last. */
   pid(): number;
   ended(): Promise<void>;
@@ -282,6 +284,7 @@ function program(
     pause: () => void child?.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),
     running: alive,
+    killed: () => child?.signalCode === 'SIGKILL',
     pid: () => child?.pid ?? 0,
     ended: () => exited,
     log: () => readFile(logFile, 'utf8'),
