@@ -18,6 +18,9 @@ export function createEventLog(logger: Logger): (event: ControllerEvent) => void
             logger.warn({ reason: 'NonFastForward', ...fieldsOf(fact) }, 'tracked ref rewritten');
           }
           logger.info(fieldsOf(fact), 'recorded');
+          if (fact.kind === 'outcome' && fact.phase === 'stuck') {
+            logger.error(fieldsOf(fact), 'host stuck: its roll back failed');
+          }
         });
       case 'passed':
         return logger.debug({ durationMs: event.durationMs, hosts: event.result.verdicts.length }, 'passed');

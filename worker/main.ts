@@ -42,6 +42,7 @@ import { machineNow } from './evaluate/machine.ts';
 import { createTreeStore } from './evaluate/tree-store.ts';
 import { controllerAddresses, createFetchTree } from './fetch-tree.ts';
 import { createHostHas } from './host-has.ts';
+import { createLocalDaemon } from './nix/local-daemon.ts';
 import { createNix } from './nix/nix.ts';
 import { sharesConnections } from './nix/version.ts';
 import { createRoots } from './nix/roots.ts';
@@ -98,7 +99,9 @@ async function main(): Promise<void> {
     });
     closers.add('openssh', () => openSsh.close());
 
-    const nixStore = createNixStore({ nix });
+    const localDaemon = createLocalDaemon({ nix });
+    closers.add('nix daemon', () => localDaemon.close());
+    const nixStore = createNixStore({ nix, daemon: localDaemon });
     // Workers of several fleets may share a machine's store: each keeps roots of its own.
     const roots = createRoots({ folder: join(workerRootsFolder, digest(config.dataDir)) });
     const trees = createTreeStore({

@@ -34,7 +34,7 @@ export function redactedSteps(steps: Steps, redact: Redactor): Steps {
       : { ...outcome, failure: clean(outcome.failure) };
   const cleanContact = (contact: HostContact): HostContact => {
     if (contact.kind === 'unreachable') return { ...contact, failure: clean(contact.failure) };
-    const { report } = contact;
+    const { report, readiness } = contact;
     const records = report.records.map((record) => ({
       ...record,
       end: record.end === undefined ? undefined : cleanEnd(record.end),
@@ -44,7 +44,8 @@ export function redactedSteps(steps: Steps, redact: Redactor): Steps {
       name: text(check.name),
       ...(check.message === undefined ? {} : { message: text(check.message) }),
     }));
-    return { ...contact, report: { ...report, records }, checks };
+    const said = readiness?.problem === undefined ? {} : { readiness: { problem: text(readiness.problem) } };
+    return { ...contact, report: { ...report, records }, checks, ...said };
   };
   return {
     async evaluate(request, context) {

@@ -57,7 +57,15 @@ const programs: readonly Program[] = [
   {
     names: ['nix-store'],
     version: ['--version'],
-    why: 'builds and asks the store (on workers)',
+    why: 'builds (on workers)',
+    needed: true,
+    debian: 'nix-bin',
+    nixpkgs: 'nix',
+  },
+  {
+    names: ['nix-daemon'],
+    version: ['--version'],
+    why: 'answers questions to the store (on workers)',
     needed: true,
     debian: 'nix-bin',
     nixpkgs: 'nix',

@@ -18,6 +18,7 @@ import type { FleetBackend } from '../http/backend.ts';
 import type { Controller } from '../reconcile/leader.ts';
 import type { Reverter } from '../source/revert.ts';
 import { memberAt, type ViewContext } from '../views/context.ts';
+import { createActTimes } from './act-times.ts';
 import { gateToOpen } from './approval.ts';
 import { generationText, returnOf } from './return.ts';
 import { mustKnow, scopeOf } from './scope.ts';
@@ -47,13 +48,20 @@ type PeopleCommands = Pick<
 
 /** What people say to the fleet. Each is a fact, and answered when that is durable. */
 export function createPeopleCommands(deps: PeopleDeps): PeopleCommands {
+  const timeOf = createActTimes();
+
+  function led(): ViewContext {
+    const context = deps.led();
+    return { ...context, at: timeOf(context.at) };
+  }
+
   async function say(at: number, message: string, ...facts: readonly Fact[]): Promise<CommandDone> {
     if (facts.length > 0) await deps.controller.command(facts);
     return { done: true, at, message };
   }
 
   async function revert(revision: Revision, actor: Actor): Promise<RevertDone> {
-    const { at } = deps.led();
+    const { at } = led();
     const made = await deps.reverter.revert({ revision, actor, at });
     deps.controller.look();
     return { reverted: made.reverted, revision: made.revision, ref: deps.ref, at };
@@ -62,7 +70,7 @@ export function createPeopleCommands(deps: PeopleDeps): PeopleCommands {
   return {
     revert,
     async retry(host, by) {
-      const context = deps.led();
+      const context = led();
       if (host !== undefined) mustKnow(context, host);
       const message =
         host === undefined
@@ -72,7 +80,7 @@ export function createPeopleCommands(deps: PeopleDeps): PeopleCommands {
       return say(context.at, message, { kind: 'retry', at: context.at, host, by, drift });
     },
     async adopt(host, { takeover }: AdoptRequest, by) {
-      const context = deps.led();
+      const context = led();
       mustKnow(context, host);
       const { at } = context;
       return say(at, `${host} is adopted as soon as it is reached`, {
@@ -84,36 +92,36 @@ export function createPeopleCommands(deps: PeopleDeps): PeopleCommands {
       });
     },
     async hold({ scope: word, reason, until }: HoldRequest, by) {
-      const context = deps.led();
+      const context = led();
       const scope = scopeOf(context, word);
       const { at } = context;
       return say(at, `${scopeText(scope)} is left as it is`, { kind: 'hold', at, scope, by, reason, until });
     },
     async release({ scope: word }, by) {
-      const context = deps.led();
+      const context = led();
       const scope = scopeOf(context, word);
       const { at } = context;
       const lifted = isHeld(context, scope) ? [{ kind: 'hold-lifted', at, scope, by } as const] : [];
       return say(at, afterRelease(context, scope, lifted.length > 0), ...lifted);
     },
     async suspend({ reason }, by) {
-      const { at } = deps.led();
+      const { at } = led();
       return say(at, 'nothing is begun anywhere until `varve resume`', { kind: 'suspended', at, by, reason });
     },
     async resume(by) {
-      const { at, memory } = deps.led();
+      const { at, memory } = led();
       if (memory.suspended === undefined) return say(at, 'nothing was suspended');
       return say(at, 'everything goes on', { kind: 'resumed', at, by });
     },
     async override({ scope: word, reason, until }: OverrideRequest, by) {
-      const context = deps.led();
+      const context = led();
       const scope = scopeOf(context, word);
       const { at } = context;
       const message = `closed windows and freezes do not count for ${scopeText(scope)} for now`;
       return say(at, message, { kind: 'override', at, scope, by, reason, until });
     },
     async approve(request: ApproveRequest, by) {
-      const context = deps.led();
+      const context = led();
       const { kind, name, observation, approved } = gateToOpen(context, request);
       const what = `observation ${observation} is approved for ${kind} ${name}`;
       if (approved !== undefined) return say(approved.at, `${what} already, by ${approved.by}`);
@@ -121,7 +129,7 @@ export function createPeopleCommands(deps: PeopleDeps): PeopleCommands {
       return say(at, what, { kind: 'approved', at, observation, gate: { kind, name }, by });
     },
     async rollback(host, request: RollbackRequest, by): Promise<RollbackDone> {
-      const context = deps.led();
+      const context = led();
       mustKnow(context, host);
       const { at, memory } = context;
       const { reason, until } = request;
@@ -143,7 +151,7 @@ export function createPeopleCommands(deps: PeopleDeps): PeopleCommands {
   /** The roll back stands, whatever becomes of the revert. */
   async function tryRevert(actor: Actor): Promise<Pick<RollbackDone, 'reverted' | 'revertFailure'>> {
     try {
-      const newest = deps.led().memory.observations.at(-1);
+      const newest = led().memory.observations.at(-1);
       if (newest === undefined) throw nothingSeen();
       return { reverted: await revert(newest.revision, actor) };
     } catch (thrown) {

@@ -1,5 +1,5 @@
 import { isActive, isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
-import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
+import { hostsOf, returningBy, type Desired } from '../../shared/domain/desired.ts';
 import type { FactOf } from '../../shared/domain/facts.ts';
 import { rolloutFor, type Memory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
@@ -177,7 +177,8 @@ function activationOf({ id, host }: Deployment): Wanted {
 }
 
 async function create(deps: ApplyDeps, input: ApplyInput, verdict: Verdict): Promise<Wanted | undefined> {
-  const { desired, memory, snapshot } = input;
+  const { memory, snapshot } = input;
+  const desired = returningBy(input.desired);
   const spec = hostsOf(desired).get(verdict.host);
   if (!isFollowed(desired) || spec === undefined) return undefined;
   const deployment = newDeployment({

@@ -1,4 +1,4 @@
-import type { Desired, EvaluationSetback } from '../../shared/domain/desired.ts';
+import type { Desired, EvaluationSetback, Ready } from '../../shared/domain/desired.ts';
 import type { Failure } from '../../shared/domain/errors.ts';
 import type { Memory } from '../../shared/domain/memory.ts';
 import type { Revision } from '../../shared/domain/names.ts';
@@ -11,8 +11,29 @@ export interface ReadManifest {
   readonly manifest: Manifest;
 }
 
-/** What the newest observation wants, as far as it is known now. `setback`: of its evaluation. Pure. */
+/**
+ * What the newest observation wants, as far as it is known now. `setback`: of its evaluation. `good`: the manifest of
+ * the last good observation. Pure.
+ */
 export function desire(
+  memory: Memory,
+  read: ReadManifest | undefined,
+  setback: EvaluationSetback | undefined,
+  good?: ReadManifest,
+): Desired {
+  const newest = desireNewest(memory, read, setback);
+  return newest.kind === 'ready' ? newest : { ...newest, lastGood: readyAs(memory, good) };
+}
+
+function readyAs(memory: Memory, good: ReadManifest | undefined): Ready | undefined {
+  if (good?.manifest.kind !== 'fleet') return undefined;
+  const { fleet } = good.manifest;
+  const observation = memory.observations.findLast(({ revision }) => revision === good.revision);
+  const release = observation && memory.releases.get(memory.keys.get(observation.n) ?? '');
+  return release && { kind: 'ready', observation, fleet, release };
+}
+
+function desireNewest(
   memory: Memory,
   read: ReadManifest | undefined,
   setback: EvaluationSetback | undefined,

@@ -1,6 +1,6 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
-import { type Memory } from '../../shared/domain/memory.ts';
+import { lastGood, type Memory } from '../../shared/domain/memory.ts';
 import { createMemory, type MemoryKeeper } from '../../shared/domain/memory-keeper.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
@@ -16,7 +16,7 @@ import { linkedAbort } from './linked-abort.ts';
 import { inThePast } from './plan/past.ts';
 import type { Patience } from './plan/plan-input.ts';
 import { createReconciler, LeadershipLost, notLeading, type PassResult } from './reconciler.ts';
-import { createWatcher, type SourceState, type Watcher } from './watcher.ts';
+import { createWatcher, type Observed, type SourceState, type Watcher } from './watcher.ts';
 
 /** At most this often may one host force a new leadership, by a token above the present one's. */
 const believedEveryMs = 3_600_000;
@@ -126,9 +126,7 @@ export function createController(deps: ControllerDeps): Controller {
       try {
         reigning = { term, memory: keeper.memory, watcher, ring: bell.ring, last: undefined };
         deps.onEvent({ kind: 'leading', epoch: term.epoch });
-        background.push(
-          watcher.watch(() => keeper.memory.observations.at(-1)?.revision, bell.ring, whileLeading),
-        );
+        background.push(watcher.watch(() => observedBy(keeper.memory), bell.ring, whileLeading));
         await passes({ term, keeper, since }, watcher, bell, whileLeading, () => heldUntil);
         if (!signal.aborted) throw new LeadershipLost('someone else holds the lease');
       } finally {
@@ -206,6 +204,7 @@ export function createController(deps: ControllerDeps): Controller {
         patience: settings.patience,
         sighting: watcher.sighting,
         read: watcher.read,
+        good: watcher.good,
         commands,
         believesAhead: (host) => clock.now() - (gaveWayTo.get(host) ?? -Infinity) > believedEveryMs,
         freshSince: () => freshSince,
@@ -284,6 +283,10 @@ export function createController(deps: ControllerDeps): Controller {
     },
     command: (facts) => commands.submit(facts),
   };
+}
+
+function observedBy(memory: Memory): Observed {
+  return { newest: memory.observations.at(-1)?.revision, good: lastGood(memory)?.revision };
 }
 
 /** Wakes the loop of passes; rung many times between two passes it counts once. */

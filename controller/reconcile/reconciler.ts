@@ -40,6 +40,8 @@ export interface ReconcilerDeps {
   readonly sighting: () => Sighting | undefined;
   /** The manifest that was read last. */
   readonly read: () => ReadManifest | undefined;
+  /** The manifest of the last good observation. */
+  readonly good: () => ReadManifest | undefined;
   /** Facts that people asked for, to be appended with the next pass. */
   readonly commands: CommandBox;
   /** Whether a host that is ahead of this leadership is a reason for a new one. */
@@ -224,7 +226,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       ]);
       const deployments = snapshot.deployments.filter((deployment) => !over.has(deployment.id));
       const present: Snapshot = { ...snapshot, deployments };
-      const desired = desire(memory, deps.read(), setback);
+      const desired = desire(memory, deps.read(), setback, deps.good());
       await append(testingFacts(deps.sighting(), desired, memory, now));
       const observed = { incarnation: term.incarnation, memory, contacts: snapshot.contacts, deployments };
       let decided = plan(desired, observed, deps.patience, now);

@@ -33,6 +33,13 @@ export interface Sighting {
   readonly read: ReadManifest;
 }
 
+/** What was observed so far. */
+export interface Observed {
+  readonly newest: Revision | undefined;
+  /** The newest one that could be followed. */
+  readonly good: Revision | undefined;
+}
+
 export interface Watcher {
   /** Looks now. During a look it sets a flag for one more look. */
   hint(): void;
@@ -41,8 +48,10 @@ export interface Watcher {
   sighting(): Sighting | undefined;
   /** The manifest that was read last: of the sighting, or, while no look succeeds, of what was observed before. */
   read(): ReadManifest | undefined;
+  /** The manifest of the last good observation, for when the newest one cannot be read. */
+  good(): ReadManifest | undefined;
   /** Polls until `signal` aborts. `onNews` is called after each look. */
-  watch(since: () => Revision | undefined, onNews: () => void, signal: AbortSignal): Promise<void>;
+  watch(observed: () => Observed, onNews: () => void, signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -54,6 +63,7 @@ export function createWatcher(deps: WatcherDeps): Watcher {
   let state: SourceState = { kind: 'unseen' };
   let sighting: Sighting | undefined;
   let read: ReadManifest | undefined;
+  let good: ReadManifest | undefined;
   let begunAt = 0;
   let hinted = false;
   let wake: () => void = () => {};
@@ -90,6 +100,13 @@ export function createWatcher(deps: WatcherDeps): Watcher {
     read = { revision: since, manifest: await source.manifest(since) };
   }
 
+  /** Nearly always it was read before; after a restart it may be older than what is read first. */
+  async function keepGood(revision: Revision | undefined, before: ReadManifest | undefined): Promise<void> {
+    if (revision === undefined || revision === good?.revision) return;
+    const known = [read, before].find((each) => each?.revision === revision);
+    good = known ?? { revision, manifest: await source.manifest(revision) };
+  }
+
   function fail(failure: Failure): void {
     const before =
       state.kind === 'failing'
@@ -106,15 +123,20 @@ export function createWatcher(deps: WatcherDeps): Watcher {
     state: () => state,
     sighting: () => sighting,
     read: () => read,
-    async watch(since, onNews, signal) {
+    good: () => good,
+    async watch(observed, onNews, signal) {
       while (!signal.aborted) {
         begunAt = clock.now();
         hinted = false;
+        const before = read;
         try {
-          await once(since(), signal);
+          await once(observed().newest, signal);
         } catch (thrown) {
           fail(thrown instanceof FleetError ? failureOf(thrown) : unexpected(thrown));
         }
+        await keepGood(observed().good, before).catch(() => {
+          // It is wanted in emergencies only, and tried again with the next look.
+        });
         onNews();
         if (hinted || signal.aborted) continue;
         const rest = linkedAbort(signal);

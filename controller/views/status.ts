@@ -1,12 +1,18 @@
 import { axesOf } from '../../shared/domain/axes.ts';
-import { untidied, type HostContact } from '../../shared/domain/contact.ts';
+import { untidied, type HostContact, type ProbeReport } from '../../shared/domain/contact.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import { hostsOf } from '../../shared/domain/desired.ts';
 import type { Failure } from '../../shared/domain/errors.ts';
 import { observationOf, type Confirmed, type HostMemory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
-import type { HostStatus, LiveDeployment, PlanView, ReleaseView } from '../../shared/contracts/api.ts';
+import type {
+  DriftView,
+  HostStatus,
+  LiveDeployment,
+  PlanView,
+  ReleaseView,
+} from '../../shared/contracts/api.ts';
 import { judgedObservation, liveDeployments, type ViewContext } from './context.ts';
 import { saidOf, suspensionOf } from './people.ts';
 import { testingOf } from './testing.ts';
@@ -41,6 +47,7 @@ export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
     ...(contact?.kind === 'reached'
       ? {
           current: contact.report.current,
+          drift: driftView(verdict, contact.report),
           profileGeneration: contact.report.profileGeneration,
           rebootNeeded: contact.report.rebootNeeded,
           failedUnits: contact.report.failedUnits,
@@ -63,6 +70,13 @@ export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
     confirmedAt: confirmed?.at,
     deployment: live === undefined ? undefined : liveDeployment(context, live),
   };
+}
+
+/** What was found of a drift counts as long as the verdict is that there is one. */
+function driftView({ code }: Verdict, { drift }: ProbeReport): DriftView | undefined {
+  if (code !== 'DRIFTED' || drift === undefined) return undefined;
+  const { kind, generation, at, sightings } = drift;
+  return { kind, profileGeneration: generation, at, sightings };
 }
 
 function about(

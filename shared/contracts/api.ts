@@ -17,6 +17,7 @@ import {
   listOf,
 } from './api-common.ts';
 import { Action, Failure, Phase, RebootReason } from './domain.ts';
+import { driftKinds } from '../domain/drift.ts';
 
 /** Who leads, as the controller that answers knows it. */
 export const LeaderView = z.object({
@@ -67,6 +68,26 @@ export const LiveDeployment = z.object({
 });
 export type LiveDeployment = z.infer<typeof LiveDeployment>;
 
+/** How a host came to run, or to boot, what Varve did not confirm there, as far as the host can tell. */
+export const DriftView = z.object({
+  kind: z.enum(driftKinds),
+  /** NixOS's own number of what it has now, if it has one. */
+  profileGeneration: z.number().int().optional(),
+  at: Time.optional(),
+  /** Who ran a command that changes systems, or was logged in then: not proof. */
+  sightings: listOf(
+    z.object({
+      kind: z.enum(['sudo', 'login']),
+      user: Text,
+      /** When it was run, or when the login began. */
+      at: Time,
+      command: Text.optional(),
+      from: Text.optional(),
+    }),
+  ),
+});
+export type DriftView = z.infer<typeof DriftView>;
+
 export const HostStatus = z.object({
   host: Text,
   labels: z.record(z.string(), z.string()).readonly(),
@@ -92,6 +113,8 @@ export const HostStatus = z.object({
   override: OverrideView.optional(),
   /** The system that runs, by the last probe. */
   current: Text.optional(),
+  /** Where it has drifted: how, and whom its journal tells of. Times are by its own clock. */
+  drift: DriftView.optional(),
   desired: Text.optional(),
   /** Of the generation that was confirmed last. */
   revision: Text.optional(),

@@ -10,6 +10,7 @@ import type {
   Tidy as TidyValue,
 } from '../domain/contact.ts';
 import type { Deployment as DeploymentValue } from '../domain/deployment.ts';
+import { driftKinds, type Drift as DriftValue, type Sighting as SightingValue } from '../domain/drift.ts';
 import type {
   EvaluationOutcome as EvaluationOutcomeValue,
   EvaluationRequest as EvaluationRequestValue,
@@ -101,6 +102,18 @@ export const Tidied = z.object({
   failure: maybe(z.string()),
 }) satisfies z.ZodType<TidiedValue>;
 
+export const Sighting = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('sudo'), user: z.string(), command: z.string(), at: Instant }),
+  z.object({ kind: z.literal('login'), user: z.string(), from: z.string(), at: Instant }),
+]) satisfies z.ZodType<SightingValue>;
+
+export const Drift = z.object({
+  kind: z.enum(driftKinds),
+  generation: maybe(Count),
+  at: maybe(Instant),
+  sightings: z.array(Sighting).readonly(),
+}) satisfies z.ZodType<DriftValue>;
+
 export const ProbeReport = z.object({
   current: maybe(StorePath),
   booted: maybe(StorePath),
@@ -122,6 +135,7 @@ export const ProbeReport = z.object({
   generations: z.array(z.object({ number: Count, toplevel: StorePath })).readonly(),
   tidied: maybe(Tidied),
   collectedAgoMs: maybe(z.number()),
+  drift: maybe(Drift),
 }) satisfies z.ZodType<ProbeReportValue>;
 
 export const HostContact = z.discriminatedUnion('kind', [
@@ -134,6 +148,7 @@ export const HostContact = z.discriminatedUnion('kind', [
     connection: Connection,
     report: ProbeReport,
     checks: z.array(CheckResult).readonly(),
+    readiness: z.exactOptional(z.object({ problem: maybe(z.string()) })),
   }),
   z.object({
     kind: z.literal('unreachable'),
@@ -170,8 +185,10 @@ export const ProbeTarget = z.object({
   fence: maybe(Token),
   adopt: maybe(z.object({ owner: z.string(), takeover: z.boolean() })),
   checks: z.array(Check).readonly(),
+  ready: z.exactOptional(z.array(Check).readonly()),
   retain: maybe(Retain),
   tidy: maybe(Tidy),
+  expected: maybe(z.object({ runs: maybe(StorePath), boots: maybe(StorePath) })),
 }) satisfies z.ZodType<ProbeTargetValue>;
 
 export const EvaluationRequest = z.object({

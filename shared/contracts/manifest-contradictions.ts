@@ -1,4 +1,5 @@
 import { circles, tooManyDependencies } from './manifest-after.ts';
+import { tooLittleTime } from './manifest-check-time.ts';
 import { membersOf } from './manifest-members.ts';
 import { wrongNames } from './manifest-references.ts';
 import type { Contradiction } from './manifest-references.ts';
@@ -13,5 +14,9 @@ export function contradictions(manifest: WrittenManifest): readonly Contradictio
   const members = membersOf(manifest);
   const circle = circles(manifest, members);
   if (circle.length > 0) return circle;
-  return [...againstTheOrder(manifest, members), ...tooManyDependencies(manifest, members)];
+  return [
+    ...againstTheOrder(manifest, members),
+    ...tooManyDependencies(manifest, members),
+    ...tooLittleTime(manifest, members),
+  ];
 }

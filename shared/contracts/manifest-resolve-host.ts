@@ -3,10 +3,11 @@ import type { HostSpec, Timeouts } from '../domain/fleet.ts';
 import { parseHostName } from '../domain/names.ts';
 import type { Window } from '../domain/policy.ts';
 import { dependenciesIn } from './manifest-after.ts';
+import { layersIn, type Treatment } from './manifest-layers.ts';
 import type { Members } from './manifest-members.ts';
 import { resolveReboot, resolveRetention, resolveWindow } from './manifest-resolve-policy.ts';
 import { resolveCheck } from './manifest-check.ts';
-import type { WrittenGroup, WrittenManifest, WrittenTimeouts } from './manifest-schema.ts';
+import type { WrittenManifest, WrittenTimeouts } from './manifest-schema.ts';
 import type { WrittenWindow } from './manifest-schema-policy.ts';
 import { msOf, normalHostKey } from './manifest-words.ts';
 
@@ -18,27 +19,17 @@ export const defaultTimeouts: Timeouts = {
   settleMs: 10_000,
 };
 
-/** What `defaults`, groups and hosts may all say of a host, with the windows. */
-type Treatment = Pick<
-  WrittenGroup,
-  'mode' | 'checks' | 'timeouts' | 'unitFailures' | 'windows' | 'reboot' | 'drift' | 'retention'
->;
-
 /** Makes hosts of their names: each is what the file says of it, of its groups and of all. */
 export function hostResolver(manifest: WrittenManifest, members: Members): (key: string) => HostSpec {
   const dependenciesOf = dependenciesIn(manifest, members);
   const windowsOf = sharedWindows();
   const defaults = manifest.defaults ?? {};
-  const ofAll: Treatment = { ...defaults, windows: manifest.windows };
+  const layersOf = layersIn(manifest, members);
   return (key) => {
     const name = parseHostName(key);
     const host = manifest.hosts?.[key] ?? {};
     const groups = members.groupsOf.get(key) ?? [];
-    const layers: readonly Treatment[] = [
-      ofAll,
-      ...groups.flatMap((group) => manifest.groups?.[group] ?? []),
-      host,
-    ];
+    const layers = layersOf(key).map(({ says }) => says);
     const address = host.address ?? name;
     return {
       name,

@@ -8,6 +8,9 @@ export interface CheckPace {
   readonly before: boolean;
 }
 
+/** How much of the confirmation window is for checks: what they say has to reach the host within it as well. */
+export const checkedShare = 0.9;
+
 /** What every sample of a Prometheus query must be; all that is given counts. */
 export interface Bounds {
   readonly above?: number;

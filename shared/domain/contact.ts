@@ -1,4 +1,5 @@
 import type { Check, CheckResult } from './check.ts';
+import type { Drift, Expected } from './drift.ts';
 import type { Failure } from './errors.ts';
 import type { Connection } from './fleet.ts';
 import type { DeploymentId, HostName, StorePath } from './names.ts';
@@ -128,6 +129,13 @@ export interface ProbeReport extends Systems {
   readonly tidied: Tidied | undefined;
   /** How long before the probe its garbage was collected for us; `undefined`: never. */
   readonly collectedAgoMs: number | undefined;
+  /** Looked for only where the host is not as the probe's target expected it to be. */
+  readonly drift: Drift | undefined;
+}
+
+/** What the checks say that come before an activation; `problem`: why the host is to be left alone. */
+export interface Readiness {
+  readonly problem: string | undefined;
 }
 
 /** The last contact with a host. */
@@ -144,6 +152,8 @@ export type HostContact =
       readonly report: ProbeReport;
       /** What the target's checks said. */
       readonly checks: readonly CheckResult[];
+      /** Where it was asked for. */
+      readonly readiness?: Readiness;
     }
   | {
       readonly kind: 'unreachable';
@@ -175,7 +185,11 @@ export interface ProbeTarget {
   readonly adopt: { readonly owner: string; readonly takeover: boolean } | undefined;
   /** Asked as well, if what the host runs is one of `ask`. */
   readonly checks: readonly Check[];
+  /** Those that come before an activation: asked whatever the host runs. */
+  readonly ready?: readonly Check[];
   /** `undefined`: the host is not known to be ours. */
   readonly retain: Retain | undefined;
   readonly tidy: Tidy | undefined;
+  /** `undefined`: nothing is known of what it should be. */
+  readonly expected: Expected | undefined;
 }

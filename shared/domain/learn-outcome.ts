@@ -2,7 +2,8 @@ import type { Failure } from './errors.ts';
 import type { FactOf } from './facts.ts';
 import { type Draft, change, hostOf } from './memory-draft.ts';
 import { type HostMemory, connectionAs, runsOn } from './memory.ts';
-import { type HostName, isDrvPath } from './names.ts';
+import { type DrvPath, type HostName, isDrvPath } from './names.ts';
+import type { Release } from './observation.ts';
 
 /** How a deployment ended, and what that means for its host. */
 export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
@@ -91,10 +92,13 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
     if (inner !== undefined && isDrvPath(inner)) draft.failedBuilds.set(inner, failure);
     return;
   }
-  const { desired, setback, pin, testing } = hostOf(draft, aim.host);
+  const { desired, failed, setback, pin, testing } = hostOf(draft, aim.host);
   const wanted = [desired, pin?.to.toplevel, testing?.released?.toplevel];
   // A late outcome of what nobody wants any more must not be held against what is wanted now.
-  if (desired !== undefined && !wanted.includes(aim.toplevel)) return;
+  const isWanted = desired === undefined || wanted.includes(aim.toplevel);
+  // But the newest tree may want just that again: evidence is kept until it is known what that one wants.
+  const mayBeWanted = fact.evidence && failed === undefined && newestRelease(draft) === undefined;
+  if (!isWanted && !mayBeWanted) return;
   if (fact.evidence) {
     change(draft, aim.host, { failed: { toplevel: aim.toplevel, failure, at: fact.at } });
     return;
@@ -111,18 +115,29 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
   });
 }
 
+/** `undefined`: the newest tree is being evaluated, or cannot be followed. */
+function newestRelease({ newestKey, releases }: Draft): Release | undefined {
+  return newestKey === undefined ? undefined : releases.get(newestKey);
+}
+
+/** Of a system, and of the derivation inside of it that really failed. */
+export function forgetBuild(draft: Draft, drv: DrvPath | undefined): void {
+  const failure = drv === undefined ? undefined : draft.failedBuilds.get(drv);
+  for (const known of [drv, failure?.details?.['derivation']]) {
+    if (known !== undefined && isDrvPath(known)) draft.failedBuilds.delete(known);
+  }
+}
+
 /** A person wants what failed to be tried again: on one host, or everywhere. */
 export function forget(draft: Draft, only: HostName | undefined): void {
   for (const host of only === undefined ? [...draft.hosts.keys()] : [only]) {
     const { testing } = hostOf(draft, host);
     if (testing !== undefined) draft.failedEvaluations.delete(testing.key);
-    change(draft, host, { failed: undefined, setback: undefined });
-    const release = draft.newestKey === undefined ? undefined : draft.releases.get(draft.newestKey);
-    const drv = release?.hosts.get(host)?.drvPath;
-    const failure = drv === undefined ? undefined : draft.failedBuilds.get(drv);
-    for (const known of [...draft.failedBuilds.keys()]) {
-      if (known === drv || known === failure?.details?.['derivation']) draft.failedBuilds.delete(known);
-    }
+    const release = newestRelease(draft);
+    const retryNext = only !== undefined && release === undefined;
+    change(draft, host, { failed: undefined, setback: undefined, retryNext });
+    forgetBuild(draft, release?.hosts.get(host)?.drvPath);
+    forgetBuild(draft, testing?.released?.drvPath);
   }
   if (only === undefined) {
     draft.failedBuilds.clear();

@@ -1,5 +1,5 @@
 import type { Fact, FactOf } from './facts.ts';
-import { forget, learnOutcome } from './learn-outcome.ts';
+import { forget, forgetBuild, learnOutcome } from './learn-outcome.ts';
 import { carryOver, goOn, learnRollout } from './learn-rollout.ts';
 import { type Draft, change, hostOf } from './memory-draft.ts';
 import { type Confirmed, type Memory, isAct, lasts } from './memory.ts';
@@ -162,8 +162,12 @@ function desire(draft: Draft): void {
   const release = draft.newestKey === undefined ? undefined : draft.releases.get(draft.newestKey);
   if (release === undefined) return;
   carryOver(draft, release);
-  for (const [host, { toplevel }] of release.hosts) {
+  for (const [host, { toplevel, drvPath }] of release.hosts) {
     const known = hostOf(draft, host);
+    if (known.retryNext) {
+      forgetBuild(draft, drvPath);
+      change(draft, host, { retryNext: false });
+    }
     if (known.desired === toplevel) continue;
     change(draft, host, {
       desired: toplevel,

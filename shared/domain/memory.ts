@@ -61,6 +61,8 @@ export interface HostMemory {
   readonly heals: { readonly count: number; readonly at: number } | undefined;
   /** Drift that a person has seen and asked to be replaced; until something is confirmed. */
   readonly mayReplace: Systems | undefined;
+  /** A person wants it tried again, and what is wanted there was being evaluated: its failed build is to be forgotten. */
+  readonly retryNext: boolean;
   /** A dry activation of this toplevel succeeded. */
   readonly dryRun: StorePath | undefined;
   /** What the newest known release wants here. */
@@ -178,6 +180,7 @@ export const blankHost: HostMemory = {
   stuck: undefined,
   heals: undefined,
   mayReplace: undefined,
+  retryNext: false,
   dryRun: undefined,
   desired: undefined,
   testing: undefined,
@@ -187,6 +190,14 @@ export const blankHost: HostMemory = {
 export function observationOf({ observations }: Memory, n: number): Observation | undefined {
   const expected = observations[n - 1];
   return expected?.n === n ? expected : observations.find((observation) => observation.n === n);
+}
+
+/** The newest observation that could be followed: it has a release, and that has hosts. */
+export function lastGood({ observations, keys, releases }: Memory): Observation | undefined {
+  return observations.findLast(({ n }) => {
+    const key = keys.get(n);
+    return key !== undefined && (releases.get(key)?.hosts.size ?? 0) > 0;
+  });
 }
 
 /** What is known of the rollout of an observation; `undefined` until its first activation is let through. */

@@ -236,7 +236,8 @@ function createGroup(child: ChildProcess, graceMs: number): ProcessGroup {
   };
 }
 
-function programMissing(program: string, cause: unknown): FleetError {
+/** The error of a program that is not there. */
+export function programMissing(program: string, cause: unknown): FleetError {
   return new FleetError({
     code: 'PROGRAM_MISSING',
     disposition: 'stalled',

@@ -25,8 +25,9 @@ export function faultPointFromEnvironment(env: Readonly<Record<string, string | 
     left -= 1;
     if (left !== 0) return;
     process.kill(process.pid, act === 'kill' ? 'SIGKILL' : 'SIGSTOP');
-    // The signal may take a moment to arrive: nothing more happens before it does.
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    // The end may take a moment to arrive: nothing more happens before it does. Who was stopped goes on at once with what
+    // it was about to do, and finds the world as it is by then.
+    if (act === 'kill') await new Promise((resolve) => setTimeout(resolve, 1_000));
   };
 }
 

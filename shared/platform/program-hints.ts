@@ -7,6 +7,7 @@ const packages: Readonly<Record<string, readonly [debian: string, nixpkgs: strin
   'ssh-keyscan': ['openssh-client', 'openssh'],
   nix: ['nix-bin', 'nix'],
   'nix-store': ['nix-bin', 'nix'],
+  'nix-daemon': ['nix-bin', 'nix'],
   'redis-server': ['redis-server', 'redis'],
   'valkey-server': ['valkey-server', 'valkey'],
   zstd: ['zstd', 'zstd'],

@@ -86,6 +86,7 @@ async function rollOut(count: number): Promise<RolloutFigures> {
       patience: { probeEveryMs: 300_000, backOffMs: 5_000, longestBackOffMs: 600_000, lookAgainMs: 1_000 },
       sighting: () => sighting,
       read: () => sighting.read,
+      good: () => sighting.read,
       commands: { take: () => [] },
       believesAhead: () => false,
       freshSince: () => -Infinity,

@@ -157,6 +157,7 @@ export function hostBench(make: () => Promise<HostRig>): () => HostBench {
       checks: [],
       retain: undefined,
       tidy: undefined,
+      expected: undefined,
       ...wish,
     };
     const signal = new AbortController().signal;

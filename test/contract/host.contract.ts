@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseStorePath } from '../../shared/domain/names.ts';
+import { hostDrift } from './host-drift.contract.ts';
 import { hostEndings } from './host-endings.contract.ts';
 import { hostReboots } from './host-reboots.contract.ts';
 import { done, endOf, refused, succeeded } from './host-outcomes.ts';
@@ -12,6 +13,7 @@ export function hostContract(name: string, make: () => Promise<HostRig>): void {
   hostEndings(name, present);
   hostReboots(name, present);
   hostTidying(name, present);
+  hostDrift(name, present);
 
   describe(`who may activate on a host: ${name}`, () => {
     test('nobody, as long as it has no owner', async () => {

@@ -136,6 +136,15 @@ export function aReport(change: Partial<ProbeReport> = {}): ProbeReport {
     rebootNeeded: ['kernel', 'systemd'],
     generations: [{ number: 42, toplevel }],
     tidied: { agoMs: 60_000, failures: 1, failure: 'the boot menu could not be written' },
+    drift: {
+      kind: 'profile',
+      generation: 7,
+      at: 5_000,
+      sightings: [
+        { kind: 'sudo', user: 'ada', command: '/bin/nixos-rebuild switch', at: 4_000 },
+        { kind: 'login', user: 'grace', from: '192.0.2.1', at: 3_000 },
+      ],
+    },
     collectedAgoMs: 60_000,
     ...change,
   };
@@ -188,6 +197,7 @@ export function aTarget(host: HostName, askedAt: number): ProbeTarget {
       bootMenu: false,
       collectGarbage: true,
     },
+    expected: { runs: toplevel, boots: toplevel },
   };
 }
 

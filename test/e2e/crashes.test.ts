@@ -12,50 +12,64 @@ import { startFleet, type Fleet } from '../support/fleet.ts';
 /** On the way of one commit to one host, in its order. */
 const crashes: readonly Crash[] = [
   {
-    victim: 'controller',
+    program: 'controller',
     point: 'before-ledger-commit',
     passing: 2,
     moment: 'before it writes down the observation',
   },
-  { victim: 'controller', point: 'before-create', passing: 1, moment: 'before the deployment exists' },
-  { victim: 'controller', point: 'after-create', passing: 1, moment: 'when the deployment exists' },
-  { victim: 'controller', point: 'before-enqueue', passing: 4, moment: 'before a job is in the queue' },
-  { victim: 'controller', point: 'after-enqueue', passing: 4, moment: 'when a job is in the queue' },
+  { program: 'controller', point: 'before-create', passing: 1, moment: 'before the deployment exists' },
+  { program: 'controller', point: 'after-create', passing: 1, moment: 'when the deployment exists' },
+  { program: 'controller', point: 'before-enqueue', passing: 4, moment: 'before a job is in the queue' },
+  { program: 'controller', point: 'after-enqueue', passing: 4, moment: 'when a job is in the queue' },
   {
-    victim: 'worker',
+    program: 'worker',
     point: 'before-compare-and-set',
     passing: 2,
     moment: 'before it tells of the delivery',
   },
   {
-    victim: 'controller',
+    program: 'controller',
     point: 'after-ledger-commit',
     passing: 4,
     moment: 'when the intent is written down',
-    both: true,
+    dies: 'both',
   },
   {
-    victim: 'worker',
+    program: 'worker',
     point: 'after-compare-and-set',
     passing: 3,
     moment: 'when it has said that it activates',
   },
-  { victim: 'worker', point: 'before-guard-send', passing: 1, moment: 'before anything goes to the guard' },
-  { victim: 'worker', point: 'after-guard-send', passing: 1, moment: 'while the guard is called' },
+  { program: 'worker', point: 'before-guard-send', passing: 1, moment: 'before anything goes to the guard' },
+  { program: 'worker', point: 'after-guard-send', passing: 1, moment: 'while the guard is called' },
   {
-    victim: 'worker',
+    program: 'worker',
     point: 'after-guard-send',
     passing: 2,
     moment: 'when the host has switched',
-    both: true,
+    dies: 'both',
   },
-  { victim: 'worker', point: 'before-acknowledge', passing: 1, moment: 'before it acknowledges' },
+  { program: 'worker', point: 'before-acknowledge', passing: 1, moment: 'before it acknowledges' },
   {
-    victim: 'worker',
+    program: 'worker',
     point: 'after-acknowledge',
     passing: 1,
     moment: 'when it has acknowledged',
-    both: true,
+    dies: 'both',
+  },
+  {
+    program: 'controller',
+    point: 'after-ledger-commit',
+    passing: 4,
+    moment: 'after the intent, before the job',
+    dies: 'redis',
+  },
+  {
+    program: 'worker',
+    point: 'after-guard-send',
+    passing: 2,
+    moment: 'before anybody is told that the host has switched',
+    dies: 'redis',
   },
 ];
 
@@ -80,9 +94,10 @@ describe('a program that is killed in the middle of a rollout', () => {
   }
 
   for (const crash of crashes) {
-    const who = `the ${crash.victim}${crash.both ? ', and the other with it' : ''}`;
-    it(`ends as if nothing had happened: ${who}, ${crash.moment}`, async () => {
-      await surviveCrash(fleet, 'web1', crash, () => say(crash.moment));
+    const { program, moment, dies = 'itself' } = crash;
+    const who = { itself: `the ${program}`, both: `the ${program}, and the other with it`, redis: 'Redis' };
+    it(`ends as if nothing had happened: ${who[dies]}, ${moment}`, async () => {
+      await surviveCrash(fleet, 'web1', crash, () => say(moment));
     });
   }
 
@@ -105,7 +120,7 @@ describe('a program that is killed in the middle of a rollout', () => {
       await fleet.repo.commit('Build quickly again', { 'lib/toplevel.nix': toplevel });
       const newest = await say(`quick ${point}`);
       await varve.sync();
-      await eventually(() => !varve.controller.running(), {
+      await eventually(() => varve.controller.killed(), {
         what: `the controller dies at ${point}`,
         deadlineMs: 60_000,
       });

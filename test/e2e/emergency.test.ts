@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import type { HostStatus } from '../../shared/contracts/api.ts';
 import { switchTo } from '../hosts/by-hand.ts';
 import { varve } from '../support/cli-process.ts';
 import { eventually } from '../support/eventually.ts';
@@ -146,5 +147,55 @@ describe('people overrule what would happen by itself', () => {
     await fleet.varve.settle((await fleet.varve.status()).observation?.revision ?? '');
     expect(await runs('web1')).toBe(wanted);
     expect(await begun('web1')).toBe(before + 1);
+    // The ledger keeps what it was healed of.
+    expect((await readFacts(fleet.varve.dataDir)).intents('web1').at(-1)?.reason).toMatch(
+      /^drift: .* \(it was switched to profile generation \d+ on .* UTC\)$/,
+    );
   });
+
+  const unfollowed = [
+    {
+      what: 'a varve.yaml that nobody can read',
+      code: 'MANIFEST_INVALID',
+      breaks: 'varve.yaml',
+      by: 'ohsts: 1\n',
+    },
+    {
+      what: 'a tree that does not evaluate',
+      code: 'EVALUATION_FAILED',
+      breaks: 'hosts/batch1.nix',
+      by: '} oops',
+    },
+  ];
+  it.each(unfollowed)(
+    '`varve rollback` does not wait for $what to be mended',
+    async ({ code, breaks, by }) => {
+      const goal = await runs('web1');
+      await fleet.varve.settle(await fleet.commit('One more', every(`before ${code}`)));
+      const others = await Promise.all(['web2', 'batch1'].map(runs));
+      const whole = await fleet.repo.read(breaks);
+      const broken = await fleet.commit('A typing error', { [breaks]: whole + by });
+      const stalled = ({ verdict, failure }: HostStatus): boolean =>
+        verdict === 'stalled' && failure?.code === code;
+      await fleet.varve.settle(broken, stalled);
+      // What was good before is known from the ledger and the mirror alone.
+      await fleet.varve.controller.stop();
+      await fleet.varve.controller.start();
+      await eventually(() => fleet.varve.status().catch(() => false), { what: 'status', deadlineMs: 30_000 });
+      await fleet.varve.settle(broken, stalled);
+
+      expect(await say('rollback', 'web1', '--reason', 'the shop is down')).toContain(goal);
+      await fleet.varve.settle(broken, ({ health }) => health === 'Held', { hosts: ['web1'] });
+      expect(await runs('web1')).toBe(goal);
+      await fleet.varve.settle(broken, stalled, { hosts: ['web2', 'batch1'] });
+      expect(await Promise.all(['web2', 'batch1'].map(runs))).toEqual(others);
+
+      const mended = await fleet.commit('Mend it', { [breaks]: whole });
+      await fleet.varve.settle(mended, undefined, { hosts: ['web2', 'batch1'] });
+      expect(await runs('web1')).toBe(goal);
+      await say('release', 'web1');
+      await fleet.varve.settle(mended);
+      expect(await runs('web1')).not.toBe(goal);
+    },
+  );
 });

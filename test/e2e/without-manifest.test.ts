@@ -35,6 +35,22 @@ describe('a repository without varve.yaml', () => {
     expect((await fleet.systems('web1')).current).toBe(before.current);
   });
 
+  it('rolls a host back for a person also while the newest tree, which would list the hosts, does not evaluate', async () => {
+    const before = await fleet.systems('web1');
+    await fleet.varve.settle(await fleet.change('hosts/web1.nix', 'hello from web1', 'hello, on fire'));
+    const whole = await fleet.repo.read('hosts/batch1.nix');
+    const broken = await fleet.commit('A typing error', { 'hosts/batch1.nix': `${whole}} oops` });
+    await fleet.varve.settle(broken, ({ failure }) => failure?.code === 'EVALUATION_FAILED');
+    const { status } = await fleet.varve.post('/api/v1/hosts/web1/rollback', { reason: 'on fire' });
+    expect(status).toBe(200);
+    await fleet.varve.settle(broken, ({ health }) => health === 'Held', { hosts: ['web1'] });
+    expect((await fleet.systems('web1')).bootDefault).toBe(before.current);
+    const mended = await fleet.commit('Mend it', { 'hosts/batch1.nix': whole });
+    expect((await fleet.varve.post('/api/v1/release', { scope: 'web1' })).status).toBe(200);
+    await fleet.varve.settle(mended);
+    expect((await fleet.systems('web1')).current).not.toBe(before.current);
+  });
+
   it('takes a configuration that is removed for an orphan', async () => {
     const revision = await fleet.commit('batch1 retires', { 'hosts/batch1.nix': null });
     const { hosts } = await fleet.varve.settle(revision, ({ host, verdict }) =>

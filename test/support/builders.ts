@@ -137,6 +137,7 @@ export function aReport(change: Partial<ProbeReport> = {}): ProbeReport {
     rebootNeeded: [],
     generations: [],
     tidied: undefined,
+    drift: undefined,
     collectedAgoMs: undefined,
     ...change,
   };

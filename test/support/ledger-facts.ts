@@ -1,4 +1,5 @@
 import type { Fact, FactOf } from '../../shared/domain/facts.ts';
+import type { TestedBranch } from '../../shared/domain/testing.ts';
 import {
   parseDeploymentId,
   parseDrvPath,
@@ -78,6 +79,13 @@ export function anOutcome(n: number, host = web1): FactOf<'outcome'> {
   };
 }
 
+const aTestedBranch: TestedBranch = {
+  ...{ revision, tree, author: 'Ada', subject: 'a try' },
+  ...{ ignored: undefined, onto: revision, key: `${tree}.2` },
+};
+
+const aPin = { kind: 'pin', at: 1_900, host: web1, by: 'ada', reason: 'it is on fire' } as const;
+
 /** One of each kind, with everything that may be absent there, and then one of each that can be without. */
 export const everyKind: readonly Fact[] = [
   aGenesis,
@@ -115,5 +123,38 @@ export const everyKind: readonly Fact[] = [
   { kind: 'hold', at: 1_401, scope: { kind: 'host', host: web1 }, by: 'ada', reason: '', until: undefined },
   { kind: 'hold-lifted', at: 1_402, scope: { kind: 'host', host: web1 }, by: 'ada' },
   { kind: 'retry', at: 1_500, host: undefined, by: 'ada', drift: undefined },
-  { kind: 'retry', at: 1_500, host: web1, by: 'ada', drift: undefined },
+  {
+    kind: 'retry',
+    at: 1_500,
+    host: web1,
+    by: 'ada',
+    drift: { current: toplevel, profile: undefined, bootDefault: toplevel },
+  },
+  {
+    kind: 'hold',
+    at: 1_601,
+    scope: { kind: 'group', group: 'routers' },
+    by: 'ada',
+    reason: 'x',
+    until: 9_000,
+  },
+  { kind: 'hold-lifted', at: 1_602, scope: { kind: 'fleet' }, by: 'ada' },
+  { kind: 'suspended', at: 1_610, by: 'ada', reason: 'an incident' },
+  { kind: 'resumed', at: 1_611, by: 'eve' },
+  { kind: 'override', at: 1_620, scope: { kind: 'fleet' }, by: 'ada', reason: 'a leak', until: 9_000 },
+  { kind: 'approved', at: 1_630, observation: 1, gate: { kind: 'group', name: 'routers' }, by: 'ada' },
+  { kind: 'testing', at: 1_700, host: web1, branch: aTestedBranch },
+  { kind: 'testing', at: 1_701, host: web1, branch: { ...aTestedBranch, ignored: 'it is not on top' } },
+  { kind: 'testing', at: 1_702, host: web1, branch: undefined },
+  { kind: 'rollout', at: 1_800, observation: 1, change: { kind: 'began', absent: [web2] } },
+  { kind: 'rollout', at: 1_801, observation: 1, change: { kind: 'wave-passed', wave: 'canary' } },
+  { kind: 'rollout', at: 1_802, observation: 1, change: { kind: 'wave-failed', wave: 'rest', reason: 'no' } },
+  { ...aPin, cause: 'person', to: { toplevel, drvPath, observation: 1 }, from: toplevel },
+  {
+    ...aPin,
+    at: 1_901,
+    cause: 'wave',
+    to: { toplevel, drvPath: undefined, observation: 0 },
+    from: undefined,
+  },
 ];

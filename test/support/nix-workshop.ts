@@ -7,8 +7,10 @@ import { createRun, type Run } from '../../shared/platform/exec.ts';
 import { createGitProgram, type GitProgram } from '../../shared/platform/git-program.ts';
 import type { Progress, StepContext } from '../../shared/platform/ports/steps.ts';
 import { syntheticCommit } from '../../shared/platform/synthetic-commit.ts';
+import { createLocalDaemon } from '../../worker/nix/local-daemon.ts';
 import { createNix, type Nix } from '../../worker/nix/nix.ts';
 import { createRoots, type Roots } from '../../worker/nix/roots.ts';
+import { createNixStore, type NixStore } from '../../worker/nix/store.ts';
 
 /** Files of a commit: path → contents; `undefined` removes one. */
 export type Files = Readonly<Record<string, string | Uint8Array | undefined>>;
@@ -27,6 +29,7 @@ export interface Workshop {
   readonly started: (readonly string[])[];
   readonly run: Run;
   readonly nix: Nix;
+  readonly store: NixStore;
   readonly roots: Roots;
   readonly rootsFolder: string;
   /** Commits a change; the tree of the new commit. */
@@ -63,6 +66,7 @@ export async function createWorkshop(): Promise<Workshop> {
     run,
     settings: { config: nixConfig, home: join(folder, 'home'), environment: {} },
   });
+  const daemon = createLocalDaemon({ nix });
   await mkdir(join(folder, 'home'));
   await mkdir(outside);
   await git.ok(['init', '--quiet', '--initial-branch=main', repository]);
@@ -98,6 +102,7 @@ export async function createWorkshop(): Promise<Workshop> {
     started,
     run,
     nix,
+    store: createNixStore({ nix, daemon }),
     roots: createRoots({ folder: rootsFolder }),
     rootsFolder,
     commit,
@@ -119,7 +124,10 @@ export async function createWorkshop(): Promise<Workshop> {
       });
       return packed.stdout;
     },
-    close: () => rm(folder, { recursive: true, force: true }),
+    async close() {
+      await daemon.close();
+      await rm(folder, { recursive: true, force: true });
+    },
   };
 }
 

@@ -13,7 +13,6 @@ export function createPeople(stage: Stage) {
   const commands = createPeopleCommands({
     controller: {
       async command(facts) {
-        stage.now += 1;
         appends.push(facts);
         stage.learn(...facts);
       },

@@ -19,6 +19,7 @@ import {
   adopted,
   aFailure,
   aFleet,
+  anObservation,
   anOutcome,
   aSpec,
   connection,
@@ -115,6 +116,17 @@ export class Stage {
     const ready = wanting(this.#observations, tree, this.#fleet, wants);
     this.#desired =
       ready.kind === 'ready' ? { ...ready, observation: { ...ready.observation, ...at } } : ready;
+  }
+
+  /** A new observation that nobody can follow: its `varve.yaml` cannot be read. */
+  breakManifest(): void {
+    this.#observations += 1;
+    this.now += 1_000;
+    const observation = anObservation(this.#observations, 'broken', { at: this.now });
+    this.learn({ kind: 'observation', at: this.now, observation, key: undefined });
+    const failure = aFailure({ code: 'MANIFEST_INVALID', message: 'an unknown key' });
+    const lastGood = this.#desired.kind === 'ready' ? this.#desired : undefined;
+    this.#desired = { kind: 'blocked', observation, failure, fleet: undefined, lastGood };
   }
 
   /** One pass over a fleet that was probed just now; what it starts is under way afterwards. */

@@ -9,13 +9,12 @@ import { Status, Why, type HostStatus } from '../../shared/contracts/api.ts';
 import { decodeFact } from '../../controller/ledger/codec.ts';
 import type { Fact, FactOf } from '../../shared/domain/facts.ts';
 import { createRun } from '../../shared/platform/exec.ts';
-import { silentLogger } from '../../shared/platform/logger.ts';
-import { startEmbeddedRedis, type EmbeddedRedis } from '../../shared/platform/redis/embedded.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './ports.ts';
+import { startPrivateRedis, type PrivateRedis } from './redis.ts';
 
 export interface VarveOptions {
-  /** Data, logs and Redis live here; it must exist. */
+  /** Data and logs live here; it must exist. */
   readonly dir: string;
   readonly repository: string;
   readonly identity: string;
@@ -57,6 +56,8 @@ export interface Program {
   pause(): void;
   resume(): void;
   running(): boolean;
+  /** Whether it was ended by SIGKILL, and not by a mistake of its own. */
+  killed(): boolean;
   /** Of the process that was started last. */
   pid(): number;
   ended(): Promise<void>;
@@ -69,7 +70,8 @@ export interface Varve {
   readonly dataDir: string;
   readonly controller: Program;
   readonly worker: Program;
-  readonly redis: EmbeddedRedis | undefined;
+  /** `undefined` if the caller runs it. */
+  readonly redis: PrivateRedis | undefined;
   readonly webhookUrl: string;
   get<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>>;
   post(path: string, body?: unknown): Promise<{ readonly status: number; readonly body: unknown }>;
@@ -94,10 +96,7 @@ const root = new URL('../..', import.meta.url).pathname;
 export async function startVarve(options: VarveOptions): Promise<Varve> {
   const dataDir = join(options.dir, options.name ?? 'varve');
   await mkdir(dataDir, { recursive: true });
-  const redis =
-    options.redis === undefined
-      ? await startEmbeddedRedis({ folder: join(dataDir, 'redis'), logger: silentLogger })
-      : undefined;
+  const redis = options.redis === undefined ? await startPrivateRedis() : undefined;
   const redisAddress = options.redis ?? redis?.address ?? '';
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -285,6 +284,7 @@ function program(
     pause: () => void child?.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),
     running: alive,
+    killed: () => child?.signalCode === 'SIGKILL',
     pid: () => child?.pid ?? 0,
     ended: () => exited,
     log: () => readFile(logFile, 'utf8'),

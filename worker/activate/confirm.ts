@@ -1,3 +1,4 @@
+import { checkedShare } from '../../shared/domain/check.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import { failureOf } from '../../shared/domain/errors.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
@@ -24,6 +25,8 @@ const longestPauseMs = 2_000;
 const afterRefusalMs = 4_500;
 /** A try that hangs says less than several that fail. */
 const connectDeadlineMs = 5_000;
+/** The guard counts hundredths of a second. Whatever the settle time, it looks at the units once when it acknowledges. */
+const leastSettleMs = 10;
 
 /**
  * Proves over fresh connections that the host is reachable and healthy, and acknowledges, or rejects at once on
@@ -106,9 +109,9 @@ async function overFreshConnection(
 
   const { host, toplevel, id, timeouts, unitFailures, checks } = deployment;
   const subject = { host, session, toplevel, deployment: id };
-  const checkedUntil = performance.now() + left * 0.9;
+  const checkedUntil = performance.now() + left * checkedShare;
   const problem = await firstProblem(signal, [
-    ...((timeouts.settleMs > 0 && unitFailures !== 'ignore') ||
+    ...((timeouts.settleMs >= leastSettleMs && unitFailures !== 'ignore') ||
     // It may answer long before it has started all that it should.
     deployment.action === 'reboot'
       ? [(stop: AbortSignal) => settle(Math.min(timeouts.settleMs, left * 0.7), stop, call)]

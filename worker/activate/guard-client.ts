@@ -160,6 +160,14 @@ function refusal(text: string): Failure {
         message: 'the host has no running system to go back to',
         hint: 'repair it by hand once: nixos-rebuild switch on the host, or a reboot',
       };
+    case 'ACTIVATION_REFUSED':
+      return {
+        code,
+        disposition: 'stalled',
+        message: `the toplevel is no NixOS system: it has no ${details['missing'] ?? '?'}`,
+        hint: 'the attribute has to lead to a NixOS configuration: config.system.build.toplevel',
+        details,
+      };
     case 'PUSH_FAILED':
       return {
         code,

@@ -1,7 +1,7 @@
 import type { Connection } from '../../shared/domain/fleet.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import type { StepContext } from '../../shared/platform/ports/steps.ts';
-import type { PathInfo } from '../nix/path-info.ts';
+import type { PathInfo } from '../nix/store.ts';
 
 export interface PushRequest {
   readonly host: HostName;

@@ -1,3 +1,5 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+
 import { FleetError } from '../../shared/domain/errors.ts';
 import { baseEnvironment, type Run, type RunResult } from '../../shared/platform/exec.ts';
 import { createNixLogReader, type NixEvent, type NixMessage } from './log.ts';
@@ -36,6 +38,8 @@ export type NixCommand = readonly ['nix' | 'nix-store', ...string[]];
 export interface Nix {
   /** Resolves for every exit status. @throws FleetError PROGRAM_MISSING, TIMED_OUT, CANCELLED */
   run(command: NixCommand, options: NixOptions): Promise<NixResult>;
+  /** Starts a program that stays, for whoever talks to it. That it cannot be started is its `error` event. */
+  start(command: readonly ['nix-daemon', ...string[]]): ChildProcessWithoutNullStreams;
 }
 
 /** The repository of a fleet must not be able to change how Nix behaves, nor to make it ask somebody. */
@@ -71,6 +75,8 @@ export function createNix(deps: {
     GIT_ATTR_NOSYSTEM: '1',
   };
   return {
+    // In a group of its own, like whatever runs to its end: a terminal's interrupt is for Varve to act on.
+    start: ([program, ...args]) => spawn(program, args, { env: base, stdio: 'pipe', detached: true }),
     async run([program, ...args], options) {
       const errors: NixMessage[] = [];
       const read = createNixLogReader((event) => {

@@ -2,8 +2,9 @@ import { FleetError } from '../../shared/domain/errors.ts';
 import { isStorePath, type DrvPath, type StorePath } from '../../shared/domain/names.ts';
 import { failureText } from './failure-text.ts';
 import type { Nix, NixCommand, NixResult } from './nix.ts';
-import { parsePathInfo, type PathInfo } from './path-info.ts';
+import type { LocalDaemon } from './local-daemon.ts';
 import { isDiskFull } from './failure-words.ts';
+import type { DaemonClient } from './protocol/daemon-client.ts';
 
 export interface StoreOptions {
   readonly signal: AbortSignal | undefined;
@@ -16,7 +17,14 @@ export interface BuildPlan {
   readonly willFetch: readonly string[];
 }
 
-/** Questions to the local store, each one short process. */
+/** One path of a closure. */
+export interface PathInfo {
+  readonly path: StorePath;
+  /** Bytes of the path as an archive: what is sent, and about what it takes on a disk. */
+  readonly narSize: number;
+}
+
+/** The local store: questions go to a daemon of our own, changes to a program. */
 export interface NixStore {
   /** The subset of the paths that is not valid here. */
   invalid(paths: readonly (StorePath | DrvPath)[], options: StoreOptions): Promise<ReadonlySet<string>>;
@@ -30,46 +38,61 @@ export interface NixStore {
 
 const usualDeadlineMs = 120_000;
 
-export function createNixStore(deps: { readonly nix: Nix }): NixStore {
-  const ask = async (command: NixCommand, options: StoreOptions): Promise<NixResult> => {
-    const result = await deps.nix.run(command, {
-      signal: options.signal,
-      deadlineMs: options.deadlineMs ?? usualDeadlineMs,
-    });
-    if (result.code !== 0) throw storeFailed(command, result);
-    return result;
-  };
+export function createNixStore(deps: { readonly nix: Nix; readonly daemon: LocalDaemon }): NixStore {
+  const ask = <Answer>(
+    question: (daemon: DaemonClient) => Promise<Answer>,
+    { signal, deadlineMs = usualDeadlineMs }: StoreOptions,
+  ): Promise<Answer> => deps.daemon.ask(question, { signal, deadlineMs });
   return {
     async invalid(paths, options) {
       if (paths.length === 0) return new Set();
-      const command = ['nix-store', '--check-validity', '--print-invalid', ...paths] as const;
-      const result = await ask(command, options);
-      return new Set(linesOf(result));
+      const valid = await ask((daemon) => daemon.validPaths(paths), options);
+      return new Set(paths.filter((path) => !valid.has(path)));
     },
     async plan(drvPath, options) {
-      const planned = createPlanReader();
-      const result = await deps.nix.run(['nix-store', '--realise', '--dry-run', drvPath], {
-        signal: options.signal,
-        deadlineMs: options.deadlineMs ?? usualDeadlineMs,
-        onEvent: (event) => {
-          if (event.kind === 'message') planned.add(event.text);
-        },
-      });
-      if (result.code !== 0) throw storeFailed(['nix-store', '--realise', '--dry-run'], result);
-      return planned.plan();
+      const { willBuild, willSubstitute, unknown } = await ask(
+        (daemon) => daemon.missing([drvPath]),
+        options,
+      );
+      if (unknown.includes(drvPath)) throw notHere(drvPath);
+      return { willBuild, willFetch: willSubstitute };
     },
-    async closure(paths, options) {
-      if (paths.length === 0) return [];
-      const result = await ask(['nix', 'path-info', '--recursive', '--json', ...paths], options);
-      return parsePathInfo(result.stdout.toString('utf8'));
-    },
-    async addFile(file, options) {
-      const result = await ask(['nix-store', '--add-fixed', 'sha256', file], options);
+    closure: (paths, options) => ask((daemon) => closureOf(paths, daemon), options),
+    async addFile(file, { signal, deadlineMs = usualDeadlineMs }) {
+      const command: NixCommand = ['nix-store', '--add-fixed', 'sha256', file];
+      const result = await deps.nix.run(command, { signal, deadlineMs });
       const [path = ''] = linesOf(result);
-      if (!isStorePath(path)) throw storeFailed(['nix-store', '--add-fixed'], result);
+      if (result.code !== 0 || !isStorePath(path)) throw storeFailed(command, result);
       return path;
     },
   };
+}
+
+/** One round of questions for each step that the farthest reference is away. @throws FleetError INTERNAL */
+async function closureOf(paths: readonly StorePath[], daemon: DaemonClient): Promise<readonly PathInfo[]> {
+  const closure = new Map<string, PathInfo>();
+  const known = new Set<string>(paths);
+  for (let next: readonly string[] = [...known]; next.length > 0;) {
+    const infos = await daemon.pathInfos(next);
+    const found = new Set<string>();
+    for (const [index, path] of next.entries()) {
+      const info = infos[index];
+      if (info === undefined || !isStorePath(path)) throw notHere(path);
+      closure.set(path, { path, narSize: info.narSize });
+      for (const reference of info.references) if (!known.has(reference)) found.add(reference);
+    }
+    next = [...found];
+    for (const path of next) known.add(path);
+  }
+  return [...closure.values()];
+}
+
+function notHere(path: string): FleetError {
+  return new FleetError({
+    code: 'INTERNAL',
+    disposition: 'transient',
+    message: `${path} is not valid in the worker's store`,
+  });
 }
 
 function linesOf(result: NixResult): readonly string[] {
@@ -77,25 +100,6 @@ function linesOf(result: NixResult): readonly string[] {
     .toString('utf8')
     .split('\n')
     .filter((line) => line !== '');
-}
-
-/** `these 2 derivations will be built:`, then one indented path a line. */
-export function createPlanReader(): { add(text: string): void; plan(): BuildPlan } {
-  const willBuild: string[] = [];
-  const willFetch: string[] = [];
-  let into: string[] | undefined;
-  return {
-    add(text) {
-      for (const line of text.split('\n')) {
-        const path = line.trim();
-        if (path.endsWith('will be built:')) into = willBuild;
-        else if (/will be fetched\b.*:$/.test(path)) into = willFetch;
-        else if (isStorePath(path)) into?.push(path);
-        else if (path !== '') into = undefined;
-      }
-    },
-    plan: () => ({ willBuild, willFetch }),
-  };
 }
 
 function storeFailed(command: readonly string[], result: NixResult): FleetError {

@@ -54,7 +54,7 @@ is_held() { # lock file
 
 # --- what to do: all of it under the lock that starts take as well ----------------------------------------------------
 
-ask='' acknowledged='' fence='' adopt='' takeover='' retainer='' retained='' keep=''
+ask='' acknowledged='' fence='' adopt='' takeover='' retainer='' retained='' keep='' runs='' boots=''
 while IFS= read -r line; do
   value=${line#*=}
   case $line in
@@ -66,6 +66,8 @@ while IFS= read -r line; do
     retainer=*) retainer=$value ;;
     retain=*) retained="$retained $value" ;;
     keep=*) keep=$value ;;
+    runs=*) runs=$value ;;
+    boots=*) boots=$value ;;
   esac
 done <<END
 $data
@@ -286,6 +288,7 @@ find_version
 nixos=false
 [ -e /etc/NIXOS ] && nixos=true
 find_needs_reboot
+find_drift
 
 printf '{'
 string current "$current_parent"
@@ -301,6 +304,7 @@ string nixVersion "${version##* }"
 string collectedAgo "$collected_ago"
 string tidiedAgo "$tidied_ago"
 string tidied "$tidied"
+print_drift
 printf '"nixos":%s,' "$nixos"
 printf '"freeBytes":%s,"locked":%s,' "$(($1 * $2))" "$locked"
 printf '"rebootNeeded":[%s],' "$needs_reboot"

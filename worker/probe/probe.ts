@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 
 import type { CheckResult } from '../../shared/domain/check.ts';
-import type { ProbeReport, ProbeTarget, Tidy } from '../../shared/domain/contact.ts';
+import type { ProbeReport, ProbeTarget, Readiness, Tidy } from '../../shared/domain/contact.ts';
 import { FleetError, failureOf } from '../../shared/domain/errors.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { StepContext, Steps } from '../../shared/platform/ports/steps.ts';
-import type { Checks } from '../checks/checks.ts';
+import { firstProblem, type Checks } from '../checks/checks.ts';
 import { asRoot } from '../ssh/remote-shell.ts';
 import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
+import { driftOf } from './drift.ts';
 import { parseReport } from './report.ts';
 
 export interface ProbeDeps {
@@ -20,9 +21,11 @@ export interface ProbeDeps {
 }
 
 // How boot loaders are read, and what a specialisation belongs to, is the guard's knowledge as well.
-const script = ['../guard/script/loader.sh', '../guard/script/special.sh', './probe.sh']
+const script = ['../guard/script/loader.sh', '../guard/script/special.sh', './drift.sh', './probe.sh']
   .map((part) => readFileSync(new URL(part, import.meta.url), 'utf8'))
   .join('');
+/** A probe asks no longer than this. */
+const readyWithinMs = 60_000;
 const tidyScript = readFileSync(new URL('./tidy.sh', import.meta.url), 'utf8');
 const separator = '#---program---';
 
@@ -53,9 +56,12 @@ export function createProbe(deps: ProbeDeps): Steps['probe'] {
           maxOutputBytes: 8 * 1024 * 1024,
         });
         if (result.code !== 0) throw failed(result.code, result.stderr);
-        const report = parseReport(result.stdout);
+        const said = parseReport(result.stdout);
+        const drift = said.drift === undefined ? undefined : driftOf(said.drift, await deps.ssh.ownKeys());
+        const report = { ...said, drift };
         const { connection } = session;
         const checks = await laterHealth(deps.checks, target, report, session, context.signal);
+        const readiness = await readinessOf(deps.checks, target, report, session, context.signal);
         return {
           kind: 'reached',
           host,
@@ -65,6 +71,7 @@ export function createProbe(deps: ProbeDeps): Steps['probe'] {
           connection,
           report,
           checks,
+          ...(readiness === undefined ? {} : { readiness }),
         };
       } finally {
         session.close();
@@ -98,6 +105,23 @@ async function laterHealth(
   return checks.results(target.checks, subject, signal);
 }
 
+/** As before an activation: the first that says no ends it. A host that others are at is asked later. */
+async function readinessOf(
+  checks: Checks,
+  { ready = [], ask: [toplevel], host }: ProbeTarget,
+  { locked }: ProbeReport,
+  session: Session,
+  signal: AbortSignal,
+): Promise<Readiness | undefined> {
+  if (locked || ready.length === 0) return undefined;
+  const subject = { host, session, toplevel, deployment: undefined };
+  const options = { patient: false, until: performance.now() + readyWithinMs };
+  const works = ready.map(
+    (check) => (stop: AbortSignal) => checks.passes(check, subject, { ...options, signal: stop }),
+  );
+  return { problem: await firstProblem(signal, works) };
+}
+
 /** Before the report, which then says what it came to. What could not even be ordered is ordered again next time. */
 async function tidy(session: Session, what: Tidy, context: StepContext): Promise<void> {
   const data = [
@@ -125,6 +149,8 @@ function dataOf(target: ProbeTarget): string {
     ...(target.adopt === undefined ? [] : [`adopt=${ownerName(target.adopt.owner)}`]),
     ...(target.adopt?.takeover === true ? ['takeover=1'] : []),
     ...retainLines(target.retain),
+    ...(target.expected?.runs === undefined ? [] : [`runs=${target.expected.runs}`]),
+    ...(target.expected?.boots === undefined ? [] : [`boots=${target.expected.boots}`]),
     '',
   ].join('\n');
 }

@@ -9,6 +9,7 @@ import {
 import { FleetError } from '../../shared/domain/errors.ts';
 import { isStorePath, parseDeploymentId, parseStorePath } from '../../shared/domain/names.ts';
 import { endOf, parseJournalLine } from '../guard/journal.ts';
+import { DriftSaid } from './drift.ts';
 
 const optionalPath = z.string().transform((text) => (isStorePath(text) ? text : undefined));
 const count = z
@@ -43,13 +44,17 @@ const reportSchema = z.object({
   collectedAgo: optionalCount,
   tidiedAgo: optionalCount,
   tidied: z.string(),
+  drift: DriftSaid.nullable().transform((said) => said ?? undefined),
 });
+
+/** A report of which only the worker can say whose logins are its own. */
+export type ReportSaid = Omit<ProbeReport, 'drift'> & { readonly drift: DriftSaid | undefined };
 
 /**
  * Reads what the probe's script printed.
  * @throws FleetError NOT_NIXOS; INTERNAL when it is no report
  */
-export function parseReport(text: string): ProbeReport {
+export function parseReport(text: string): ReportSaid {
   const parsed = reportSchema.safeParse(json(text));
   if (!parsed.success) throw noReport(text, parsed.error);
   const { epoch, counter, nixos, owner, records, rooted, generations, ...others } = parsed.data;

@@ -5,6 +5,7 @@ import ssh2 from 'ssh2';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
 import { type Credential, connect } from './connect.ts';
+import { fingerprintsOf } from './fingerprints.ts';
 import { hostKeyPolicy } from './host-key.ts';
 import { type Session, cancelled, createSession } from './session.ts';
 
@@ -36,6 +37,8 @@ export interface Ssh {
   fresh(connection: Connection, options?: DialOptions): Promise<Session>;
   /** The first of the candidates that answers, pooled. The error of the first one if none does. */
   firstReachable(candidates: readonly Connection[], options?: DialOptions): Promise<Session>;
+  /** Fingerprints of the keys that prove who we are, as sshd writes them. */
+  ownKeys(): Promise<ReadonlySet<string>>;
   /** Ends all connections. */
   close(): void;
 }
@@ -141,6 +144,7 @@ export function createSsh(deps: SshDeps): Ssh {
       if (first instanceof Error) throw first;
       throw noCandidate();
     },
+    ownKeys: async () => fingerprintsOf(await readCredentials(deps)),
     close() {
       closed = true;
       for (const entry of pool.values()) clearTimeout(entry.idle);

@@ -2,8 +2,10 @@ import { sameSystems } from '../../../shared/domain/contact.ts';
 import type { Failure } from '../../../shared/domain/errors.ts';
 import type { Mode } from '../../../shared/domain/fleet.ts';
 import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
+import { driftText } from './drift-text.ts';
 import type { Said, State } from './judge-said.ts';
-import { doubled, pausedAfter, type HostView, type Patience, type WantedView } from './plan-input.ts';
+import { doubled, type HostView, type Patience, type WantedView } from './plan-input.ts';
+import { pausedOrUnready } from './readiness.ts';
 import type { Target } from './target.ts';
 
 const firstHealMs = 60_000;
@@ -20,7 +22,7 @@ export function obstacleTo(
   patience: Patience,
   now: number,
 ): (Partial<Said> & Pick<Said, 'kind' | 'reason'>) | undefined {
-  const { failed, setback, confirmed } = remembered;
+  const { failed, setback } = remembered;
   const stalled = { kind: 'stalled', waitsFor: 'commit or retry' } as const;
   if (failed?.toplevel === released.toplevel) {
     return {
@@ -43,17 +45,8 @@ export function obstacleTo(
       reason: `activated ${setback.unconfirmed} times without a confirmation: ${setback.failure.message}`,
     };
   }
-  const drifted =
-    view.live === undefined &&
-    setback === undefined &&
-    // What a failed roll back has left is Varve's own doing.
-    remembered.stuck === undefined &&
-    confirmed?.toplevel === released.toplevel &&
-    confirmed.mode === mode &&
-    !lostByReboot(view, released) &&
-    !mayReplace(view, remembered);
-  if (drifted) {
-    const what = `drift: it was confirmed on what is wanted and now ${state === 'differs' ? 'runs' : 'would boot'} something else`;
+  const what = driftOf(view, released, remembered, state, mode);
+  if (what !== undefined) {
     // Who is rolled back is held: what a person does to a host then is left to them.
     if (view.spec.drift === 'report' || released.pin?.cause === 'person') {
       return { ...stalled, code: 'DRIFTED', reason: `${what}; \`varve retry ${view.host}\` brings it back` };
@@ -71,8 +64,31 @@ export function obstacleTo(
       };
     }
   }
-  if (setback?.toplevel !== released.toplevel) return undefined;
-  return pausedAfter(setback, patience, now);
+  return setback?.toplevel === released.toplevel ? pausedOrUnready(view, setback, patience, now) : undefined;
+}
+
+/** How a host that was confirmed on what is wanted differs from it, and who may have done that; `undefined`: no drift. */
+export function driftOf(
+  view: WantedView,
+  released: Target,
+  remembered: HostMemory,
+  state: State,
+  mode: Mode,
+): string | undefined {
+  const { setback, confirmed, stuck } = remembered;
+  const drifted =
+    view.live === undefined &&
+    setback === undefined &&
+    // What a failed roll back has left is Varve's own doing.
+    stuck === undefined &&
+    confirmed?.toplevel === released.toplevel &&
+    confirmed.mode === mode &&
+    !lostByReboot(view, released) &&
+    !mayReplace(view, remembered);
+  if (!drifted) return undefined;
+  const drift = view.contact?.kind === 'reached' ? view.contact.report.drift : undefined;
+  const how = drift === undefined ? '' : ` (${driftText(drift)})`;
+  return `drift: it was confirmed on what is wanted and now ${state === 'differs' ? 'runs' : 'would boot'} something else${how}`;
 }
 
 /** What is only tested is gone with a reboot, and tested again: nobody did anything to the host. */

@@ -6,7 +6,7 @@ import type { HostName, StorePath } from '../../../shared/domain/names.ts';
 import type { Observation } from '../../../shared/domain/observation.ts';
 import { sameData } from '../../../shared/domain/same-data.ts';
 import { testingBranchOf, type Testing } from '../../../shared/domain/testing.ts';
-import { obstacleTo } from './judge-obstacle.ts';
+import { driftOf, obstacleTo } from './judge-obstacle.ts';
 import { isRebootDue, rebootOf, type RebootAdvice } from './reboot.ts';
 import { rebootWindow } from './reboot-window.ts';
 import { awaitingRelease, quiet, type Followed, type Said, type State } from './judge-said.ts';
@@ -75,15 +75,19 @@ export function judgeSystem(
   if (view.live?.phase === 'delivered') {
     return { ...aim, kind: 'activate', reason: `delivered, and free to be activated` };
   }
+  // What is brought back is the reason by which the ledger remembers that it had to be.
+  const healed = driftOf(view, target, remembered, state, mode);
   if (state === 'persistent-differs') {
-    return { ...aim, kind: 'finalise', reason: 'it runs what is wanted, but would boot something else' };
+    const reason = healed ?? 'it runs what is wanted, but would boot something else';
+    return { ...aim, kind: 'finalise', reason };
   }
   return {
     ...aim,
     kind: 'deliver',
     reason:
       view.live === undefined
-        ? `${whoWants(view.host, target, desired.observation)} another system than the one that runs`
+        ? (healed ??
+          `${whoWants(view.host, target, desired.observation)} another system than the one that runs`)
         : `deployment ${view.live.id} is ${view.live.phase}`,
   };
 }

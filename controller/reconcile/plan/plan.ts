@@ -1,5 +1,5 @@
 import { isActive, isTerminal, type Deployment } from '../../../shared/domain/deployment.ts';
-import { hostsOf, memberOf, type Desired } from '../../../shared/domain/desired.ts';
+import { hostsOf, memberOf, returningBy, type Desired } from '../../../shared/domain/desired.ts';
 import { holdAt, pinAt, type Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Member } from '../../../shared/domain/policy.ts';
@@ -27,6 +27,7 @@ export interface Plan {
  */
 export function plan(desired: Desired, observed: Observed, patience: Patience, now: number): Plan {
   const wanted = hostsOf(desired);
+  const returning = hostsOf(returningBy(desired));
   const live = new Map<HostName, Deployment>();
   for (const deployment of observed.deployments) {
     if (!isTerminal(deployment)) live.set(deployment.host, deployment);
@@ -37,10 +38,11 @@ export function plan(desired: Desired, observed: Observed, patience: Patience, n
   const judged: Judged[] = [];
   for (const host of [...hosts].sort()) {
     const contact = observed.contacts.get(host);
+    const remembered = observed.memory.hosts.get(host);
     const view: HostView = {
       host,
-      spec: wanted.get(host),
-      remembered: observed.memory.hosts.get(host),
+      spec: wanted.get(host) ?? (pinAt(remembered, now) && returning.get(host)),
+      remembered,
       contact: contact?.incarnation === observed.incarnation ? contact : undefined,
       live: live.get(host),
     };
@@ -113,8 +115,9 @@ function judge(
     const held = heldBy(observed.memory, memberOf(host, desired), now);
     if (held !== undefined) return { ...base, kind: 'held', waitsFor: 'person', ...held };
   }
-  if (isWanted(view) && pin !== undefined && isFollowed(desired)) {
-    return judgeManaged(view, desired, observed.memory, patience, now);
+  const by = returningBy(desired);
+  if (isWanted(view) && pin !== undefined && isFollowed(by)) {
+    return judgeManaged(view, by, observed.memory, patience, now);
   }
   if (desired.kind === 'evaluating' && live !== undefined && isOvertaken(live, desired, observed.memory)) {
     return {

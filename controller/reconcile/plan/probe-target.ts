@@ -1,12 +1,14 @@
 import type { HostContact, ProbeTarget } from '../../../shared/domain/contact.ts';
-import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import { hostsOf, returningBy, type Desired } from '../../../shared/domain/desired.ts';
+import type { Expected } from '../../../shared/domain/drift.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
-import type { Memory } from '../../../shared/domain/memory.ts';
+import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Token } from '../../../shared/domain/token.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { candidateConnections } from './aim.ts';
 import { retainOn, tidyOf } from './retention.ts';
+import { askedBefore } from './readiness.ts';
 import { targetOf } from './target.ts';
 import { mayStart } from './windows.ts';
 
@@ -25,13 +27,14 @@ export function probeTarget(
   const { desired, memory } = input;
   const remembered = memory.hosts.get(host);
   const contact = input.snapshot.contacts.get(host);
-  const spec = hostsOf(desired).get(host);
+  const spec = hostsOf(returningBy(desired)).get(host);
   const connections = candidateConnections(remembered, contact, spec);
   if (connections.length === 0 || memory.owner === undefined) return undefined;
   const asked = remembered?.adoptAsked;
   const followed = desired.kind === 'ready' || desired.kind === 'evaluating';
   const adopts = asked !== undefined || (spec !== undefined && followed && desired.fleet.adopt === 'auto');
   const toplevel = targetOf(host, desired, remembered, input.now)?.toplevel;
+  const ready = askedBefore(spec, remembered, toplevel);
   const records = contact?.kind === 'reached' ? contact.report.records : [];
   const last = remembered?.lastOutcome?.aim.deployment;
   const acknowledged = new Set([
@@ -46,11 +49,24 @@ export function probeTarget(
     acknowledged: [...acknowledged],
     fence: input.fences.get(host),
     adopt: adopts ? { owner: memory.owner, takeover: asked?.takeover ?? false } : undefined,
+    ...(ready.length === 0 ? {} : { ready }),
     checks: remembered?.adopted === undefined ? [] : (spec?.checks ?? []).filter((check) => !check.before),
     retain: retainOn(memory, remembered, spec),
     tidy: isOpen(spec, desired, memory, input.now)
       ? tidyOf({ spec, remembered, contact }, input.verdicts.get(host), memory, input.now)
       : undefined,
+    expected: expectedOf(remembered),
+  };
+}
+
+/** What a host is to run and to boot by itself. What it ran before Varve, or is stuck on, is not judged. */
+function expectedOf(remembered: HostMemory | undefined): Expected | undefined {
+  const confirmed = remembered?.confirmed;
+  if (confirmed?.mode === undefined || remembered?.stuck !== undefined) return undefined;
+  const { mode, toplevel, awaitingReboot } = confirmed;
+  return {
+    runs: mode === 'boot' || awaitingReboot ? undefined : toplevel,
+    boots: mode === 'test' ? undefined : toplevel,
   };
 }
 

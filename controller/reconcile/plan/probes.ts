@@ -60,7 +60,10 @@ function dueAt(
     default:
       break;
   }
-  return contact === undefined ? now : contact.askedAt + restMs(contact, patience);
+  if (contact === undefined) return now;
+  const inTurn = contact.askedAt + restMs(contact, patience);
+  // Whether it is ready by now is for a probe to say.
+  return verdict.waitsFor === 'check' ? Math.min(inTurn, verdict.until ?? now) : inTurn;
 }
 
 /** A host with a failed check is asked again as soon as that check may say something else. */

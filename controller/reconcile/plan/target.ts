@@ -1,4 +1,4 @@
-import { hostsOf, type Desired } from '../../../shared/domain/desired.ts';
+import { hostsOf, returningBy, type Desired } from '../../../shared/domain/desired.ts';
 import type { Connection, HostSpec, Mode } from '../../../shared/domain/fleet.ts';
 import {
   connectionAs,
@@ -50,7 +50,7 @@ export function targetOf(
   now: number,
 ): Target | undefined {
   const pin = pinAt(remembered, now);
-  if (pin !== undefined && hostsOf(desired).has(host)) {
+  if (pin !== undefined && hostsOf(returningBy(desired)).has(host)) {
     return { toplevel: pin.to.toplevel, drvPath: pin.to.drvPath, pin, testing: undefined };
   }
   if (desired.kind !== 'ready') return undefined;

@@ -44,7 +44,7 @@ const months = [
 const endOfTime = 8_640_000_000_000_000;
 
 /** `2 January 2027 00:00 UTC`: in one time zone, since an instant may concern hosts in many. */
-function instantText(at: number): string {
+export function instantText(at: number): string {
   const date = new Date(Math.min(at, endOfTime));
   const day = `${date.getUTCDate()} ${months[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
   const [hour, minute] = [date.getUTCHours(), date.getUTCMinutes()].map((n) => String(n).padStart(2, '0'));

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseDrvPath, parseStorePath } from '../../../shared/domain/names.ts';
 import { createBuilds, type BuildRequest, type Builds } from '../../../worker/deliver/builds.ts';
 import { createNix, type Nix } from '../../../worker/nix/nix.ts';
-import { createNixStore } from '../../../worker/nix/store.ts';
 import { addBusybox, createWorkshop, recordingContext, type Workshop } from '../../support/nix-workshop.ts';
 
 let workshop: Workshop;
@@ -27,7 +26,7 @@ beforeAll(async () => {
       environment: {},
     },
   });
-  builds = createBuilds({ nix, store: createNixStore({ nix }) });
+  builds = createBuilds({ nix, store: workshop.store });
 });
 afterAll(() => workshop.close());
 beforeEach(() => {

@@ -18,7 +18,6 @@ import { createEvaluate, type Evaluation } from '../../../worker/evaluate/evalua
 import { createEvaluator, usualEvaluatorSettings } from '../../../worker/evaluate/evaluator.ts';
 import { machineNow } from '../../../worker/evaluate/machine.ts';
 import { createTreeStore } from '../../../worker/evaluate/tree-store.ts';
-import { createNixStore } from '../../../worker/nix/store.ts';
 import { createSsh, type Ssh } from '../../../worker/ssh/ssh.ts';
 import { aDeployment } from '../../support/builders.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -59,8 +58,7 @@ beforeAll(async () => {
   workshop = await createWorkshop();
   await addBusybox(workshop);
   host = await startLoopbackHost({ folder: join(workshop.folder, 'host') });
-  const { nix, roots, run, git, folder } = workshop;
-  const store = createNixStore({ nix });
+  const { nix, store, roots, run, git, folder } = workshop;
   pool = createSsh({ keyFiles: [host.identityFile] });
   ssh = createOpenSsh({
     run,

@@ -16,7 +16,6 @@ import { createOpenSsh } from '../../../worker/deliver/open-ssh.ts';
 import { createPooledExec } from '../../../worker/deliver/pooled-exec.ts';
 import { createNixCopyPush } from '../../../worker/deliver/push-nix-copy.ts';
 import type { Push } from '../../../worker/deliver/push.ts';
-import { createNixStore } from '../../../worker/nix/store.ts';
 import { createSsh } from '../../../worker/ssh/ssh.ts';
 import { startLoopbackHost, type LoopbackHost } from '../../support/loopback-host.ts';
 import { createWorkshop, recordingContext, type Workshop } from '../../support/nix-workshop.ts';
@@ -28,7 +27,7 @@ const closers: (() => unknown)[] = [];
 
 beforeAll(async () => {
   workshop = await createWorkshop();
-  const store = createNixStore({ nix: workshop.nix });
+  const { store } = workshop;
   const add = async (name: string, bytes: Uint8Array) => {
     await writeFile(join(workshop.folder, name), bytes);
     return store.addFile(join(workshop.folder, name), { signal: undefined });
@@ -68,10 +67,9 @@ function pushWith(identityFile: string): Push {
     () => ssh.close(),
     () => openSsh.close(),
   );
-  const store = createNixStore({ nix: workshop.nix });
   return createNixCopyPush({
     nix: workshop.nix,
-    store,
+    store: workshop.store,
     exec: createPooledExec({ ssh }),
     configuration: openSsh.configuration,
   });

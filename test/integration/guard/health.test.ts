@@ -115,6 +115,22 @@ describe('a check before an activation', () => {
     expect(await pointers(host)).toMatchObject(isGood());
     expect(await shell(host, look)).toBe(before);
   });
+
+  it('is asked by probes as well, whatever the host runs', async () => {
+    await shell(host, 'touch /run/quarantined');
+    const ready = [quarantine];
+    expect(await bench.probe({ ready })).toMatchObject({
+      kind: 'reached',
+      checks: [],
+      readiness: { problem: 'the command test ended with status 1' },
+    });
+    await shell(host, 'rm /run/quarantined');
+    expect(await bench.probe({ ready })).toMatchObject({
+      kind: 'reached',
+      readiness: { problem: undefined },
+    });
+    expect(await bench.probe()).not.toHaveProperty('readiness');
+  });
 });
 
 describe('later health', () => {

@@ -179,6 +179,30 @@ describe('what cannot be started', () => {
     });
   });
 
+  it.for(['bin/switch-to-configuration', 'nixos-version'])(
+    'a path that is no NixOS system, for the want of its %s: nothing of the host is touched',
+    async (missing) => {
+      const parts =
+        'cd /root/other && touch nixos-version && printf "#!/bin/sh\\n" > bin/switch-to-configuration';
+      await shell(host, `rm -rf /root/other && mkdir -p /root/other/bin && ${parts} && chmod +x bin/*`);
+      await shell(host, `rm /root/other/${missing}`);
+      const path = await shell(host, 'nix-store --add /root/other');
+      const look = 'ls -la /nix/var/nix/profiles; ls -a /nix/var/varve/records; cat /nix/var/varve/token';
+      const before = [await shell(host, look), await pointers(host)];
+      const { outcome, events } = await bench.activate(path);
+      expect(outcome).toMatchObject({
+        kind: 'refused',
+        failure: {
+          code: 'ACTIVATION_REFUSED',
+          disposition: 'stalled',
+          message: `the toplevel is no NixOS system: it has no ${missing}`,
+        },
+      });
+      expect(events).toEqual([]);
+      expect([await shell(host, look), await pointers(host)]).toEqual(before);
+    },
+  );
+
   it('anything on a host without a running system to go back to', async () => {
     await shell(host, 'mv -T /run/current-system /run/hidden-system');
     const { outcome } = await bench.activate(systems.one);

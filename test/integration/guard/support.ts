@@ -165,6 +165,7 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
           checks: [],
           retain: undefined,
           tidy: undefined,
+          expected: undefined,
           ...wish,
         },
         'incarnation',

@@ -60,6 +60,7 @@ describe('a probe', () => {
       rebootNeeded: [],
       generations: [],
       tidied: undefined,
+      drift: undefined,
       collectedAgoMs: undefined,
     });
     expect(await shell(host, 'ls -d /nix/var/varve 2>/dev/null || echo none')).toBe('none');
@@ -177,6 +178,7 @@ describe('a probe', () => {
           checks: [],
           retain: undefined,
           tidy: undefined,
+          expected: undefined,
         },
         'incarnation',
         { signal: new AbortController().signal, log: () => {}, progress: () => {} },

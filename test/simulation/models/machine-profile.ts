@@ -45,3 +45,22 @@ export function listProfile(machine: Machine, { retain }: ProbeTarget): ProbeRep
     .map(([number, toplevel]) => ({ number, toplevel }))
     .toSorted((a, b) => b.number - a.number);
 }
+
+/** In which way the machine is not as it was expected to be; who did it, and when, nothing here writes down. */
+export function driftOf(machine: Machine, { expected }: ProbeTarget, busy: boolean): ProbeReport['drift'] {
+  if (expected === undefined || busy || machine.records.size > 0) return undefined;
+  const { runs, boots } = expected;
+  const { current, booted, profile, profileGeneration, bootDefault, generations } = machine;
+  const unknown = { at: undefined, sightings: [] };
+  if (boots !== undefined && profile !== boots) {
+    return { kind: 'profile', generation: profileGeneration, ...unknown };
+  }
+  if (runs !== undefined && current !== runs) {
+    const numbers = [...generations].flatMap(([number, system]) => (system === current ? [number] : []));
+    const kind = current === booted ? 'booted' : 'switched';
+    return { kind, generation: numbers.toSorted((a, b) => b - a)[0], ...unknown };
+  }
+  return boots === undefined || bootDefault === boots
+    ? undefined
+    : { kind: 'boot-default', generation: undefined, ...unknown };
+}

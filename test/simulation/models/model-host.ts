@@ -6,7 +6,7 @@ import type { DeploymentId, HostName, StorePath } from '../../../shared/domain/n
 import { compareTokens } from '../../../shared/domain/token.ts';
 import type { Random } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
-import { listProfile, tidyProfile } from './machine-profile.ts';
+import { driftOf, listProfile, tidyProfile } from './machine-profile.ts';
 import type { GuardRecord, HostSabotage, HostWatch, Machine } from './machine.ts';
 import { createGuard, type Started } from './model-guard.ts';
 import { endAsTold } from './guard-failures.ts';
@@ -155,6 +155,7 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
         rebootNeeded: needsReboot(machine, systems),
         generations: listProfile(machine, target),
         tidied: undefined,
+        drift: driftOf(machine, target, guard.busyWith() !== undefined),
         collectedAgoMs: undefined,
       };
     },

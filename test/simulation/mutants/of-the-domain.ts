@@ -19,13 +19,13 @@ export const domainMutants: readonly Mutant[] = [
   {
     name: 'hold the failure of what nobody wants any more against what is wanted',
     file: `${domain}/learn-outcome.ts`,
-    from: 'if (desired !== undefined && !wanted.includes(aim.toplevel)) return;',
+    from: 'if (!isWanted && !mayBeWanted) return;',
     to: '',
   },
   {
     name: 'pay no heed to a retry',
     file: `${domain}/learn-outcome.ts`,
-    from: 'change(draft, host, { failed: undefined, setback: undefined });',
+    from: 'change(draft, host, { failed: undefined, setback: undefined, retryNext });',
     to: '',
   },
   {

@@ -48,6 +48,7 @@ async function written(
         checks: [],
         retain: undefined,
         tidy: undefined,
+        expected: undefined,
       },
     }),
     async putContact(_term, contact) {

@@ -45,6 +45,7 @@ const steps: Steps = {
       ],
     }),
     checks: [{ name: `https://web1/?key=${secret}`, healthy: false, message: secret, intervalMs: 1 }],
+    readiness: { problem: secret },
   }),
 };
 
@@ -71,6 +72,7 @@ describe('steps whose failures are kept', () => {
       checks: [],
       retain: undefined,
       tidy: undefined,
+      expected: undefined,
     };
     const outcomes = [
       await redacted.evaluate(request, context),

@@ -220,7 +220,7 @@ run_hook() { # each line of $arguments is one word
   while IFS= read -r word; do set -- "$@" "$word"; done <<END
 ${arguments%?}
 END
-  mkdir -p "$live"
+  make_live
   timeout -k 5 "$seconds" "$@" < /dev/null > "$live/$id.output.$$" 2>&1
   status=$?
   [ $status = 0 ] || unhealthy "the command $1 ended with status $status: $(tail -c 500 "$live/$id.output.$$" | tr -c '[:print:]' ' ')"

@@ -1,7 +1,7 @@
 # --- what callers ask for: starting and following ----------------------------------------------------------------------
 
 follow() { # prints the record, and every line that is added to it, until it ends
-  mkdir -p "$live"
+  make_live
   pipe=$live/$id.f$$
   mkfifo -m 600 "$pipe" || exit 1
   trap 'rm -f "$live/$id.f$$"' EXIT
@@ -63,9 +63,10 @@ start() {
   for value in "$id" "$toplevel" "$owner" "$epoch" "$counter" "$mode" "$action" "$activation" "$confirm"; do
     [ -n "$value" ] || refuse INVALID_INPUT key=missing
   done
-  mkdir -p "$records" "$roots" "$live"
   # Logs in the records may hold what units print: for root only.
-  chmod 700 "$records"
+  [ -d "$records" ] || mkdir -p -m 700 "$records"
+  [ -d "$roots" ] || mkdir -p "$roots"
+  make_live
   exec 9>> "$state/lock"
   flock -w 10 9 || refuse HOST_BUSY lock=1
   has=''
@@ -115,7 +116,9 @@ start_new() {
     refuse HOST_BUSY "deployment=$other"
   done
   [ -z "$unready" ] || decline
-  [ -x "$toplevel/bin/switch-to-configuration" ] || refuse PUSH_FAILED
+  [ -e "$toplevel" ] || refuse PUSH_FAILED
+  [ -x "$toplevel/bin/switch-to-configuration" ] || refuse ACTIVATION_REFUSED missing=bin/switch-to-configuration
+  [ -e "$toplevel/nixos-version" ] || refuse ACTIVATION_REFUSED missing=nixos-version
   profile=$(readlink -e "$profiles/system") || profile=$previous
   generation=$(readlink "$profiles/system")
   generation=${generation#system-} generation=${generation%-link}

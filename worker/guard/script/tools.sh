@@ -41,6 +41,8 @@ fault() {
   if [ "$fate" = stop ]; then kill -STOP $$; else kill -KILL $$; fi
 }
 
+make_live() { [ -d "$live" ] || mkdir -p "$live"; }
+
 uptime() { # into $now
   read -r now rest < /proc/uptime
   now=${now%.*}${now#*.}

@@ -25,7 +25,7 @@ find_deadline() {
 
 watchdog() {
   load "$1"
-  mkdir -p "$live"
+  make_live
   exec 8>> "$state/run.lock"
   read -r boot_now < /proc/sys/kernel/random/boot_id
   if [ "$action" = reboot ] && [ "$boot" != "$boot_now" ]; then

@@ -6,6 +6,7 @@ const everything = [
   'flock',
   'nix',
   'nix-store',
+  'nix-daemon',
   'prlimit',
   'ssh',
   'ssh-keyscan',
@@ -39,7 +40,7 @@ describe('the machine of a controller and a worker', () => {
     expect(await complaints(aMachine())).toEqual([]);
   });
 
-  test.each(['git', 'flock', 'nix', 'nix-store', 'prlimit', 'ssh'])(
+  test.each(['git', 'flock', 'nix', 'nix-store', 'nix-daemon', 'prlimit', 'ssh'])(
     'does not work without %s',
     async (name) => {
       const has = everything.filter((each) => each !== name);

@@ -52,6 +52,12 @@ describe('a webhook of GitHub', () => {
     expect(controller.backend.asked).toEqual(['sync webhook by webhook:default']);
   });
 
+  test.each(['refs/heads/testing/web1', 'testing/web1'])('for %s leads to one look as well', async (ref) => {
+    const body = JSON.stringify({ ...JSON.parse(push), ref });
+    expect((await github(body)).json().result).toBe('accepted');
+    expect(controller.backend.asked).toEqual(['sync webhook by webhook:default']);
+  });
+
   test('may be signed with the old secret while it is being changed', async () => {
     expect((await github(push, { 'x-hub-signature-256': sign(push, 'old secret') })).statusCode).toBe(202);
   });
@@ -85,6 +91,8 @@ describe('a webhook of GitHub', () => {
   test.each([
     ['another branch', { ref: 'refs/heads/feature' }, /only main is tracked/],
     ['a tag', { ref: 'refs/tags/main' }, /only main is tracked/],
+    ['a tag called like a testing branch', { ref: 'refs/tags/testing/web1' }, /only main is tracked/],
+    ['a branch called almost like it', { ref: 'refs/heads/my/testing/web1' }, /only main is tracked/],
     ['our own ledger', { ref: 'refs/varve/ledger' }, /only main is tracked/],
     [
       'another repository',

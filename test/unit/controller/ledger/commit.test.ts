@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { decodeFact, encodeFact } from '../../../../controller/ledger/codec.ts';
 import { dayWith, importStream, objectId, readCommit } from '../../../../controller/ledger/commit.ts';
+import type { FactKind } from '../../../../shared/domain/facts.ts';
 import { aGenesis, everyKind } from '../../../support/ledger-facts.ts';
 
 describe('a fact as a line', () => {
@@ -13,6 +14,16 @@ describe('a fact as a line', () => {
       expect(decodeFact(line, 'here')).toEqual(fact);
     },
   );
+
+  it('is tried with every kind there is', () => {
+    const kinds = {
+      ...{ genesis: true, epoch: true, observation: true, release: true, 'evaluation-failed': true },
+      ...{ adopted: true, 'adopt-asked': true, intent: true, outcome: true, hold: true, 'hold-lifted': true },
+      ...{ suspended: true, resumed: true, override: true, approved: true, testing: true, rollout: true },
+      ...{ pin: true, retry: true },
+    } satisfies Record<FactKind, true>;
+    expect(new Set(everyKind.map(({ kind }) => kind))).toEqual(new Set(Object.keys(kinds)));
+  });
 
   it('that is no JSON is refused with its place', () => {
     expect(() => decodeFact('{', 'commit c, line 3')).toThrow('damaged at commit c, line 3');

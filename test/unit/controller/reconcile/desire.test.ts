@@ -2,7 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { desire, type ReadManifest } from '../../../../controller/reconcile/desire.ts';
 import { evaluationRequest } from '../../../../controller/reconcile/release-key.ts';
 import type { Fleet } from '../../../../shared/domain/fleet.ts';
-import { aFailure, aFleet, anObservation, aSpec, remembering } from '../../../support/builders.ts';
+import {
+  aFailure,
+  aFleet,
+  anObservation,
+  aRelease,
+  aSpec,
+  observed,
+  released,
+  remembering,
+} from '../../../support/builders.ts';
 
 const observation = anObservation(1, 'A');
 const fleet = aFleet([aSpec('web1')]);
@@ -34,5 +43,33 @@ describe('what is wanted', () => {
     expect(desire(observedWith(fleet), reading(readAnew), undefined)).toMatchObject({ kind: 'unknown' });
     const asInvalid = remembering({ kind: 'observation', at: 1, observation, key: undefined });
     expect(desire(asInvalid, reading(fleet), undefined)).toMatchObject({ kind: 'unknown' });
+  });
+
+  it('comes with the last good observation, as long as the newest cannot be followed', () => {
+    const broken = anObservation(2, 'broken');
+    const memory = remembering(observed(1, 'A'), released('A', { web1: 'A' }), {
+      kind: 'observation',
+      at: 2,
+      observation: broken,
+      key: undefined,
+    });
+    const failure = aFailure({ code: 'MANIFEST_INVALID' });
+    const unreadable: ReadManifest = { revision: broken.revision, manifest: { kind: 'invalid', failure } };
+    const good = { kind: 'ready', observation, fleet, release: aRelease('A', { web1: 'A' }) };
+    expect(desire(memory, unreadable, undefined, reading(fleet))).toEqual({
+      kind: 'blocked',
+      observation: broken,
+      failure,
+      fleet: undefined,
+      lastGood: good,
+    });
+    expect(desire(memory, undefined, undefined, reading(fleet))).toMatchObject({
+      kind: 'unknown',
+      lastGood: good,
+    });
+    // What is read has to be of an observation that was good.
+    expect(desire(memory, unreadable, undefined, unreadable)).toMatchObject({ lastGood: undefined });
+    const another = { ...reading(fleet), revision: broken.revision };
+    expect(desire(memory, unreadable, undefined, another)).toMatchObject({ lastGood: undefined });
   });
 });

@@ -49,6 +49,7 @@ async function watching(
   options: {
     readonly onRewrite?: 'follow' | 'hold';
     readonly since?: Revision;
+    readonly good?: () => Revision | undefined;
     readonly now?: () => number;
   } = {},
 ): Promise<void> {
@@ -63,7 +64,7 @@ async function watching(
     onRewrite: options.onRewrite ?? 'follow',
   });
   const end = watcher.watch(
-    () => options.since,
+    () => ({ newest: options.since, good: options.good?.() }),
     () => (news += 1),
     stop.signal,
   );
@@ -92,7 +93,7 @@ async function restAfterOneLook(jitter: number): Promise<number> {
     onRewrite: 'follow',
   });
   const end = watcher.watch(
-    () => undefined,
+    () => ({ newest: undefined, good: undefined }),
     () => {},
     stop.signal,
   );
@@ -181,6 +182,38 @@ describe('the watcher', () => {
         expect(source.manifests).toEqual([parseRevision(sha('before'))]);
       },
       { since: parseRevision(sha('before')) },
+    ));
+
+  it('still has the manifest of the last good observation when the newest cannot be followed', () => {
+    let good: Revision | undefined;
+    return watching(
+      async (watcher, source, news) => {
+        await source.answer(seen('a'));
+        await eventually(() => news() === 1, { what: 'news', ...patience });
+        expect(watcher.good()).toBeUndefined();
+        good = parseRevision(sha('a'));
+        for (const [n, name] of ['b', 'c'].entries()) {
+          watcher.hint();
+          await source.answer(seen(name));
+          await eventually(() => news() === n + 2, { what: name, ...patience });
+          expect(watcher.good()?.revision).toBe(good);
+        }
+        // It was read when it was seen.
+        expect(source.manifests.filter((revision) => revision === good)).toHaveLength(1);
+      },
+      { good: () => good },
+    );
+  });
+
+  it('reads the manifest of the last good observation after a restart, also when the newest is another', () =>
+    watching(
+      async (watcher, source) => {
+        await source.answer(seen('broken'));
+        await eventually(() => watcher.good() !== undefined, { what: 'the good one', ...patience });
+        expect(watcher.good()?.revision).toBe(parseRevision(sha('good')));
+        expect(watcher.read()?.revision).toBe(parseRevision(sha('broken')));
+      },
+      { since: parseRevision(sha('broken')), good: () => parseRevision(sha('good')) },
     ));
 
   it('holds a rewritten ref where that is the policy', () =>

@@ -22,6 +22,7 @@ import {
   unreachable,
   web1,
 } from '../../../contract/samples.ts';
+import { aCheck } from '../../../support/builders.ts';
 
 function throughJson<Schema extends z.ZodType>(schema: Schema, value: z.output<Schema>): z.output<Schema> {
   return schema.parse(JSON.parse(JSON.stringify(z.encode(schema, value))));
@@ -48,10 +49,15 @@ describe('the live state as JSON', () => {
   });
 
   test('contacts and targets come back as they were', () => {
-    for (const contact of [reached(web1, 'life', 10), unreachable(web1, 'life', 10)]) {
+    const well = reached(web1, 'life', 10);
+    const asked = (problem?: string) => ({ ...well, readiness: { problem } });
+    for (const contact of [well, asked(), asked('quarantined'), unreachable(web1, 'life', 10)]) {
       expect(throughJson(HostContact, contact)).toEqual(contact);
     }
-    expect(throughJson(ProbeTarget, aTarget(web1, 1))).toEqual(aTarget(web1, 1));
+    const ready = [aCheck({ kind: 'worker', name: 'quarantined' }, { before: true })];
+    for (const target of [aTarget(web1, 1), { ...aTarget(web1, 1), ready }]) {
+      expect(throughJson(ProbeTarget, target)).toEqual(target);
+    }
   });
 
   test('evaluations come back as they were, maps and all', () => {

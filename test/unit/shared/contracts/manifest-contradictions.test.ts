@@ -115,6 +115,54 @@ hosts: { a: , b: , c: { after: [early] }, d: }
   });
 });
 
+describe('checks in varve.yaml', () => {
+  const often = 'checks: [{ tcp: 1, interval: 6s, successes: 10 }]';
+
+  it.each([
+    [
+      `hosts:\n  r1:\n    ${often}\n`,
+      'varve.yaml:3:49: hosts.r1.checks.0.successes: to pass 10 times in a row, 6s apart, takes longer than there is ' +
+        'time for on host "r1", where timeouts.confirm is 1m: lower `successes` or `interval`, or make that 72s',
+    ],
+    [
+      `defaults: { ${often} }\nhosts: { r1: }`,
+      'varve.yaml:1:57: defaults.checks.0.successes: to pass 10 times',
+    ],
+    [
+      `defaults: { timeouts: { confirm: 2m } }\ngroups: { g: { hosts: [b], ${often}, timeouts: { confirm: 40s } } }\nhosts: { a: , b: }`,
+      'varve.yaml:2:72: groups.g.checks.0.successes: to pass 10 times in a row, 6s apart, takes longer than there is time for on host "b", where timeouts.confirm is 40s',
+    ],
+    [
+      `defaults: { ${often}, timeouts: { confirm: 2m } }\nhosts: { a: , b: { timeouts: { confirm: 5s } } }`,
+      'defaults.checks.0.successes: to pass 10 times in a row, 6s apart, takes longer than there is time for on host "b"',
+    ],
+    [
+      'hosts: { r1: { checks: [{ tcp: 1, before: true, interval: 6s, successes: 11 }] } }',
+      'hosts.r1.checks.0.successes: to pass 11 times',
+    ],
+  ])('can pass as often as they must before their host is given up: %j', (text, error) => {
+    expect(errorOf(text)).toContain(error);
+  });
+
+  it.each([
+    'hosts: { r1: { checks: [{ tcp: 1, interval: 1h }] } }',
+    'hosts: { r1: { checks: [{ tcp: 1, interval: 6s, successes: 9 }] } }',
+    'hosts: { r1: { checks: [{ tcp: 1, before: true, interval: 6s, successes: 10 }] } }',
+    `hosts: { r1: { ${often}, timeouts: { confirm: 72s } } }`,
+    `defaults: { ${often} }\nhosts: { r1: { timeouts: { confirm: 2m } } }`,
+    `defaults: { ${often} }\nhosts: { r1: { checks: [] } }`,
+  ])('are left alone where there is time enough: %j', (text) => {
+    expect(errorOf(text)).toBe('valid');
+  });
+
+  it('are complained of once, however many hosts have them', () => {
+    const hosts = Array.from({ length: 10_000 }, (_, i) => `  h${i}: {}`).join('\n');
+    const began = performance.now();
+    expect(errorOf(`defaults: { ${often} }\nhosts:\n${hosts}`)).toMatch(/^varve\.yaml:1:57: .*72s$/);
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
+});
+
 describe('circles of dependencies', () => {
   it.each([
     ['hosts: { a: { after: [b] }, b: { after: [a] } }', 'hosts.a.after.0: ', 'a → b → a'],

@@ -8,8 +8,10 @@ import {
   aDeployment,
   adopted,
   aFailure,
+  anObservation,
   anOutcome,
   connection,
+  drv,
   host,
   observed,
   released,
@@ -44,6 +46,109 @@ describe('what the ledger says, remembered', () => {
     expect(heals(once)).toEqual({ count: 1, at: 4 });
     expect(heals(once, again('d0reboot', 'reboot', 5))).toEqual({ count: 1, at: 4 });
     expect(heals(once, again('d00twice', 'activate', 6))).toEqual({ count: 2, at: 6 });
+  });
+
+  describe('of a system that failed by evidence', () => {
+    const fails = anOutcome(aDeployment({ toplevel: toplevel('B') }), {
+      at: 10,
+      phase: 'rolled-back',
+      failure: aFailure(),
+      evidence: true,
+    });
+    const failed = (...facts: readonly Fact[]) => remembering(...facts).hosts.get(web1)?.failed?.toplevel;
+    const BthenC = [
+      observed(1, 'B'),
+      released('B', { web1: 'B' }),
+      observed(2, 'C'),
+      released('C', { web1: 'C' }),
+    ];
+
+    it('is held against nothing else that is wanted by then', () => {
+      expect(failed(...BthenC, fails)).toBeUndefined();
+    });
+
+    it('is held against what the newest tree turns out to want, if it fails while that is evaluated', () => {
+      const evaluating = [...BthenC, observed(3, 'D'), fails];
+      expect(failed(...evaluating, released('D', { web1: 'B' }))).toBe(toplevel('B'));
+      expect(failed(...evaluating, released('D', { web1: 'A' }))).toBeUndefined();
+      expect(failed(...evaluating, released('D', { web1: 'C' }))).not.toBe(toplevel('C'));
+    });
+
+    it('does not take the place of what failed of the present release', () => {
+      const own = anOutcome(aDeployment({ id: parseDeploymentId('d00000d'), toplevel: toplevel('C') }), {
+        at: 9,
+        phase: 'rolled-back',
+        failure: aFailure(),
+        evidence: true,
+      });
+      const facts = [...BthenC, own, observed(3, 'D'), fails];
+      expect(failed(...facts, released('D', { web1: 'C' }))).toBe(toplevel('C'));
+    });
+  });
+
+  describe('of a failed build', () => {
+    const inner = drv('inner');
+    const failure = aFailure({ code: 'BUILD_FAILED', details: { derivation: inner } });
+    const buildFails = (of: string, id: string): Fact =>
+      anOutcome(
+        aDeployment({
+          id: parseDeploymentId(id),
+          host: host(of),
+          toplevel: toplevel('B', of),
+          drvPath: drv('B', of),
+        }),
+        { at: 10, phase: 'failed', failure },
+      );
+    const both = { web1: 'B', web2: 'B' };
+    const failed = [
+      observed(1, 'B'),
+      released('B', both),
+      buildFails('web1', 'd00000a'),
+      buildFails('web2', 'd00000b'),
+    ];
+    const retry: Fact = { kind: 'retry', at: 20, host: web1, by: 'ada', drift: undefined };
+    const remembered = (...facts: readonly Fact[]) =>
+      new Set(remembering(...failed, ...facts).failedBuilds.keys());
+    const all = new Set([drv('B', 'web1'), drv('B', 'web2'), inner]);
+
+    it('is forgotten by a retry of its host, with what it was that failed inside', () => {
+      expect(remembered()).toEqual(all);
+      expect(remembered(retry)).toEqual(new Set([drv('B', 'web2')]));
+    });
+
+    it('is forgotten as well where the newest tree was being evaluated, and wants the same system', () => {
+      const evaluating = [observed(2, 'C'), retry];
+      expect(remembered(...evaluating)).toEqual(all);
+      expect(remembered(...evaluating, released('C', both))).toEqual(new Set([drv('B', 'web2')]));
+      // Once: what fails from then on is remembered.
+      const again = anOutcome(
+        aDeployment({ id: parseDeploymentId('d00000c'), toplevel: toplevel('B'), drvPath: drv('B') }),
+        { at: 30, phase: 'failed', failure },
+      );
+      const later = [released('C', both), again, observed(3, 'D'), released('D', both)];
+      expect(remembered(...evaluating, ...later)).toEqual(all);
+    });
+
+    it('is kept where nobody asked for that host', () => {
+      const evaluating = [observed(2, 'C'), { ...retry, host: host('web3') }, released('C', both)];
+      expect(remembered(...evaluating)).toEqual(all);
+    });
+
+    it('is forgotten by a retry of a host whose testing branch it is of', () => {
+      const branch: Fact = {
+        kind: 'testing',
+        at: 5,
+        host: web1,
+        branch: {
+          ...{ revision: anObservation(9, 'T').revision, tree: anObservation(9, 'T').tree },
+          ...{ onto: anObservation(2, 'A').revision, key: releaseKey('T') },
+          ...{ author: 'Ada', subject: 'a try', ignored: undefined },
+        },
+      };
+      const tested = [observed(2, 'A'), released('A', { web1: 'A' }), branch, released('T', { web1: 'B' })];
+      expect(remembered(...tested)).toEqual(all);
+      expect(remembered(...tested, retry)).toEqual(new Set([drv('B', 'web2')]));
+    });
   });
 
   it('knows how a host that is stuck may be reached, until something is confirmed there', () => {

@@ -32,6 +32,7 @@ function withGuard(answer: (verb: string, request: readonly string[]) => readonl
     pooled: async () => session,
     fresh: async () => session,
     firstReachable: async () => session,
+    ownKeys: async () => new Set(),
     close() {},
   };
 }

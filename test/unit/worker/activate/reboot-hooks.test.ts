@@ -30,7 +30,13 @@ function world(answer: string | undefined, runNamedCommand: RunNamedCommand = as
     if (answer !== undefined) return session;
     throw new FleetError({ code: 'HOST_UNREACHABLE', disposition: 'transient', message: 'no answer' });
   };
-  const ssh: Ssh = { pooled: open, fresh: open, firstReachable: open, close() {} };
+  const ssh: Ssh = {
+    pooled: open,
+    fresh: open,
+    firstReachable: open,
+    ownKeys: async () => new Set(),
+    close() {},
+  };
   return { sent, deps: { ssh, clock: createSystemClock(), runNamedCommand } };
 }
 

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import type { Run, RunOptions } from '../../../../shared/platform/exec.ts';
 import { nixList, nixString } from '../../../../worker/nix/nix-text.ts';
 import { createNix } from '../../../../worker/nix/nix.ts';
-import { createPlanReader } from '../../../../worker/nix/store.ts';
 
 function nixWith(config: Readonly<Record<string, string>>, platform: NodeJS.Platform = 'linux') {
   const calls: { argv: readonly string[]; options: RunOptions }[] = [];
@@ -68,19 +67,4 @@ describe('the environment of Nix', () => {
 test('text becomes a string of the Nix language, and no expression', () => {
   expect(nixString('a"b\\c${d}\n$${e}')).toBe('"a\\"b\\\\c\\${d}\\n$\\${e}"');
   expect(nixList(['a', 'b c'])).toBe('[ "a" "b c" ]');
-});
-
-test('what would be built and fetched is read from a dry run', () => {
-  const digest = '0'.repeat(32);
-  const reader = createPlanReader();
-  reader.add('these 2 derivations will be built:');
-  reader.add(`  /nix/store/${digest}-a.drv\n  /nix/store/${digest}-b.drv`);
-  reader.add('this path will be fetched (1.00 MiB download, 2.00 MiB unpacked):');
-  reader.add(`  /nix/store/${digest}-c`);
-  reader.add("warning: you did not specify '--add-root'");
-  reader.add(`  /nix/store/${digest}-d`);
-  expect(reader.plan()).toEqual({
-    willBuild: [`/nix/store/${digest}-a.drv`, `/nix/store/${digest}-b.drv`],
-    willFetch: [`/nix/store/${digest}-c`],
-  });
 });

@@ -29,6 +29,7 @@ const answer = {
   collectedAgo: '60',
   tidiedAgo: '',
   tidied: '',
+  drift: null,
   records: [
     {
       data: [
@@ -67,6 +68,7 @@ describe('parseReport', () => {
       generations: [{ number: 7, toplevel: path('a') }],
       collectedAgoMs: 60_000,
       tidied: undefined,
+      drift: undefined,
       records: [
         {
           deployment: 'd000001',

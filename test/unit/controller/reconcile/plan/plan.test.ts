@@ -5,12 +5,14 @@ import type { Patience } from '../../../../../controller/reconcile/plan/plan-inp
 import { Check } from '../../../../../shared/contracts/domain.ts';
 import { resolveCheck } from '../../../../../shared/contracts/manifest-check.ts';
 import type { HostContact, ProbeReport, Systems } from '../../../../../shared/domain/contact.ts';
+import type { Drift } from '../../../../../shared/domain/drift.ts';
 import type { Deployment } from '../../../../../shared/domain/deployment.ts';
 import type { Desired } from '../../../../../shared/domain/desired.ts';
 import type { Fact } from '../../../../../shared/domain/facts.ts';
 import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
 import type { Verdict } from '../../../../../shared/domain/verdict.ts';
 import {
+  aCheck,
   aDeployment,
   adopted,
   aFailure,
@@ -200,7 +202,7 @@ describe('plan', () => {
     expect(judge({ facts: twice, now: 11_001 })).toMatchObject({ kind: 'deliver' });
   });
 
-  it('waits for the check that said no before an activation, and asks it again', () => {
+  describe('of a host that a check left alone before its activation', () => {
     const unready = (at: number, id: string) =>
       anOutcome(aDeployment({ id: parseDeploymentId(id), toplevel: B }), {
         phase: 'failed',
@@ -208,14 +210,66 @@ describe('plan', () => {
         failure: aFailure({ code: 'NOT_READY', disposition: 'transient', message: 'it is quarantined' }),
       });
     const twice = [...aThenB, unready(8_000, 'd00000a'), unready(9_000, 'd00000b')];
-    expect(judge({ facts: twice })).toMatchObject({
-      kind: 'wait',
-      waitsFor: 'check',
-      until: 11_000,
-      code: 'NOT_READY',
-      reason: 'left alone: it is quarantined',
+    const asksBefore = aCheck({ kind: 'worker', name: 'quarantined' }, { before: true });
+    const desired = wanting(2, 'B', aFleet([aSpec('web1', { checks: [asksBefore] })]), { web1: 'B' });
+    const asked = (askedAt: number, problem?: string): HostContact => ({
+      ...reached('web1', running(A), askedAt),
+      readiness: { problem },
     });
-    expect(judge({ facts: twice, now: 11_001 })).toMatchObject({ kind: 'deliver' });
+
+    it('waits for the check', () => {
+      expect(judge({ facts: twice, desired })).toMatchObject({
+        kind: 'wait',
+        waitsFor: 'check',
+        until: 11_000,
+        code: 'NOT_READY',
+        reason: 'left alone: it is quarantined',
+      });
+    });
+
+    it('makes no other deployment before a probe has found the host ready', () => {
+      const at = (now: number, contact?: HostContact) =>
+        judge({ facts: twice, desired, now, ...(contact === undefined ? {} : { contact }) });
+      expect(at(11_001)).toMatchObject({ kind: 'wait', waitsFor: 'check', until: 11_001 });
+      expect(at(11_010, asked(11_001, 'still in service'))).toMatchObject({
+        kind: 'wait',
+        waitsFor: 'check',
+        until: 13_002,
+        reason: 'left alone: still in service',
+      });
+      expect(at(11_010, asked(11_001))).toMatchObject({ kind: 'deliver' });
+      // Also where it was delivered, and a check says no by now.
+      const live = [aDeployment({ observation: 2, toplevel: B, phase: 'delivered', checks: [asksBefore] })];
+      expect(judge({ facts: twice, desired, now: 11_010, contact: asked(11_001), live })).toMatchObject({
+        kind: 'activate',
+      });
+      expect(judge({ facts: twice, desired, now: 11_010, contact: asked(11_001, 'no'), live })).toMatchObject(
+        {
+          kind: 'wait',
+        },
+      );
+    });
+
+    it('asks again after twice as long each time, and at least as often as the longest pause says', () => {
+      let [now, asks] = [11_000, 0];
+      const pauses: number[] = [];
+      while ((asks += 1) < 10) {
+        const until = judge({ facts: twice, desired, now, contact: asked(now, 'quarantined') })?.until ?? 0;
+        pauses.push(until - now);
+        now = until;
+      }
+      expect(pauses).toEqual([2, 4, 8, 16, 32, 60, 60, 60, 60].map((seconds) => seconds * 1_000));
+    });
+
+    it('tries by itself where there is nothing to ask: a hook said no, or the check is gone', () => {
+      expect(judge({ facts: twice })).toMatchObject({ kind: 'wait', waitsFor: 'check', until: 11_000 });
+      expect(judge({ facts: twice, now: 11_001 })).toMatchObject({ kind: 'deliver' });
+    });
+
+    it('does not wait when a person wants it to be tried', () => {
+      const retry: Fact = { kind: 'retry', at: 9_500, host: host('web1'), by: 'ada', drift: undefined };
+      expect(judge({ facts: [...twice, retry], desired })).toMatchObject({ kind: 'deliver' });
+    });
   });
 
   it('waits for a person or a commit where no waiting helps, and tries again where it may', () => {
@@ -236,6 +290,26 @@ describe('plan', () => {
     expect(judge({ facts: [...aThenB, unconfirmed('d00000a'), unconfirmed('d00000b')] })).toMatchObject({
       kind: 'stalled',
       code: 'UNCONFIRMED',
+    });
+  });
+
+  it('says of drift what the host can tell of it, and keeps that as the reason of what heals it', () => {
+    const confirmedB = anOutcome(aDeployment({ toplevel: B }), { at: 3_000 });
+    const drift: Drift = {
+      kind: 'profile',
+      generation: 7,
+      at: Date.UTC(2026, 10, 26, 3, 18),
+      sightings: [{ kind: 'sudo', user: 'ada', command: 'nixos-rebuild switch', at: 0 }],
+    };
+    const report = aReport({ current: A, profile: A, bootDefault: A, drift });
+    const said =
+      'something else (profile generation 7 was set on 26 November 2026 03:18 UTC; ada ran sudo nixos-rebuild switch)';
+    const facts = [...aThenB, confirmedB];
+    const healing = wanting(2, 'B', aFleet([aSpec('web1', { drift: 'heal' })]), { web1: 'B' });
+    expect(judge({ facts, report })?.reason).toContain(said);
+    expect(judge({ facts, report, desired: healing })).toMatchObject({
+      kind: 'deliver',
+      reason: expect.stringContaining(said),
     });
   });
 

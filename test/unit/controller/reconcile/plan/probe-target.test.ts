@@ -2,10 +2,16 @@ import { describe, expect, it } from 'vitest';
 
 import { probeTarget } from '../../../../../controller/reconcile/plan/probe-target.ts';
 import type { ProbeTarget } from '../../../../../shared/domain/contact.ts';
+import type { Deployment, Phase } from '../../../../../shared/domain/deployment.ts';
+import type { Fact } from '../../../../../shared/domain/facts.ts';
 import type { Fleet, HostSpec } from '../../../../../shared/domain/fleet.ts';
 import {
+  aCheck,
+  aDeployment,
   adopted,
+  aFailure,
   aFleet,
+  anOutcome,
   aSpec,
   host,
   owner,
@@ -22,13 +28,17 @@ const generations = [3, 2, 1].map((number) => ({ number, toplevel: toplevel(numb
 const now = Date.UTC(2026, 0, 2);
 
 /** A host on `A` that has two generations of `B` too many. */
-function target(spec: Partial<HostSpec>, fleet: Partial<Fleet> = {}): ProbeTarget | undefined {
+function target(
+  spec: Partial<HostSpec>,
+  fleet: Partial<Fleet> = {},
+  facts: readonly Fact[] = [],
+): ProbeTarget | undefined {
   const retention = { keep: 1, collectGarbage: false };
   const desired = wanting(1, 'A', aFleet([aSpec('web1', { retention, ...spec })], fleet), { web1: 'A' });
   const report = running(toplevel('A'), { profileGeneration: 3, generations });
   return probeTarget(web1, {
     desired,
-    memory: remembering(adopted('web1', toplevel('A'))),
+    memory: remembering(adopted('web1', toplevel('A')), ...facts),
     snapshot: { contacts: new Map([[web1, reached('web1', report, now - 1)]]) },
     verdicts: new Map([
       [
@@ -65,6 +75,40 @@ describe('what a probe is to do', () => {
       retain: { owner, toplevels: [toplevel('A')], keep: 1 },
       tidy: { profile: toplevel('A'), generation: 3, generations: [1, 2] },
     });
+  });
+
+  it('asks what comes before an activation of a host that was left alone for it, and of no other', () => {
+    const before = aCheck({ kind: 'worker', name: 'quarantined' }, { before: true });
+    const after = aCheck({ kind: 'tcp', port: 80 });
+    const unready = anOutcome(aDeployment({ toplevel: toplevel('B') }), {
+      phase: 'failed',
+      at: 1,
+      failure: aFailure({ code: 'NOT_READY', disposition: 'transient' }),
+    });
+    const asked = (letter: string, ...facts: readonly Fact[]) =>
+      probeTarget(web1, {
+        desired: wanting(1, letter, aFleet([aSpec('web1', { checks: [before, after] })]), { web1: letter }),
+        memory: remembering(adopted('web1', toplevel('A')), ...facts),
+        snapshot: { contacts: new Map() },
+        verdicts: new Map(),
+        fences: new Map(),
+        now,
+      });
+    expect(asked('B', unready)).toMatchObject({ checks: [after], ready: [before] });
+    expect(asked('B')).not.toHaveProperty('ready');
+    expect(asked('C', unready)).not.toHaveProperty('ready');
+  });
+
+  it('says what the host should be by what was confirmed there last, and by no more', () => {
+    const [A, B] = [toplevel('A'), toplevel('B')];
+    const after = (change: Partial<Deployment>, phase: Phase = 'succeeded') =>
+      target({}, {}, [anOutcome(aDeployment({ toplevel: B, ...change }), { phase })])?.expected;
+    expect(target({})?.expected).toBeUndefined();
+    expect(after({})).toEqual({ runs: B, boots: B });
+    expect(after({ toplevel: A, mode: 'test' })).toEqual({ runs: A, boots: undefined });
+    expect(after({ mode: 'boot' }, 'awaiting-reboot')).toEqual({ runs: undefined, boots: B });
+    expect(after({}, 'awaiting-reboot')).toEqual({ runs: undefined, boots: B });
+    expect(after({}, 'stuck')).toBeUndefined();
   });
 
   it('takes nothing from the host while its windows or a freeze keep activations from starting', () => {

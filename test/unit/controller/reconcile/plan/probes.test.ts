@@ -46,6 +46,18 @@ function nextAsked(...checks: readonly CheckResult[]): number | undefined {
   return dueProbes([inSync], new Map([[web1, contact]]), patience, 10_000).requeueAt;
 }
 
+describe('a host that waits for a check before its activation', () => {
+  it('is probed when that is to be asked again, and in its turn at the latest', () => {
+    const waiting = (until: number) => {
+      const verdict: Verdict = { ...inSync, kind: 'wait', waitsFor: 'check', until, code: 'NOT_READY' };
+      return dueProbes([verdict], new Map([[web1, reached('web1', running(A), 10_000)]]), patience, 20_000);
+    };
+    expect(waiting(20_000).hosts).toEqual([web1]);
+    expect(waiting(25_000)).toEqual({ hosts: [], requeueAt: 25_000 });
+    expect(waiting(900_000)).toEqual({ hosts: [], requeueAt: 310_000 });
+  });
+});
+
 describe('a host at rest', () => {
   it('is probed in its turn while its checks pass', () => {
     expect(nextAsked()).toBe(310_000);

@@ -59,6 +59,34 @@ describe('roll backs with a failed wave', () => {
   });
 });
 
+describe('a roll back with a failed wave', () => {
+  it('goes on when the next varve.yaml cannot be read, but not on a host of a group that is held', () => {
+    const stage = threeWaves(
+      { onFailure: 'rollback-wave', failureThreshold: { unit: 'hosts', value: 1 } },
+      undefined,
+      { early1: { groups: ['shop'] } },
+    );
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary');
+    stage.settle();
+    stage.end('early1');
+    stage.settle();
+    stage.end('early2', 'failed');
+    stage.pass();
+    const base = { at: stage.now, scope: { kind: 'group', group: 'shop' } as const, by: 'ada' };
+    stage.learn({ ...base, kind: 'hold', reason: 'a sale', until: undefined });
+    stage.breakManifest();
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('early1')).toMatchObject({
+      kind: 'held',
+      reason: expect.stringMatching('a sale'),
+    });
+    stage.learn({ ...base, kind: 'hold-lifted' });
+    expect(stage.settle()).toEqual(['early1']);
+  });
+});
+
 describe('a roll back by a person', () => {
   const pin = (stage: Stage, name: string, until?: number): void => {
     const remembered = stage.memory.hosts.get(host(name));
@@ -205,6 +233,32 @@ describe('a roll back by a person', () => {
     stage.drift('web1', 'B');
     expect(stage.settle()).toEqual([]);
     expect(stage.pass().get('web1')).toMatchObject({ kind: 'stalled', code: 'DRIFTED' });
+  });
+
+  it('does not wait for a varve.yaml that can be read; nobody else moves meanwhile', () => {
+    const stage = new Stage({ web1: {}, web2: {} }, aPolicy(all));
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    stage.settle();
+    stage.breakManifest();
+    pin(stage, 'web1');
+    expect(stage.settle()).toEqual(['web1']);
+    stage.end('web1');
+    expect(stage.settle()).toEqual([]);
+    expect(stage.runs()).toBe('web1 A, web2 B');
+    expect(stage.pass().get('web1')).toMatchObject({ kind: 'held' });
+    expect(stage.pass().get('web2')).toMatchObject({ kind: 'stalled', code: 'MANIFEST_INVALID' });
+    stage.learn({
+      kind: 'hold-lifted',
+      at: stage.now,
+      scope: { kind: 'host', host: host('web1') },
+      by: 'ada',
+    });
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('web1')).toMatchObject({ kind: 'stalled', code: 'MANIFEST_INVALID' });
+    stage.commit('B');
+    expect(stage.settle()).toEqual(['web1']);
   });
 
   it('that fails as well is not tried again and again', () => {

@@ -1,0 +1,52 @@
+import type { Check } from '../../../shared/domain/check.ts';
+import type { HostSpec } from '../../../shared/domain/fleet.ts';
+import type { HostMemory, Setback } from '../../../shared/domain/memory.ts';
+import type { StorePath } from '../../../shared/domain/names.ts';
+import type { Said } from './judge-said.ts';
+import { backOff, pausedAfter, type Patience, type WantedView } from './plan-input.ts';
+
+/**
+ * What is said of a host after a setback; `undefined`: it is tried again. A host that a check has left alone before its
+ * activation gets no further deployment, with all that the ledger would have of it, only to be asked the same again:
+ * probes ask it, each after twice as long, until it is ready. Pure.
+ */
+export function pausedOrUnready(
+  view: WantedView,
+  setback: Setback,
+  patience: Patience,
+  now: number,
+): (Partial<Said> & Pick<Said, 'kind' | 'reason'>) | undefined {
+  const paused = pausedAfter(setback, patience, now);
+  if (setback.failure.code !== 'NOT_READY') return paused;
+  const base = { kind: 'wait', waitsFor: 'check', code: 'NOT_READY' } as const;
+  const { contact } = view;
+  const seen = contact?.kind === 'reached' && contact.askedAt >= setback.at ? contact : undefined;
+  // Nothing was tried: the host is to be left alone for as long as the check says so.
+  if (paused !== undefined || checksBefore(view.spec).length === 0) {
+    const reason = `left alone: ${seen?.readiness?.problem ?? setback.failure.message}`;
+    return paused && { ...base, until: paused.until, reason };
+  }
+  if (seen?.readiness === undefined) {
+    return { ...base, until: now, reason: `left alone: ${setback.failure.message}` };
+  }
+  const { problem } = seen.readiness;
+  if (problem === undefined) return undefined;
+  const restMs = Math.max(backOff(setback.count, patience), seen.askedAt - setback.at);
+  const until = Math.max(seen.askedAt + Math.min(restMs, patience.longestBackOffMs), now);
+  return { ...base, until, reason: `left alone: ${problem}` };
+}
+
+/** What a probe is to ask of a host that was left alone before it was activated with what is wanted. Pure. */
+export function askedBefore(
+  spec: HostSpec | undefined,
+  remembered: HostMemory | undefined,
+  wanted: StorePath | undefined,
+): readonly Check[] {
+  const { setback } = remembered ?? {};
+  if (spec === undefined || setback?.failure.code !== 'NOT_READY') return [];
+  return setback.toplevel === wanted ? checksBefore(spec) : [];
+}
+
+function checksBefore({ checks }: HostSpec): readonly Check[] {
+  return checks.filter(({ before }) => before);
+}

@@ -1,0 +1,198 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import { isStorePath, parseDrvPath, parseStorePath, type StorePath } from '../../../shared/domain/names.ts';
+import { createRun } from '../../../shared/platform/exec.ts';
+import { createLocalDaemon, type LocalDaemon } from '../../../worker/nix/local-daemon.ts';
+import { createNix, type Nix } from '../../../worker/nix/nix.ts';
+import { createNixStore, type NixStore } from '../../../worker/nix/store.ts';
+import { eventually } from '../../support/eventually.ts';
+import { addBusybox, createWorkshop, type Workshop } from '../../support/nix-workshop.ts';
+
+const options = { signal: undefined, deadlineMs: 30_000 };
+
+let workshop: Workshop;
+let drvPath: string;
+let toplevel: StorePath;
+
+async function nixSays(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderrTail } = await workshop.nix.run(['nix-store', ...args], options);
+  expect(code, stderrTail).toBe(0);
+  return stdout.toString('utf8').trim();
+}
+
+beforeAll(async () => {
+  workshop = await createWorkshop();
+  await addBusybox(workshop);
+  const expression = `let
+    bb = builtins.path { path = ${join(workshop.repository, 'bb')}; name = "busybox-static"; };
+    make = name: before: derivation {
+      inherit name;
+      system = "x86_64-linux";
+      builder = "\${bb}/bin/busybox";
+      args = [ "sh" "-ec" "echo \${bb} \${before} > $out" ];
+    };
+    each = make "top" (make "below" "");
+  in { inherit (each) drvPath; toplevel = each.outPath; }`;
+  const { stdout } = await workshop.nix.run(
+    ['nix', 'eval', '--impure', '--json', '--expr', expression],
+    options,
+  );
+  const found = JSON.parse(stdout.toString('utf8')) as { drvPath: string; toplevel: string };
+  drvPath = found.drvPath;
+  toplevel = parseStorePath(found.toplevel);
+});
+afterAll(() => workshop.close());
+
+/** Daemons whose processes are counted. */
+function counted(idleMs?: number): { daemon: LocalDaemon; store: NixStore; pids: number[] } {
+  const pids: number[] = [];
+  const nix: Pick<Nix, 'start'> = {
+    start(command) {
+      const child = workshop.nix.start(command);
+      pids.push(child.pid ?? 0);
+      return child;
+    },
+  };
+  const daemon = createLocalDaemon({ nix, ...(idleMs === undefined ? {} : { idleMs }) });
+  closers.push(() => daemon.close());
+  return { daemon, store: createNixStore({ nix: workshop.nix, daemon }), pids };
+}
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('the store, asked through a daemon of our own', () => {
+  it('says what would be built, what is valid, and what a closure consists of, as Nix itself does', async () => {
+    const { store, pids } = counted();
+    const drv = parseDrvPath(drvPath);
+    const { willBuild } = await store.plan(drv, options);
+    expect(willBuild.map((path) => path.replace(/^.*?-/, '')).toSorted()).toEqual(['below.drv', 'top.drv']);
+    expect(await store.invalid([toplevel, drv], options)).toEqual(new Set([toplevel]));
+
+    await nixSays('--realise', drvPath);
+
+    // Nobody told the daemon that something was built.
+    expect(await store.invalid([toplevel, drv], options)).toEqual(new Set());
+    expect(await store.plan(drv, options)).toEqual({ willBuild: [], willFetch: [] });
+    const closure = await store.closure([toplevel], options);
+    const requisites = (await nixSays('--query', '--requisites', toplevel)).split('\n');
+    expect(closure.map(({ path }) => path).toSorted()).toEqual(requisites.toSorted());
+    for (const { path, narSize } of closure)
+      expect(`${narSize}`).toBe(await nixSays('--query', '--size', path));
+    expect(pids).toHaveLength(1);
+
+    await nixSays('--delete', '--ignore-liveness', toplevel);
+    expect(await store.invalid([toplevel], options)).toEqual(new Set([toplevel]));
+  });
+
+  it('has no closure of what is not valid, and no plan for a derivation that is not there', async () => {
+    const { store } = counted();
+    const nowhere = `/nix/store/${'0'.repeat(32)}-nowhere`;
+    expect(isStorePath(nowhere)).toBe(true);
+    await expect(store.closure([parseStorePath(nowhere)], options)).rejects.toThrow(
+      `${nowhere} is not valid`,
+    );
+    await expect(store.plan(parseDrvPath(`${nowhere}.drv`), options)).rejects.toMatchObject({
+      code: 'INTERNAL',
+    });
+  });
+
+  it('is asked of as many daemons as there are questions at the time, which are used again', async () => {
+    const { store, pids } = counted();
+    await Promise.all([1, 2, 3].map(() => store.invalid([toplevel], options)));
+    expect(pids).toHaveLength(3);
+    await Promise.all([1, 2, 3].map(() => store.invalid([toplevel], options)));
+    expect(pids).toHaveLength(3);
+  });
+
+  it('is asked of another daemon when the last one has ended', async () => {
+    const { store, pids } = counted();
+    await store.invalid([toplevel], options);
+    const [first = 0] = pids;
+    process.kill(first, 'SIGKILL');
+    await eventually(() => !isAlive(first), { what: 'the end of the daemon', deadlineMs: 5_000 });
+    await eventually(
+      () =>
+        store.invalid([toplevel], options).then(
+          () => true,
+          () => false,
+        ),
+      { what: 'an answer', deadlineMs: 5_000 },
+    );
+    expect(pids).toHaveLength(2);
+  });
+
+  it('keeps no daemon that nobody asks, and none once it is closed', async () => {
+    const { daemon, store, pids } = counted(50);
+    await store.invalid([toplevel], options);
+    await eventually(() => pids.every((pid) => !isAlive(pid)), { what: 'no daemon', deadlineMs: 5_000 });
+    await store.invalid([toplevel], options);
+    await daemon.close();
+    expect(pids.filter(isAlive)).toEqual([]);
+  });
+});
+
+describe('a question that is not answered', () => {
+  let standIns = 0;
+
+  /** A program in the place of `nix-daemon`. */
+  async function standIn(script: string): Promise<LocalDaemon> {
+    standIns += 1;
+    const folder = join(workshop.folder, `bin-${standIns}`);
+    await mkdir(folder);
+    if (script !== '') await writeFile(join(folder, 'nix-daemon'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const nix = createNix({
+      run: createRun(),
+      settings: {
+        config: {},
+        home: workshop.folder,
+        environment: { PATH: script === '' ? folder : `${folder}:/usr/bin:/bin` },
+      },
+    });
+    const daemon = createLocalDaemon({ nix });
+    closers.push(() => daemon.close());
+    return daemon;
+  }
+  const ask = (daemon: LocalDaemon, limits: Parameters<LocalDaemon['ask']>[1]): Promise<unknown> =>
+    daemon.ask((client) => client.validPaths([toplevel]), limits);
+
+  it('is given up at its deadline', async () => {
+    const daemon = await standIn('exec sleep 60');
+    await expect(ask(daemon, { signal: undefined, deadlineMs: 100 })).rejects.toMatchObject({
+      code: 'TIMED_OUT',
+    });
+  });
+
+  it('is given up when nobody wants it any more', async () => {
+    const daemon = await standIn('exec sleep 60');
+    const stop = new AbortController();
+    const asked = ask(daemon, { signal: stop.signal, deadlineMs: 30_000 });
+    stop.abort();
+    await expect(asked).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
+  it('says what the daemon complained of', async () => {
+    const daemon = await standIn('echo "error: the store is on fire" >&2; exit 1');
+    await expect(ask(daemon, options)).rejects.toThrow(
+      /it ended in the middle of an answer: .*the store is on fire/s,
+    );
+  });
+
+  it('says how to get a daemon where there is none', async () => {
+    const daemon = await standIn('');
+    await expect(ask(daemon, options)).rejects.toMatchObject({ code: 'PROGRAM_MISSING' });
+  });
+});
