@@ -278,6 +278,9 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
         const reached = await exchange(host, target.connections, 'probe', (machine, connection) => ({
           connection,
           report: machine.probe(target, incarnation),
+          ...(target.ready === undefined
+            ? {}
+            : { readiness: { problem: machine.machine.quarantined ? 'it is quarantined' : undefined } }),
         }));
         return { kind: 'reached', host, incarnation, askedAt, at: clock.now(), ...reached, checks: [] };
       } catch (thrown) {
