@@ -1,6 +1,5 @@
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
-import { cutsOff } from './models/systems.ts';
 import type { World } from './world.ts';
 
 /** What closes for longer is not waited for. */
@@ -58,18 +57,13 @@ function isHeldUp(world: World, host: HostName, all: ReadonlyMap<HostName, Verdi
 
 /**
  * A host that moved to another port in the repository before Varve wrote down where it had answered: nothing tells
- * any more where it is, until a commit or a person does. Or one that nothing gets through to and that does not go back by
- * itself: a person booted it into a system that no switch had tried.
+ * any more where it is, until a commit or a person does.
  */
 export function isLost(world: World, { kind, host }: Verdict): boolean {
   if (kind !== 'unreachable') return false;
-  const modelHost = world.hosts.get(host);
-  const machine = modelHost?.machine;
+  const machine = world.hosts.get(host)?.machine;
   const wanted = world.repository.head().content.hosts.get(host);
   if (machine === undefined || wanted === undefined) return false;
-  const { quality } = world.systems.find(machine.current);
-  if (cutsOff(quality) && machine.current === machine.bootDefault && modelHost?.isBusy() === false)
-    return true;
   const known = world.ledger.facts().some((fact) => fact.kind === 'adopted' && fact.host === host);
   return !known && world.systems.find(machine.current).port !== wanted.port;
 }

@@ -3,6 +3,7 @@ import { checkVerdicts } from './convergence.ts';
 import { faultKinds, type FaultKind } from './faults.ts';
 import type { Violation } from './invariants.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
+import type { StorePath } from '../../shared/domain/names.ts';
 import { cutsOff } from './models/systems.ts';
 import { createRandom, type Random } from './random.ts';
 import { finalVerdicts } from './rest.ts';
@@ -126,13 +127,15 @@ function quarantine({ hosts, scheduler }: World, random: Random): void {
   });
 }
 
-/** A host that could not go back from a system that nothing gets through to: a person boots it, by hand. */
+/** Nothing gets through to a host, and it does not go back by itself: a person boots it, by hand. */
 function rescue(world: World): void {
+  const reaches = (system: StorePath): boolean => !cutsOff(world.systems.find(system).quality);
   for (const host of world.hosts.values()) {
-    const { name, current, bootDefault, running } = host.machine;
-    if (running === undefined || host.isBusy() || current === bootDefault) continue;
-    if (!cutsOff(world.systems.find(current).quality)) continue;
-    world.scheduler.note(`## a person finds that nothing gets through to ${name}, and reboots it`);
+    const { machine } = host;
+    if (machine.running === undefined || host.isBusy() || reaches(machine.current)) continue;
+    // One that a switch has left cut off boots what it had before; of one that was booted so an older one is chosen.
+    if (!reaches(machine.bootDefault)) machine.bootOnce = [...machine.generations.values()].findLast(reaches);
+    world.scheduler.note(`## a person finds that nothing gets through to ${machine.name}, and reboots it`);
     host.reboot();
   }
 }

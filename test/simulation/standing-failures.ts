@@ -68,6 +68,8 @@ export function standingFailures(
         if (fact.failure?.code === 'BUILD_FAILED') builds.push(fact);
         else if (fact.failure === undefined) here = [];
         else if (wanted === undefined || wanted === toplevel || otherwise) here.push(fact);
+        // The newest tree, which is being evaluated, may turn out to want it.
+        else if (fact.evidence && ofNewest() === undefined) here.push(fact);
         break;
       default:
         break;
