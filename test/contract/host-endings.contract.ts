@@ -245,6 +245,16 @@ export function hostEndings(name: string, present: () => HostBench): void {
       expect(await state()).toEqual(before);
     });
 
+    test('dry-activate that does not end: failed, and nothing changes either', async () => {
+      const { activate, deployment, state } = present();
+      const before = await state();
+      const wish = { mode: 'dry-activate', timeouts: { activationMs: 2_000 } } as const;
+      const activation = await activate(deployment('hangs', wish));
+      expect(judged(endOf(activation))).toEqual(['failed', 'ACTIVATION_FAILED', 'stalled', true]);
+      expect(activation.events).toEqual([]);
+      expect(await state()).toEqual(before);
+    });
+
     test('finalise: profile and boot default follow what runs, without a switch', async () => {
       const { activate, deployment, state } = present();
       expect(await activate(deployment('two', { mode: 'test' }))).toMatchObject(done);

@@ -124,6 +124,7 @@ export function createGuard(deps: GuardDeps): Guard {
     }
     switch (mode) {
       case 'dry-activate':
+        if (qualityOf(record) === 'hangs') return;
         return finish(record, { kind: 'succeeded' });
       case 'boot':
         return onlyDefault(record, process, { kind: 'awaiting-reboot' });
@@ -244,6 +245,7 @@ export function createGuard(deps: GuardDeps): Guard {
       scheduler.kill(work);
       machine.units.delete(work);
       if (record.deployment.action === 'reboot') reboots.giveUp(record, troubles.powerLost);
+      else if (deployment.mode === 'dry-activate') finish(record, { kind: 'failed', failure: troubles.hung });
       else rollBack(record, troubles.hung, true);
     });
   }

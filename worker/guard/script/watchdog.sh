@@ -51,7 +51,7 @@ watchdog() {
     # Somebody else may have decided just now. Where nobody can (a full disk), it is time to go back all the same.
     if [ -z "$decision" ] && ! decide rolling-back "$late" && [ -e "$record/decision" ]; then continue; fi
     # Ours to end, unless it was already on its way back: then it had its time too.
-    find_event rolling-back || journal rolling-back "$late"
+    [ "$mode" = dry-activate ] || find_event rolling-back || journal rolling-back "$late"
     stop_activation 8>&-
     flock -w 30 8 || {
       finish "kind=stuck lock=1 $late"
@@ -63,7 +63,14 @@ watchdog() {
 }
 
 undo() { # key=value... of the reason
-  if [ "$action" = reboot ]; then give_up "$*"; else roll_back "$*"; fi
+  if [ "$action" = reboot ]; then
+    give_up "$*"
+  elif [ "$mode" = dry-activate ]; then
+    # It has changed nothing: an activation of what runs would only do harm.
+    finish "kind=failed $*"
+  else
+    roll_back "$*"
+  fi
 }
 
 # The run is over. Was it meant to be?

@@ -138,7 +138,9 @@ $reload"
   restart=$(printf %s "$restart" | grep . | sort -u)
   reload=$(printf %s "$reload" | grep . | sort -u)
 
+  fault=@switchFault@
   if [ "$action" = dry-activate ]; then
+    while [ "$fault" = hangs ]; do sleep 3600; done
     on_units 'would stop' "$stop"
     on_units 'would NOT stop' "$skip"
     echo 'would activate the configuration' >&2
@@ -163,7 +165,6 @@ $reload"
   echo 'activating the configuration...' >&2
   NIXOS_ACTION=$action "$out/activate" || result=2
 
-  fault=@switchFault@
   case $fault in
     panics) echo 'panicking, on purpose' >&2 && return 101 ;;
     killed) kill -KILL $$ ;;
