@@ -32,6 +32,8 @@ export function createIntentChecks(deps: {
     const isWayBack = deps.isWayBack(host, toplevel);
     const meant = wanted.on(host) === toplevel || isTest || isWayBack;
     const newest = `observation ${wanted.newest()?.observation.n}`;
+    require(isWayBack ||
+      wanted.hosts().includes(host), 8, host, `${id} is for a host that is not there any more`);
     require(meant, 5, host, `${id} is to be activated, and ${newest} wants something else`);
     require(isWayBack ||
       isTest ||

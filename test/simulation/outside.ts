@@ -63,6 +63,12 @@ export function createOutside(deps: {
     return { ...tree, hosts };
   }
 
+  /** Something that can be followed. */
+  function mended(tree: TreeContent): TreeContent {
+    const hosts = tree.hosts.size > 0 ? tree.hosts : firstContent(names).hosts;
+    return { ...tree, hosts, evaluates: true, manifestIsValid: true };
+  }
+
   /** A new commit with the tree of an older one. */
   function revertTo(commit: Commit): Commit {
     return repository.commit(commit.content);
@@ -149,12 +155,17 @@ export function createOutside(deps: {
     {
       what: 'commit that mends what cannot be followed',
       weight: 2,
-      act: () => repository.commit({ ...repository.head().content, evaluates: true, manifestIsValid: true }),
+      act: () => repository.commit(mended(repository.head().content)),
     },
     {
       what: 'commit that adds or removes a host',
       weight: 0.5,
       act: () => repository.commit(addOrRemove(repository.head().content)),
+    },
+    {
+      what: 'commit that removes every host',
+      weight: 0.2,
+      act: () => repository.commit({ ...repository.head().content, hosts: new Map() }),
     },
   ];
   if (deps.features.has('testing')) acts.push(...testing);
@@ -170,8 +181,8 @@ export function createOutside(deps: {
     },
     settle() {
       const { content: now } = repository.head();
-      if (now.evaluates && now.manifestIsValid) return 'nothing';
-      repository.commit({ ...now, evaluates: true, manifestIsValid: true });
+      if (now.evaluates && now.manifestIsValid && now.hosts.size > 0) return 'nothing';
+      repository.commit(mended(now));
       return 'commit that mends what cannot be followed';
     },
   };

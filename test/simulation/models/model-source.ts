@@ -1,4 +1,4 @@
-import { FleetError } from '../../../shared/domain/errors.ts';
+import { FleetError, type Failure } from '../../../shared/domain/errors.ts';
 import { plainFleet, plainHost } from '../../../shared/domain/fleet.ts';
 import type { Fleet, HostSpec } from '../../../shared/domain/fleet.ts';
 import type { HostName, Revision, Tree } from '../../../shared/domain/names.ts';
@@ -136,7 +136,7 @@ export function createRepository(deps: {
   function whyIgnored(tracked: Commit, commit: Commit): string | undefined {
     if (commit === tracked) return 'the tracked ref holds it';
     if (!descends(commit, tracked.revision)) return 'it is not on top of the tracked ref';
-    return commit.content.manifestIsValid ? undefined : 'an unknown key';
+    return refusalOf(commit.content)?.message;
   }
 
   function testedOn(tracked: Commit, host: HostName, commit: Commit): TestingBranch {
@@ -217,12 +217,8 @@ export function createRepository(deps: {
           }
           const commit = [...mirror].find((one) => one.revision === revision);
           if (commit === undefined) throw notSeen(revision);
-          if (!commit.content.manifestIsValid) {
-            return {
-              kind: 'invalid',
-              failure: { code: 'MANIFEST_INVALID', disposition: 'stalled', message: 'an unknown key' },
-            };
-          }
+          const failure = refusalOf(commit.content);
+          if (failure !== undefined) return { kind: 'invalid', failure };
           return { kind: 'fleet', fleet: fleetOf(commit.content, deps.policy) };
         },
         async pack(tree) {
@@ -234,4 +230,12 @@ export function createRepository(deps: {
       };
     },
   };
+}
+
+function refusalOf({ manifestIsValid, hosts }: TreeContent): Failure | undefined {
+  if (!manifestIsValid) {
+    return { code: 'MANIFEST_INVALID', disposition: 'stalled', message: 'an unknown key' };
+  }
+  if (hosts.size > 0) return undefined;
+  return { code: 'NO_HOSTS', disposition: 'stalled', message: 'it names no host at all' };
 }
