@@ -1,7 +1,6 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
 import { lastGood, type Memory } from '../../shared/domain/memory.ts';
-import { createMemory, type MemoryKeeper } from '../../shared/domain/memory-keeper.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { DeploymentStore, Term } from '../../shared/platform/ports/deployment-store.ts';
@@ -11,9 +10,10 @@ import type { JobQueue } from '../../shared/platform/ports/job-queue.ts';
 import type { Lease } from '../../shared/platform/ports/lease.ts';
 import type { Ledger } from '../../shared/platform/ports/ledger.ts';
 import type { Source } from '../../shared/platform/ports/source.ts';
+import { createBell, type Bell } from './bell.ts';
 import { createCommands } from './commands.ts';
 import { linkedAbort } from './linked-abort.ts';
-import { inThePast } from './plan/past.ts';
+import { takeOffice, type Office } from './office.ts';
 import type { Patience } from './plan/plan-input.ts';
 import { createReconciler, LeadershipLost, notLeading, type PassResult } from './reconciler.ts';
 import { createWatcher, type Observed, type SourceState, type Watcher } from './watcher.ts';
@@ -62,13 +62,6 @@ export interface Reign {
   readonly last: PassResult | undefined;
 }
 
-/** A leadership: its term, what the ledger told it, and when it began. */
-interface Office {
-  readonly term: Term;
-  readonly keeper: MemoryKeeper;
-  readonly since: number;
-}
-
 export interface Controller {
   /** Stands by, leads when it can, until `signal` aborts. Rejects only for errors that retrying cannot fix. */
   run(signal: AbortSignal): Promise<void>;
@@ -112,7 +105,8 @@ export function createController(deps: ControllerDeps): Controller {
       if (!(await hold())) return;
       // From here on: a long history may take longer to read than the lease lives.
       background.push(renew(hold, end.abort, whileLeading));
-      const { term, keeper, since } = await takeOffice();
+      const office = await takeOffice({ ...deps, name: settings.name }, aboveEpoch);
+      const { term, keeper } = office;
       const watcher = createWatcher({
         clock,
         source: deps.source,
@@ -127,7 +121,7 @@ export function createController(deps: ControllerDeps): Controller {
         reigning = { term, memory: keeper.memory, watcher, ring: bell.ring, last: undefined };
         deps.onEvent({ kind: 'leading', epoch: term.epoch });
         background.push(watcher.watch(() => observedBy(keeper.memory), bell.ring, whileLeading));
-        await passes({ term, keeper, since }, watcher, bell, whileLeading, () => heldUntil);
+        await passes(office, watcher, bell, whileLeading, () => heldUntil);
         if (!signal.aborted) throw new LeadershipLost('someone else holds the lease');
       } finally {
         await close();
@@ -162,27 +156,6 @@ export function createController(deps: ControllerDeps): Controller {
     } catch {
       // It runs out by itself.
     }
-  }
-
-  async function takeOffice(): Promise<Office> {
-    const keeper = createMemory();
-    const history = await deps.ledger.load();
-    const at = clock.now();
-    for (const fact of history) keeper.remember(inThePast(fact, at));
-    const { memory } = keeper;
-    const present = await deps.store.term();
-    const epoch = Math.max(memory.epoch, present?.epoch ?? 0, aboveEpoch) + 1;
-    const facts: Fact[] = [];
-    if (memory.owner === undefined) facts.push({ kind: 'genesis', at, owner: deps.ids.unique() });
-    facts.push({ kind: 'epoch', at, epoch, leader: settings.name });
-    await deps.faultPoint('before-ledger-commit');
-    const appended = await deps.ledger.append(facts);
-    await deps.faultPoint('after-ledger-commit');
-    if (appended.kind === 'conflict') throw new LeadershipLost('another controller took office first');
-    facts.forEach((fact) => keeper.remember(fact));
-    const term = { epoch, incarnation: deps.ids.unique() };
-    if (!(await deps.store.begin(term))) throw new LeadershipLost('the store knows a newer leadership');
-    return { term, keeper, since: at };
   }
 
   async function passes(
@@ -287,33 +260,4 @@ export function createController(deps: ControllerDeps): Controller {
 
 function observedBy(memory: Memory): Observed {
   return { newest: memory.observations.at(-1)?.revision, good: lastGood(memory)?.revision };
-}
-
-/** Wakes the loop of passes; rung many times between two passes it counts once. */
-interface Bell {
-  readonly ring: () => void;
-  quiet(): void;
-  wait(until: number | undefined, signal: AbortSignal): Promise<void>;
-}
-
-function createBell(clock: Clock): Bell {
-  let rung = false;
-  let wake: () => void = () => {};
-  return {
-    ring: () => {
-      rung = true;
-      wake();
-    },
-    quiet: () => void (rung = false),
-    async wait(until, signal) {
-      if (rung || signal.aborted) return;
-      const rest = linkedAbort(signal);
-      wake = rest.abort;
-      // Nothing due: a look once a minute all the same, should a change have gone unnoticed.
-      const ms = Math.min(until === undefined ? 60_000 : Math.max(until - clock.now(), 0), 60_000);
-      await clock.sleep(ms, rest.signal);
-      rest.release();
-      wake = () => {};
-    },
-  };
 }

@@ -14,13 +14,13 @@ import { apply, intentsOf, send, type ApplyDeps } from './apply.ts';
 import { createEvaluationTries } from './evaluation-tries.ts';
 import { desire, type ReadManifest } from './desire.ts';
 import { createJobTracker } from './job-tracker.ts';
+import { newObservation } from './new-observation.ts';
 import { createOutages, observe, type Snapshot } from './observe.ts';
 import { plan } from './plan/plan.ts';
 import type { Patience } from './plan/plan-input.ts';
 import type { Rollout } from './plan/rollout.ts';
 import { createAskedProbes } from './asked-probes.ts';
 import { dueProbes } from './plan/probes.ts';
-import { evaluationRequest } from './release-key.ts';
 import { steadyTime } from './steady-time.ts';
 import { isAwaited, testingFacts } from './testing.ts';
 import { settle, type Settlement } from './plan/settle.ts';
@@ -122,38 +122,10 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
     for (const fact of facts) {
       keeper.remember(fact);
       if (fact.kind === 'outcome') asked.outdate(fact.aim.host, fact.at);
+      if (fact.kind === 'observation') for (const host of memory.hosts.keys()) asked.outdate(host, fact.at);
       if (fact.kind === 'retry' && fact.host === undefined) evaluationTries.hurry(fact.at);
     }
     deps.onFacts(facts);
-  }
-
-  function observation(now: number): Fact[] {
-    const sighting = deps.sighting();
-    const newest = memory.observations.at(-1);
-    if (sighting === undefined) return [];
-    const { look, read } = sighting;
-    const key =
-      read.manifest.kind === 'fleet' ? evaluationRequest(look.tree, read.manifest.fleet).key : undefined;
-    // After an upgrade the same revision may be read otherwise: as something else that is wanted, it is observed anew.
-    const readAsBefore = key === undefined || key === memory.newestKey;
-    if (look.revision === newest?.revision && readAsBefore) return [];
-    for (const host of memory.hosts.keys()) asked.outdate(host, now);
-    return [
-      {
-        kind: 'observation',
-        at: now,
-        key,
-        observation: {
-          n: (newest?.n ?? 0) + 1,
-          revision: look.revision,
-          tree: look.tree,
-          at: now,
-          forced: newest !== undefined && newest.revision !== look.revision && !look.descends,
-          author: look.author,
-          subject: look.subject,
-        },
-      },
-    ];
   }
 
   async function appendCommands(): Promise<void> {
@@ -218,7 +190,7 @@ export function createReconciler(deps: ReconcilerDeps, term: Term, keeper: Memor
       const now = time();
       if (now - deps.clock.now() > furthestBackMs) throw new LeadershipLost('the clock was set back');
       const settlement = settle({ memory, ...snapshot, now });
-      await append([...settlement.facts, ...observation(now)]);
+      await append([...settlement.facts, ...newObservation(deps.sighting(), memory, now)]);
       const { setback, testAgainAt } = await tidy(settlement, snapshot.evaluations, now);
       const over = new Set([
         ...settlement.finished.map((deployment) => deployment.id),

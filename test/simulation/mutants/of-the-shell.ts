@@ -26,7 +26,7 @@ export const shellMutants: readonly Mutant[] = [
   },
   {
     name: 'observe a revision only once: A, B, and A again by force push are two',
-    file: `${reconcile}/reconciler.ts`,
+    file: `${reconcile}/new-observation.ts`,
     from: 'if (look.revision === newest?.revision && readAsBefore) return [];',
     to: 'if (memory.observations.some((one) => one.revision === look.revision) && readAsBefore) return [];',
   },
@@ -81,7 +81,7 @@ export const shellMutants: readonly Mutant[] = [
   },
   {
     name: 'forget on a restart what has failed: it is tried again by every leader',
-    file: `${reconcile}/leader.ts`,
+    file: `${reconcile}/office.ts`,
     from: 'for (const fact of history) keeper.remember(inThePast(fact, at));',
     to: `for (const fact of history) {
       keeper.remember(fact.kind === 'outcome' ? { ...fact, failure: undefined } : inThePast(fact, at));
