@@ -36,8 +36,10 @@ export function createOrderChecks(deps: {
   const open = new Map<DeploymentId, HostName>();
   /** What a host was last confirmed on, or would take, and what it ran when it was adopted. */
   const confirmed = new Map<HostName, StorePath>();
-  /** `<host> <toplevel>` → why that came to nothing, last. */
-  const refused = new Map<string, FactOf<'outcome'>>();
+  /** `<host> <toplevel>`: that came to nothing. */
+  const refused = new Set<string>();
+  /** `<host> <toplevel>`: a check has left the host alone before that, and nothing says that it would not again. */
+  const leftAlone = new Set<string>();
   const pinned = new Set<HostName>();
   const passed: { readonly wave: string; readonly systems: ReadonlyMap<HostName, StorePath> }[] = [];
 
@@ -47,11 +49,10 @@ export function createOrderChecks(deps: {
 
   /** Why a host that is not done is not waited for. */
   function isOut(host: HostName, at: number): boolean {
-    const failure = refused.get(`${host} ${wanted.on(host)}`);
-    const leftAlone = failure?.failure?.code === 'NOT_READY';
-    const givenUp = failure !== undefined && rollout.onFailure === 'continue';
+    const what = `${host} ${wanted.on(host)}`;
+    const givenUp = refused.has(what) && rollout.onFailure === 'continue';
     return (
-      leftAlone ||
+      leftAlone.has(what) ||
       givenUp ||
       pinned.has(host) ||
       spoken.isHeld(host, at) ||
@@ -105,8 +106,10 @@ export function createOrderChecks(deps: {
     open.delete(deployment);
     if (fact.phase === 'succeeded' || fact.phase === 'awaiting-reboot') {
       confirmed.set(host, toplevel);
+      leftAlone.delete(`${host} ${toplevel}`);
     } else if (fact.failure !== undefined) {
-      refused.set(`${host} ${toplevel}`, fact);
+      refused.add(`${host} ${toplevel}`);
+      if (fact.failure.code === 'NOT_READY') leftAlone.add(`${host} ${toplevel}`);
     }
   }
 
