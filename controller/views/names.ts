@@ -1,4 +1,5 @@
 import { nearest } from '../../shared/contracts/nearest.ts';
+import { returningBy } from '../../shared/domain/desired.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Fleet } from '../../shared/domain/fleet.ts';
 import type { ViewContext } from './context.ts';
@@ -14,9 +15,14 @@ export function knownHosts({ last, memory }: ViewContext): ReadonlySet<string> {
   return new Set([...(last?.verdicts ?? []).map(({ host }) => host), ...memory.hosts.keys()]);
 }
 
-/** The groups of the newest revision, and those that are still held although they are gone. */
+/**
+ * The groups of the newest revision, or of the last good one as long as that cannot be followed; and those that are still
+ * held although they are gone.
+ */
 export function knownGroups(context: ViewContext): ReadonlySet<string> {
-  const groups = (judgedFleet(context)?.groups ?? []).map(({ name }) => name);
+  const by = context.last && returningBy(context.last.desired);
+  const fleet = by === undefined || by.kind === 'unknown' ? undefined : by.fleet;
+  const groups = (fleet?.groups ?? []).map(({ name }) => name);
   const held = context.memory.holds.flatMap(({ scope }) => (scope.kind === 'group' ? [scope.group] : []));
   return new Set([...groups, ...held]);
 }

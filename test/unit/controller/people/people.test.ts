@@ -60,6 +60,17 @@ describe('whom a word is about', () => {
     expect(people.appends).toEqual([]);
   });
 
+  it('a group of the last good revision, while the newest cannot be followed', async () => {
+    const stage = aStage();
+    stage.breakManifest();
+    stage.pass();
+    const people = createPeople(stage);
+    await people.hold({ scope: 'routers', reason: 'the new varve.yaml is broken' }, 'ada');
+    expect(people.appends).toEqual([
+      [expect.objectContaining({ scope: { kind: 'group', group: 'routers' } })],
+    ]);
+  });
+
   it('a group that is gone from the repository can still be released', async () => {
     const stage = aStage();
     const scope = { kind: 'group', group: 'gone' } as const;
