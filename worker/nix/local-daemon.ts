@@ -3,7 +3,7 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { FleetError } from '../../shared/domain/errors.ts';
 import { programMissing } from '../../shared/platform/exec.ts';
 import type { Nix } from './nix.ts';
-import { DaemonError, greetDaemon, type DaemonClient } from './protocol/daemon-client.ts';
+import { greetDaemon, type DaemonClient } from './protocol/daemon-client.ts';
 
 export interface AskOptions {
   readonly signal: AbortSignal | undefined;
@@ -16,8 +16,9 @@ export interface AskOptions {
  */
 export interface LocalDaemon {
   /**
-   * Asks one that nobody else asks at the time; it is started if there is none.
-   * @throws FleetError INTERNAL, CANCELLED, TIMED_OUT, PROGRAM_MISSING
+   * Asks one that nobody else asks at the time; it is started if there is none. A question changes nothing: it is asked
+   * again where the daemon was asked before, and has failed since.
+   * @throws FleetError INTERNAL, CANCELLED, TIMED_OUT, PROGRAM_MISSING; what the question throws of its own
    */
   ask<Answer>(question: (daemon: DaemonClient) => Promise<Answer>, options: AskOptions): Promise<Answer>;
   close(): Promise<void>;
@@ -34,6 +35,8 @@ interface Running {
 }
 
 const complaintChars = 2_000;
+/** How long after its own end something that it started may keep its output open. */
+const lingerMs = 1_000;
 
 export function createLocalDaemon(deps: {
   readonly nix: Pick<Nix, 'start'>;
@@ -46,11 +49,13 @@ export function createLocalDaemon(deps: {
 
   function start(): Running {
     const child = nix.start(['nix-daemon', '--stdio']);
-    // What it did not read is told by what it says, or by its end.
-    child.stdin.on('error', () => {});
+    // Without open files to spare, a program that cannot be started has no streams either.
+    const started = child.pid !== undefined;
     const running: Running = {
       child,
-      client: greetDaemon({ output: child.stdout, write: (bytes) => void child.stdin.write(bytes) }),
+      client: started
+        ? greetDaemon({ output: child.stdout, write: (bytes) => void child.stdin.write(bytes) })
+        : new Promise((_, reject) => child.once('error', reject)),
       ended: new Promise((resolve) => {
         child.once('close', () => resolve());
         child.once('error', () => resolve());
@@ -64,13 +69,22 @@ export function createLocalDaemon(deps: {
     });
     child.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') running.missing = programMissing('nix-daemon', error);
-      running.complaint += error.message;
+    });
+    all.add(running);
+    void running.ended.then(() => forget(running));
+    if (!started) return running;
+    // What it did not read is told by what it says, or by its end.
+    child.stdin.on('error', () => {});
+    // Output that nobody reads any more would keep it open for ever.
+    child.once('exit', () => {
+      setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, lingerMs).unref();
     });
     child.stderr.setEncoding('utf8').on('data', (said: string) => {
       running.complaint = `${running.complaint}${said}`.slice(-complaintChars);
     });
-    all.add(running);
-    void running.ended.then(() => forget(running));
     return running;
   }
 
@@ -83,7 +97,14 @@ export function createLocalDaemon(deps: {
 
   function end(running: Running): void {
     forget(running);
-    running.child.kill('SIGKILL');
+    const { pid } = running.child;
+    if (pid === undefined) return;
+    try {
+      // With all that it started, such as the ssh to a cache.
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      // Nothing of it is left.
+    }
   }
 
   function giveBack(running: Running): void {
@@ -92,34 +113,54 @@ export function createLocalDaemon(deps: {
     free.push(running);
   }
 
+  async function askOne<Answer>(
+    running: Running,
+    question: (daemon: DaemonClient) => Promise<Answer>,
+    { signal, deadlineMs }: AskOptions,
+  ): Promise<Answer> {
+    clearTimeout(running.idle);
+    // An answer that nobody waits for would be taken for the next one: that daemon is not asked again.
+    let why: FleetError | undefined;
+    const endWith = (reason: FleetError): void => {
+      why ??= reason;
+      end(running);
+    };
+    const onAbort = (): void => endWith(cancelled());
+    const deadline = setTimeout(() => endWith(timedOut(deadlineMs)), deadlineMs);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const answer = await question(await running.client);
+      giveBack(running);
+      return answer;
+    } catch (thrown) {
+      // Of answers that it has read.
+      if (thrown instanceof FleetError) {
+        giveBack(running);
+        throw thrown;
+      }
+      // Even if it only refuses: it may say so twice, and end.
+      end(running);
+      await running.ended;
+      throw why ?? running.missing ?? new Failed(running.complaint, thrown);
+    } finally {
+      clearTimeout(deadline);
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
   return {
     async ask(question, { signal, deadlineMs }) {
-      if (signal?.aborted === true) throw cancelled();
-      const running = free.pop() ?? start();
-      clearTimeout(running.idle);
-      // An answer that nobody waits for would be taken for the next one: that daemon is not asked again.
-      let why: FleetError | undefined;
-      const endWith = (reason: FleetError): void => {
-        why ??= reason;
-        end(running);
-      };
-      const onAbort = (): void => endWith(cancelled());
-      const deadline = setTimeout(() => endWith(timedOut(deadlineMs)), deadlineMs);
-      signal?.addEventListener('abort', onAbort, { once: true });
-      try {
-        const answer = await question(await running.client);
-        giveBack(running);
-        return answer;
-      } catch (thrown) {
-        if (thrown instanceof DaemonError) giveBack(running);
-        else {
-          end(running);
-          await running.ended;
+      const until = performance.now() + deadlineMs;
+      for (;;) {
+        if (signal?.aborted === true) throw cancelled();
+        const used = free.pop();
+        const left = Math.max(1, Math.round(until - performance.now()));
+        try {
+          return await askOne(used ?? start(), question, { signal, deadlineMs: left });
+        } catch (thrown) {
+          if (!(thrown instanceof Failed)) throw thrown;
+          if (used === undefined) throw failed(thrown);
         }
-        throw why ?? running.missing ?? failed(thrown, running.complaint);
-      } finally {
-        clearTimeout(deadline);
-        signal?.removeEventListener('abort', onAbort);
       }
     },
     async close() {
@@ -130,13 +171,22 @@ export function createLocalDaemon(deps: {
   };
 }
 
-function failed(thrown: unknown, complaint: string): FleetError {
-  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+/** The daemon refuses, or is of no use any more. */
+class Failed extends Error {
+  readonly complaint: string;
+
+  constructor(complaint: string, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.complaint = complaint;
+  }
+}
+
+function failed({ message, complaint, cause }: Failed): FleetError {
   return new FleetError({
     code: 'INTERNAL',
     disposition: 'transient',
-    message: `nix-daemon: ${[reason, complaint.trim()].filter((each) => each !== '').join(': ')}`,
-    cause: thrown,
+    message: `nix-daemon: ${[message, complaint.trim()].filter((each) => each !== '').join(': ')}`,
+    cause,
   });
 }
 

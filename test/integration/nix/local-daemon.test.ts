@@ -1,4 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
@@ -6,6 +7,7 @@ import { isStorePath, parseDrvPath, parseStorePath, type StorePath } from '../..
 import { createRun } from '../../../shared/platform/exec.ts';
 import { createLocalDaemon, type LocalDaemon } from '../../../worker/nix/local-daemon.ts';
 import { createNix, type Nix } from '../../../worker/nix/nix.ts';
+import { encodeNumber, encodeText } from '../../../worker/nix/protocol/wire.ts';
 import { createNixStore, type NixStore } from '../../../worker/nix/store.ts';
 import { eventually } from '../../support/eventually.ts';
 import { addBusybox, createWorkshop, type Workshop } from '../../support/nix-workshop.ts';
@@ -118,21 +120,13 @@ describe('the store, asked through a daemon of our own', () => {
     expect(pids).toHaveLength(3);
   });
 
-  it('is asked of another daemon when the last one has ended', async () => {
+  it('is asked of another daemon when those of before have ended, which nobody need have noticed', async () => {
     const { store, pids } = counted();
-    await store.invalid([toplevel], options);
-    const [first = 0] = pids;
-    process.kill(first, 'SIGKILL');
-    await eventually(() => !isAlive(first), { what: 'the end of the daemon', deadlineMs: 5_000 });
-    await eventually(
-      () =>
-        store.invalid([toplevel], options).then(
-          () => true,
-          () => false,
-        ),
-      { what: 'an answer', deadlineMs: 5_000 },
-    );
-    expect(pids).toHaveLength(2);
+    const invalid = () => store.invalid([toplevel], options);
+    await Promise.all([invalid(), invalid()]);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    expect(await invalid()).toEqual(new Set([toplevel]));
+    expect(pids).toHaveLength(3);
   });
 
   it('keeps no daemon that nobody asks, and none once it is closed', async () => {
@@ -144,6 +138,18 @@ describe('the store, asked through a daemon of our own', () => {
     expect(pids.filter(isAlive)).toEqual([]);
   });
 });
+
+/** What a daemon of version 1.32 says to somebody whom it does not let in. */
+const refusal = Buffer.concat([
+  ...[encodeNumber(0x6478696f), encodeNumber(0x120), encodeNumber(0x63787470)],
+  ...[encodeText('Error'), encodeNumber(0), encodeText('Error'), encodeText('no')],
+  ...[encodeNumber(0), encodeNumber(0)],
+]);
+
+/** For `printf` of a shell. */
+function octal(bytes: Buffer): string {
+  return [...bytes].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+}
 
 describe('a question that is not answered', () => {
   let standIns = 0;
@@ -176,6 +182,16 @@ describe('a question that is not answered', () => {
     });
   });
 
+  it('comes to its end whatever a program says, and with all that it has started', async () => {
+    const talkative = await standIn('head -c 300000 /dev/zero; exec sleep 60');
+    await expect(ask(talkative, options)).rejects.toMatchObject({ code: 'INTERNAL' });
+    const folder = workshop.folder;
+    const parent = await standIn(`sleep 60 & echo $! > ${folder}/started; wait`);
+    await expect(ask(parent, { ...options, deadlineMs: 1_000 })).rejects.toMatchObject({ code: 'TIMED_OUT' });
+    const started = Number(await readFile(join(folder, 'started'), 'utf8'));
+    await eventually(() => !isAlive(started), { what: 'the end of what it started', deadlineMs: 5_000 });
+  });
+
   it('is given up when nobody wants it any more', async () => {
     const daemon = await standIn('exec sleep 60');
     const stop = new AbortController();
@@ -189,6 +205,28 @@ describe('a question that is not answered', () => {
     await expect(ask(daemon, options)).rejects.toThrow(
       /it ended in the middle of an answer: .*the store is on fire/s,
     );
+  });
+
+  it('is refused by a daemon that takes nobody, and the next one is asked anew', async () => {
+    const counter = join(workshop.folder, 'asked');
+    const daemon = await standIn(`echo x >> ${counter}; printf '${octal(refusal)}'; exec sleep 60`);
+    await expect(ask(daemon, options)).rejects.toThrow('nix-daemon: no');
+    await expect(ask(daemon, options)).rejects.toThrow('nix-daemon: no');
+    expect(await readFile(counter, 'utf8')).toBe('x\nx\n');
+  });
+
+  it('fails alone where the system has no files to spare for a daemon', async () => {
+    const start = () => {
+      const child = new ChildProcess() as ChildProcessWithoutNullStreams;
+      process.nextTick(() => child.emit('error', new Error('spawn nix-daemon EMFILE')));
+      return child;
+    };
+    const daemon = createLocalDaemon({ nix: { start } });
+    await expect(ask(daemon, options)).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: 'nix-daemon: spawn nix-daemon EMFILE',
+    });
+    await daemon.close();
   });
 
   it('says how to get a daemon where there is none', async () => {

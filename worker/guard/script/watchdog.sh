@@ -91,7 +91,7 @@ after_run() {
   elif [ "$decision" = confirmed ]; then
     finalise
   elif [ "$decision" = rolling-back ]; then
-    roll_back "$why"
+    undo "$why"
   elif find_event booting; then
     boot_only again=1
   elif [ "$action" = finalise ] && find_event default; then

@@ -101,4 +101,26 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
       rmSync(folder, { recursive: true });
     }
   });
+
+  it('never activates what runs for a dry activation, even if the one that was to end it has died as well', () => {
+    const record = mkdtempSync(join(tmpdir(), 'varve-dry-'));
+    writeFileSync(join(record, 'journal'), '1 started\n2 running\n');
+    writeFileSync(join(record, 'decision'), 'rolling-back code=ACTIVATION_FAILED evidence=1 timeout=1\n');
+    const ends = (mode: string): string =>
+      inGuard(
+        shell,
+        `read -r boot < /proc/sys/kernel/random/boot_id
+        record=${record} mode=${mode} action=activate
+        stop_activation() { :; }
+        roll_back() { echo "rolled back: $*"; }
+        finish() { echo "ended: $*"; }
+        after_run`,
+      ).trim();
+    try {
+      expect(ends('dry-activate')).toBe('ended: kind=failed code=ACTIVATION_FAILED evidence=1 timeout=1');
+      expect(ends('switch')).toBe('rolled back: code=ACTIVATION_FAILED evidence=1 timeout=1');
+    } finally {
+      rmSync(record, { recursive: true });
+    }
+  });
 });
