@@ -55,6 +55,7 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   const approvals = createApprovals(memory, desired.observation, desired.release);
   const order = createOrder(hosts);
   const byName = new Map(hosts.map((host) => [host.view.host, host]));
+  const others = names(hosts.filter(({ view }) => !view.spec.runsVarve));
   const verdicts = new Map<HostName, Verdict>();
   const firstFailed = waves.findIndex(({ state }) => state === 'failed');
   let blocked: string | undefined;
@@ -103,8 +104,8 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   }
 
   function haltsBehind({ view: { spec }, verdict }: Rolling): boolean {
-    const moving = (spec.runsVarve ? [...byName.keys()] : spec.after).filter(
-      (name) => name !== spec.name && byName.get(name)?.standing.kind === 'moving',
+    const moving = (spec.runsVarve ? [...others, ...spec.after] : spec.after).filter(
+      (name) => byName.get(name)?.standing.kind === 'moving',
     );
     const [first] = moving;
     const before = first === undefined ? undefined : verdicts.get(first);
