@@ -1,4 +1,4 @@
-import type { Desired } from '../../../shared/domain/desired.ts';
+import type { Ready } from '../../../shared/domain/desired.ts';
 import type { Fact, RolloutChange } from '../../../shared/domain/facts.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import { pinAt, rolloutFor, type Memory, type Rollout as Begun } from '../../../shared/domain/memory.ts';
@@ -37,8 +37,6 @@ export interface Rollout {
   /** Hosts that are watched: when each is to be probed next. */
   readonly looks: ReadonlyMap<HostName, number>;
 }
-
-type Ready = Extract<Desired, { readonly kind: 'ready' }>;
 
 /**
  * Lets hosts through: who of those that are ready may be activated now, by waves, approvals, dependencies and budgets.
