@@ -61,6 +61,7 @@ export const Deployment = z.object({
   owner: z.string(),
   known: z.array(Connection).readonly(),
   next: Connection,
+  nextFallback: z.exactOptional(Connection),
   checks: z.array(Check).readonly(),
   timeouts: Timeouts,
   unitFailures: UnitFailures,

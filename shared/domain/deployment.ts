@@ -82,6 +82,8 @@ export interface Deployment {
   readonly known: readonly Connection[];
   /** Of the new generation: confirm and acknowledge use this. */
   readonly next: Connection;
+  /** Of a host that goes back: where the newest revision looks for it. An address may change without a new system. */
+  readonly nextFallback?: Connection;
   readonly checks: readonly Check[];
   readonly timeouts: Timeouts;
   readonly unitFailures: UnitFailures;

@@ -238,13 +238,16 @@ export function connectionAs(
   host: HostName,
   toplevel: StorePath,
 ): Connection | undefined {
+  const { adopted, confirmed, before } = hosts.get(host) ?? {};
+  // Whole waves go back to what they ran last: the history is not gone through for each of their hosts.
+  const known = [confirmed, before].find((each) => each?.toplevel === toplevel);
+  if (known !== undefined) return known.connection;
   const last = outcomes.findLast(
     ({ aim, phase }) =>
       aim.host === host &&
       aim.toplevel === toplevel &&
       (phase === 'succeeded' || phase === 'awaiting-reboot'),
   );
-  const adopted = hosts.get(host)?.adopted;
   return last?.connection ?? (adopted?.running === toplevel ? adopted.connection : undefined);
 }
 

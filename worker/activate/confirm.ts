@@ -44,12 +44,13 @@ export async function confirm(
   const until = (record.switchedAt ?? clock.now()) + (record.windowMs ?? deployment.timeouts.confirmMs);
   let said = '';
   let pauseMs = shortestPauseMs;
+  let way = deployment.next;
   while (!signal.aborted && !record.ended && clock.now() < until) {
     const began = clock.now();
     const deadlineMs = Math.max(200, Math.min(connectDeadlineMs, until - began));
     let connected = false;
     try {
-      const session = await deps.ssh.fresh(deployment.next, { signal, deadlineMs });
+      const session = await deps.ssh.fresh(way, { signal, deadlineMs });
       connected = true;
       try {
         await overFreshConnection(deps, deployment, record, session, { signal, until });
@@ -60,6 +61,7 @@ export async function confirm(
       const failure = failureOf(thrown);
       const { code, message } = failure;
       if (!connected && isHostsFault(failure)) witness.triedInVain(began, clock.now());
+      if (!connected) way = way === deployment.next ? (deployment.nextFallback ?? way) : deployment.next;
       pauseMs = Math.min(pauseMs * 1.25, longestPauseMs);
       if (code === 'HOST_AUTH_FAILED') pauseMs = Math.max(pauseMs, afterRefusalMs);
       if (message !== said && !signal.aborted) context.log(`not confirmed yet: ${message}`);

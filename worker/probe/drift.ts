@@ -20,11 +20,13 @@ const mostLogins = 3;
 /** A `nixos-rebuild` that builds first may take long until it switches. */
 const rebuildMs = 3_600_000;
 const slackMs = 1_000;
+/** No calendar goes on after it: a later time would be one that nobody who is shown it can read. */
+const lastSecond = 8_640_000_000_000;
 
 /** `ownKeys`: fingerprints of keys that are Varve's, whose logins are no news. */
 export function driftOf(said: DriftSaid, ownKeys: ReadonlySet<string>): Drift {
   const { kind, generation } = said;
-  const at = said.at === undefined ? undefined : said.at * 1_000;
+  const at = said.at === undefined || said.at > lastSecond ? undefined : said.at * 1_000;
   return { kind, generation, at, sightings: at === undefined ? [] : sightings(said, at, ownKeys) };
 }
 

@@ -30,6 +30,7 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
   // Who returns to an older system gets that one's generation anew; what it ran at first is nobody's.
   const observation = (target.pin && observationOf(memory, target.pin.to.observation)) ?? desired.observation;
   const action = verdict.action ?? (verdict.kind === 'finalise' ? 'finalise' : 'activate');
+  const next = connectionFor(target, spec, memory);
   return {
     id: init.id,
     version: 1,
@@ -45,7 +46,8 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     token: init.token,
     owner: memory.owner,
     known: waysTo(init, action),
-    next: connectionFor(target, spec, memory),
+    next,
+    ...(sameConnection(next, spec.connection) ? {} : { nextFallback: spec.connection }),
     checks: spec.checks,
     timeouts: spec.timeouts,
     unitFailures: spec.unitFailures,

@@ -78,7 +78,8 @@ export function driftOf(
   const { setback, confirmed, stuck } = remembered;
   const drifted =
     view.live === undefined &&
-    setback === undefined &&
+    // Another system that it was not brought to is nothing that was done to this one.
+    setback?.toplevel !== released.toplevel &&
     // What a failed roll back has left is Varve's own doing.
     stuck === undefined &&
     confirmed?.toplevel === released.toplevel &&

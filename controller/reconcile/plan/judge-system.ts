@@ -184,6 +184,7 @@ function stillWanted(live: Deployment, spec: HostSpec, target: Target, memory: M
     live.toplevel === target.toplevel &&
     live.mode === modeFor(target, spec) &&
     sameConnection(live.next, connectionFor(target, spec, memory)) &&
+    sameConnection(live.nextFallback ?? live.next, spec.connection) &&
     sameData(live.checks, spec.checks) &&
     sameTimeouts(live.timeouts, spec.timeouts) &&
     live.unitFailures === spec.unitFailures

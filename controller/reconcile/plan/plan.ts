@@ -27,7 +27,8 @@ export interface Plan {
  */
 export function plan(desired: Desired, observed: Observed, patience: Patience, now: number): Plan {
   const wanted = hostsOf(desired);
-  const returning = hostsOf(returningBy(desired));
+  const by = returningBy(desired);
+  const returning = hostsOf(by);
   const live = new Map<HostName, Deployment>();
   for (const deployment of observed.deployments) {
     if (!isTerminal(deployment)) live.set(deployment.host, deployment);
@@ -51,10 +52,10 @@ export function plan(desired: Desired, observed: Observed, patience: Patience, n
   }
   const rollout = desired.kind === 'ready' ? rollOut(judged, desired, observed.memory, now) : undefined;
   const letThrough = judged.map(({ verdict }) => rollout?.verdicts.get(verdict.host) ?? verdict);
-  const verdicts =
-    desired.kind === 'ready'
-      ? limitReboots(letThrough, observed.deployments, desired.fleet.rollout.rebootsAtOnce)
-      : letThrough;
+  // Whoever goes back may be rebooted whatever becomes of the newest observation.
+  const verdicts = isFollowed(by)
+    ? limitReboots(letThrough, observed.deployments, by.fleet.rollout.rebootsAtOnce)
+    : letThrough;
   let requeueAt: number | undefined;
   for (const { until } of verdicts) {
     if (until !== undefined) requeueAt = Math.min(requeueAt ?? until, until);

@@ -27,7 +27,9 @@ export function pausedOrUnready(
     return paused && { ...base, until: paused.until, reason };
   }
   if (seen?.readiness === undefined) {
-    return { ...base, until: now, reason: `left alone: ${setback.failure.message}` };
+    // Who answers and says nothing of it (the check is new, or the worker too old to ask) is not asked without a pause.
+    const until = seen === undefined ? now : Math.max(seen.askedAt + patience.lookAgainMs, now);
+    return { ...base, until, reason: `left alone: ${setback.failure.message}` };
   }
   const { problem } = seen.readiness;
   if (problem === undefined) return undefined;

@@ -1,4 +1,4 @@
-import type { Desired } from '../../../shared/domain/desired.ts';
+import type { Ready } from '../../../shared/domain/desired.ts';
 import type { Fact, RolloutChange } from '../../../shared/domain/facts.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import { pinAt, rolloutFor, type Memory, type Rollout as Begun } from '../../../shared/domain/memory.ts';
@@ -38,8 +38,6 @@ export interface Rollout {
   readonly looks: ReadonlyMap<HostName, number>;
 }
 
-type Ready = Extract<Desired, { readonly kind: 'ready' }>;
-
 /**
  * Lets hosts through: who of those that are ready may be activated now, by waves, approvals, dependencies and budgets.
  * What is under way goes on, and whoever returns to a system of before is not held up. Pure.
@@ -55,6 +53,7 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   const approvals = createApprovals(memory, desired.observation, desired.release);
   const order = createOrder(hosts);
   const byName = new Map(hosts.map((host) => [host.view.host, host]));
+  const others = names(hosts.filter(({ view }) => !view.spec.runsVarve));
   const verdicts = new Map<HostName, Verdict>();
   const firstFailed = waves.findIndex(({ state }) => state === 'failed');
   let blocked: string | undefined;
@@ -103,8 +102,8 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   }
 
   function haltsBehind({ view: { spec }, verdict }: Rolling): boolean {
-    const moving = (spec.runsVarve ? [...byName.keys()] : spec.after).filter(
-      (name) => name !== spec.name && byName.get(name)?.standing.kind === 'moving',
+    const moving = (spec.runsVarve ? [...others, ...spec.after] : spec.after).filter(
+      (name) => byName.get(name)?.standing.kind === 'moving',
     );
     const [first] = moving;
     const before = first === undefined ? undefined : verdicts.get(first);

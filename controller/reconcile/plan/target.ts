@@ -31,8 +31,8 @@ export function modeFor(target: Target, { mode }: HostSpec): Mode {
 }
 
 /**
- * How a host answers once it runs its target. Whoever goes back answers as it did then: where the newest revision looks
- * for it, it would never be confirmed. Pure.
+ * How a host answers once it runs its target. Whoever goes back answers as it did then, if its system decides that; where
+ * the network does, it is where the newest revision looks for it, which is tried as well. Pure.
  */
 export function connectionFor({ pin, toplevel }: Target, spec: HostSpec, memory: Memory): Connection {
   const then = pin === undefined ? undefined : connectionAs(memory, spec.name, toplevel);

@@ -118,6 +118,13 @@ function waveLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
   return links;
 }
 
+/** The deployment that failed there, which need not be the last: the host may have gone back since. */
+export function failedDeployment({ memory }: ViewContext, host: HostName): string | undefined {
+  const { failed, lastOutcome } = memory.hosts.get(host) ?? {};
+  if (failed === undefined) return lastOutcome?.aim.deployment;
+  return memory.outcomes.findLast(({ aim, at }) => aim.host === host && at === failed.at)?.aim.deployment;
+}
+
 /** Why a release goes no further: the wave that failed, and the hosts that it failed on. */
 function failedLinks(context: ViewContext): readonly WhyLink[] {
   const failed = rolloutOf(context)?.waves.find(({ state }) => state === 'failed');
@@ -128,7 +135,7 @@ function failedLinks(context: ViewContext): readonly WhyLink[] {
           {
             statement: `${view.host} of wave ${failed.name}: ${standing.why}`,
             at: view.remembered?.failed?.at,
-            deployment: view.remembered?.lastOutcome?.aim.deployment,
+            deployment: failedDeployment(context, view.host),
           },
         ]
       : [],

@@ -9,7 +9,7 @@ import { saidOf } from '../people.ts';
 import { testingLinks } from '../testing.ts';
 import { adviceOn } from './advice.ts';
 import { saidLinks } from './said.ts';
-import { waitingLinks, waitsForText } from './waiting.ts';
+import { failedDeployment, waitingLinks, waitsForText } from './waiting.ts';
 
 /** The chain of reasons that leads to a host's verdict, the deepest cause last. @throws FleetError NOT_FOUND */
 export function why(context: ViewContext, host: HostName): Why {
@@ -70,7 +70,8 @@ function sinceOf(context: ViewContext, verdict: Verdict): number | undefined {
 }
 
 /** What is known of the host itself: contact, failures, what it was confirmed on. */
-function hostLinks({ last, memory }: ViewContext, host: HostName): readonly WhyLink[] {
+function hostLinks(context: ViewContext, host: HostName): readonly WhyLink[] {
+  const { last, memory } = context;
   const remembered = memory.hosts.get(host);
   const contact = last?.snapshot.contacts.get(host);
   const links: WhyLink[] = [];
@@ -93,7 +94,7 @@ function hostLinks({ last, memory }: ViewContext, host: HostName): readonly WhyL
     links.push({
       statement: `${failure.code}: ${failure.message}`,
       at,
-      deployment: remembered.lastOutcome?.aim.deployment,
+      deployment: failedDeployment(context, host),
     });
   } else if (remembered?.setback !== undefined) {
     const { failure, at, count } = remembered.setback;

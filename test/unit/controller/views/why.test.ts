@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { why } from '../../../../controller/views/why/why.ts';
 import type { Why } from '../../../../shared/contracts/api.ts';
 import type { HostSpec } from '../../../../shared/domain/fleet.ts';
-import { host } from '../../../support/builders.ts';
+import { host, toplevel } from '../../../support/builders.ts';
 import { createPeople } from '../../../support/people-stage.ts';
 import { aPolicy, aWave, Stage } from '../../../support/rollout-stage.ts';
 
@@ -82,6 +82,35 @@ describe('why a host is not updated', () => {
       ]),
     );
     expect(answer.advice).toMatch(/revert, or commit a fix; `varve why canary1`/);
+  });
+
+  it('points to the deployment that failed, also where the host went further back since', () => {
+    const stage = aStage({}, {}, [aWave('canary'), aWave('rest')]);
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    stage.settle();
+    stage.endAll();
+    stage.commit('C');
+    stage.settle();
+    stage.end('canary1', 'failed');
+    const failed = stage.memory.outcomes.at(-1)?.aim.deployment;
+    const said = { at: stage.now, by: 'ada', reason: 'it is on fire' };
+    const [name, to] = [
+      host('canary1'),
+      { toplevel: toplevel('A', 'canary1'), drvPath: undefined, observation: 1 },
+    ];
+    stage.learn(
+      { ...said, kind: 'hold', scope: { kind: 'host', host: name }, until: undefined },
+      { ...said, kind: 'pin', host: name, cause: 'person', to, from: undefined },
+    );
+    stage.settle();
+    stage.end('canary1');
+    const links = ['canary1', 'web1'].flatMap((each) => told(stage, each).chain);
+    const about = links.filter(
+      ({ statement }) => statement.endsWith('canary1 broke') && !statement.startsWith('wave'),
+    );
+    expect(about.map(({ deployment }) => deployment)).toEqual([failed, failed]);
   });
 
   it('names the approval that is missing, and the command that gives it', () => {

@@ -53,6 +53,10 @@ describe('what a host tells of its drift', () => {
     expect(drift([])).toEqual({ kind: 'profile', generation: 7, at: at * 1_000, sightings: [] });
   });
 
+  it('has no time where that is none that anybody could read', () => {
+    expect(drift([], { at: 999_999_999_999_999 })).toMatchObject({ at: undefined, sightings: [] });
+  });
+
   it('has no time, and so nobody, where the host knows of none', () => {
     const said = { kind: 'boot-default' as const, at: undefined, generation: undefined };
     expect(drift([sudo('/bin/nixos-rebuild switch')], said)).toEqual({ ...said, sightings: [] });

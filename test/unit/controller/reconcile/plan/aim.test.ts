@@ -1,10 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import { candidateConnections, knownConnections } from '../../../../../controller/reconcile/plan/aim.ts';
+import {
+  candidateConnections,
+  knownConnections,
+  newDeployment,
+} from '../../../../../controller/reconcile/plan/aim.ts';
 import { connectionFor } from '../../../../../controller/reconcile/plan/target.ts';
+import { quiet } from '../../../../../controller/reconcile/plan/judge-said.ts';
+import type { HostSpec } from '../../../../../shared/domain/fleet.ts';
 import type { Pin } from '../../../../../shared/domain/memory.ts';
+import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
 import {
   aDeployment,
   adopted,
+  aFleet,
   anOutcome,
   aSpec,
   connection,
@@ -13,6 +21,7 @@ import {
   remembering,
   running,
   toplevel,
+  wanting,
 } from '../../../../support/builders.ts';
 
 const newPort = { ...connection, port: 2222 };
@@ -69,5 +78,33 @@ describe('where a host is looked for when it is to be confirmed', () => {
     const target = { ...base, toplevel: toplevel('A'), pin };
     expect(connectionFor(target, spec, memory)).toEqual(connection);
     expect(connectionFor(target, spec, remembering())).toEqual(newPort);
+  });
+
+  test('is there, and if it does not answer, where the newest revision says: its address may have changed alone', () => {
+    const elsewhere = aSpec('web1', { connection: { ...connection, address: '192.0.2.9' } });
+    const said = { at: 200, by: 'ada', reason: 'it is on fire' };
+    const memory = remembering(
+      adopted('web1', toplevel('A')),
+      { ...said, kind: 'hold', scope: { kind: 'host', host: host('web1') }, until: undefined },
+      { ...said, ...pin, kind: 'pin', host: host('web1') },
+    );
+    const made = (spec: HostSpec) => {
+      const desired = wanting(2, 'B', aFleet([spec]), { web1: 'B' });
+      if (desired.kind !== 'ready') throw new Error('nothing is wanted');
+      return newDeployment({
+        id: parseDeploymentId('d000001'),
+        token: { epoch: 1, counter: 1 },
+        verdict: {
+          ...quiet,
+          host: spec.name,
+          deployment: undefined,
+          kind: 'deliver',
+          reason: 'it goes back',
+        },
+        ...{ spec, desired, memory, contact: undefined, at: 300 },
+      });
+    };
+    expect(made(elsewhere)).toMatchObject({ next: connection, nextFallback: elsewhere.connection });
+    expect(made(aSpec('web1'))).not.toHaveProperty('nextFallback');
   });
 });

@@ -230,7 +230,7 @@ describe('plan', () => {
     it('makes no other deployment before a probe has found the host ready', () => {
       const at = (now: number, contact?: HostContact) =>
         judge({ facts: twice, desired, now, ...(contact === undefined ? {} : { contact }) });
-      expect(at(11_001)).toMatchObject({ kind: 'wait', waitsFor: 'check', until: 11_001 });
+      expect(at(11_001)).toMatchObject({ kind: 'wait', waitsFor: 'check' });
       expect(at(11_010, asked(11_001, 'still in service'))).toMatchObject({
         kind: 'wait',
         waitsFor: 'check',
@@ -259,6 +259,15 @@ describe('plan', () => {
         now = until;
       }
       expect(pauses).toEqual([2, 4, 8, 16, 32, 60, 60, 60, 60].map((seconds) => seconds * 1_000));
+    });
+
+    it('does not ask without a pause a host whose probes bring no answer', () => {
+      const contact = reached('web1', running(A), 11_001);
+      expect(judge({ facts: twice, desired, now: 11_010, contact })).toMatchObject({
+        kind: 'wait',
+        waitsFor: 'check',
+        until: 11_501,
+      });
     });
 
     it('tries by itself where there is nothing to ask: a hook said no, or the check is gone', () => {

@@ -13,6 +13,7 @@ import {
   adopted,
   aFailure,
   aFleet,
+  anObservation,
   anOutcome,
   aReport,
   aSpec,
@@ -53,10 +54,13 @@ interface Case {
   readonly spec?: Partial<HostSpec>;
   readonly facts?: readonly Fact[];
   readonly report?: ProbeReport;
+  readonly reports?: (name: string) => ProbeReport;
   readonly live?: readonly Deployment[];
   readonly hosts?: readonly string[];
   readonly atOnce?: number;
   readonly now?: number;
+  /** The newest observation cannot be read; what is wanted is that of the last good one. */
+  readonly blocked?: boolean;
 }
 
 const base = (hosts: readonly string[]): readonly Fact[] => [
@@ -74,14 +78,17 @@ function verdicts(given: Case): readonly Verdict[] {
     { rollout: { ...plainRollout, rebootsAtOnce: given.atOnce ?? 1 } },
   );
   const desired = wanting(2, 'B', fleet, Object.fromEntries(hosts.map((name) => [name, 'B'])));
+  const failure = aFailure({ code: 'MANIFEST_INVALID', message: 'an unknown key' });
+  const lastGood = desired.kind === 'ready' ? desired : undefined;
+  const observation = anObservation(3, 'broken');
   return plan(
-    desired,
+    given.blocked === true ? { kind: 'blocked', observation, failure, fleet: undefined, lastGood } : desired,
     {
       incarnation,
       memory: remembering(...base(hosts), ...(given.facts ?? [])),
       contacts: new Map(
         hosts.map((name) => {
-          const contact = reached(name, given.report ?? onOldKernel(name), now - 100);
+          const contact = reached(name, given.report ?? (given.reports ?? onOldKernel)(name), now - 100);
           return [contact.host, contact];
         }),
       ),
@@ -242,6 +249,32 @@ describe('several hosts that are to be rebooted', () => {
     expect(of({ live: atIt })).toEqual({ web1: 'wait budget', web2: 'wait budget', web3: 'wait activation' });
     const made = [reboot('web2', { phase: 'delivered' })];
     expect(of({ live: made })).toEqual({ web1: 'wait budget', web2: 'activate', web3: 'wait budget' });
+  });
+});
+
+describe('several hosts that go back and are to be rebooted', () => {
+  it('are rebooted as many at once as is allowed, also where the newest observation cannot be read', () => {
+    const said = { at: noon - 2_000, by: 'ada', reason: 'it is on fire' };
+    const facts = names.flatMap((name): readonly Fact[] => {
+      const to = { toplevel: toplevel('A', name), drvPath: undefined, observation: 1 };
+      const back = { host: host(name), observation: 1, toplevel: to.toplevel, mode: 'boot' } as const;
+      const id = parseDeploymentId(`d00${name}9`);
+      return [
+        { ...said, kind: 'hold', scope: { kind: 'host', host: host(name) }, until: undefined },
+        { ...said, kind: 'pin', host: host(name), cause: 'person', to, from: toplevel('B', name) },
+        anOutcome(aDeployment({ ...back, id }), { phase: 'awaiting-reboot', at: noon - 1_000 }),
+      ];
+    });
+    const reports = (name: string): ProbeReport => {
+      const [was, to] = [toplevel('B', name), toplevel('A', name)];
+      return aReport({ current: was, booted: was, profile: to, bootDefault: to, rebootNeeded: ['kernel'] });
+    };
+    const rebooted = (blocked: boolean) =>
+      verdicts({ hosts: names, facts, reports, spec: { mode: 'boot' }, blocked }).map(
+        ({ kind, action }) => `${kind} ${action ?? ''}`,
+      );
+    expect(rebooted(false)).toEqual(['deliver reboot', 'wait reboot', 'wait reboot']);
+    expect(rebooted(true)).toEqual(['deliver reboot', 'wait reboot', 'wait reboot']);
   });
 });
 

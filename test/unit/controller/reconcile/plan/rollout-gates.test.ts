@@ -123,6 +123,26 @@ describe('dependencies', () => {
     stage.end('hub');
     expect(stage.settle()).toEqual(['web1', 'web2']);
   });
+
+  it('stop all hosts that Varve runs on where another one cannot go on', () => {
+    const varve = { runsVarve: true };
+    const stage = new Stage(
+      { a: {}, hub1: varve, hub2: varve, web1: {} },
+      aPolicy([aWave('all')], { maxUnavailable: { unit: 'hosts', value: 1 }, onFailure: 'continue' }),
+    );
+    stage.commit('B');
+    stage.settle();
+    stage.end('a', 'stuck');
+    expect(stage.settle()).toEqual([]);
+    const verdicts = stage.pass();
+    expect(verdicts.get('web1')).toMatchObject({ kind: 'stalled', code: 'ROLLOUT_HALTED' });
+    for (const name of ['hub1', 'hub2']) {
+      expect(verdicts.get(name)).toMatchObject({
+        kind: 'stalled',
+        reason: expect.stringContaining('web1 comes first, and cannot go on'),
+      });
+    }
+  });
 });
 
 describe('approval', () => {

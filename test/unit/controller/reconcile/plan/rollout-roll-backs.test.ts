@@ -235,6 +235,24 @@ describe('a roll back by a person', () => {
     expect(stage.pass().get('web1')).toMatchObject({ kind: 'stalled', code: 'DRIFTED' });
   });
 
+  it('is left alone when somebody switches the host, also where an attempt at the release has not ended well before', () => {
+    const stage = new Stage({ web1: { drift: 'heal' } }, aPolicy(all));
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    stage.commit('C');
+    stage.settle();
+    stage.end('web1', 'unconfirmed');
+    pin(stage, 'web1');
+    expect(stage.settle()).toEqual(['web1']);
+    stage.end('web1');
+    stage.settle();
+    expect(stage.runs()).toBe('web1 A');
+    stage.drift('web1', 'D');
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('web1')).toMatchObject({ kind: 'stalled', code: 'DRIFTED' });
+  });
+
   it('does not wait for a varve.yaml that can be read; nobody else moves meanwhile', () => {
     const stage = new Stage({ web1: {}, web2: {} }, aPolicy(all));
     stage.commit('B');
