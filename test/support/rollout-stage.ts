@@ -10,7 +10,7 @@ import type { Fact } from '../../shared/domain/facts.ts';
 import type { Fleet, HostSpec } from '../../shared/domain/fleet.ts';
 import { type Memory } from '../../shared/domain/memory.ts';
 import { createMemory } from '../../shared/domain/memory-keeper.ts';
-import { parseDeploymentId, type HostName } from '../../shared/domain/names.ts';
+import { parseDeploymentId, parseRevision, parseTree, type HostName } from '../../shared/domain/names.ts';
 import type { RolloutPolicy, Wave } from '../../shared/domain/policy.ts';
 import { plainRollout } from '../../shared/domain/policy.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
@@ -30,7 +30,9 @@ import {
   owner,
   reached,
   released,
+  releaseKey,
   running,
+  sha,
   toplevel,
   wanting,
 } from './builders.ts';
@@ -116,6 +118,25 @@ export class Stage {
     const ready = wanting(this.#observations, tree, this.#fleet, wants);
     this.#desired =
       ready.kind === 'ready' ? { ...ready, observation: { ...ready.observation, ...at } } : ready;
+  }
+
+  /** The host's testing branch is seen on top of the newest observation, and has another system for it. */
+  test(name: string, letter: string): void {
+    const observation = this.memory.observations.at(-1);
+    if (observation === undefined) throw new Error('there is nothing to be on top of');
+    const branch = {
+      revision: parseRevision(sha(`r${letter}`)),
+      tree: parseTree(sha(`t${letter}`)),
+      onto: observation.revision,
+      key: releaseKey(`test of ${letter}`),
+      author: 'Ada',
+      subject: '',
+      ignored: undefined,
+    };
+    this.learn(
+      { kind: 'testing', at: this.now, host: hostName(name), branch },
+      released(`test of ${letter}`, { [name]: letter }),
+    );
   }
 
   /** A new observation that nobody can follow: its `varve.yaml` cannot be read. */

@@ -115,7 +115,7 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
 
   /** Testing waits for no wave and no approval; when, and how many at once, holds for it as well. */
   function testRefusal(host: Rolling): Refusal | undefined {
-    return host.verdict.kind === 'activate' ? (windowRefusal(host) ?? budgets.refusal(host)) : undefined;
+    return windowRefusal(host) ?? budgets.refusal(host);
   }
 
   function windowRefusal({ view, verdict }: Rolling): Refusal | undefined {

@@ -183,8 +183,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: 'testing: test whenever it likes',
     file: `${plan}/rollout.ts`,
-    from: "host.verdict.kind === 'activate' ? (windowRefusal(host) ?? budgets.refusal(host)) : undefined;",
-    to: "host.verdict.kind === 'activate' ? budgets.refusal(host) : undefined;",
+    from: 'return windowRefusal(host) ?? budgets.refusal(host);',
+    to: 'return budgets.refusal(host);',
   },
   {
     name: 'testing: test for ever what failed',

@@ -110,6 +110,20 @@ describe('dependencies', () => {
     });
   });
 
+  it('stop a host that is to test its branch where its budget is used up, before anything is delivered', () => {
+    const stage = new Stage(
+      { a: {}, b: {} },
+      aPolicy([aWave('all')], { maxUnavailable: { unit: 'hosts', value: 1 }, onFailure: 'continue' }),
+    );
+    stage.commit('B');
+    stage.settle();
+    stage.end('a', 'stuck');
+    stage.test('b', 'T');
+    expect(stage.settle()).toEqual([]);
+    const limit = 'at most 1 of the fleet may be unavailable at once, and these are: a';
+    expect(stage.pass().get('b')).toMatchObject({ kind: 'stalled', reason: limit, deployment: undefined });
+  });
+
   it('let a host that Varve runs on go last, and alone', () => {
     const stage = new Stage({ hub: { runsVarve: true }, web1: {}, web2: {} }, aPolicy([aWave('all')]));
     stage.commit('B');

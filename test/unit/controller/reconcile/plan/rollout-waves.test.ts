@@ -96,21 +96,7 @@ describe('waves', () => {
     stage.settle();
     stage.end('canary', 'failed');
     stage.commit('B', { web1: 'C' });
-    const { revision: onto } = anObservation(3, 'B');
-    const [revision, tree] = [parseRevision(sha('rT')), parseTree(sha('tT'))];
-    const branch = {
-      revision,
-      tree,
-      onto,
-      key: releaseKey('T'),
-      author: 'Ada',
-      subject: '',
-      ignored: undefined,
-    };
-    stage.learn(
-      { kind: 'testing', at: stage.now, host: host('canary'), branch },
-      released('T', { canary: 'C' }),
-    );
+    stage.test('canary', 'C');
     expect(stage.settle()).toEqual([]);
     expect(stage.pass().get('early1')).toMatchObject({ kind: 'stalled', code: 'ROLLOUT_HALTED' });
   });
