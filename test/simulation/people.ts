@@ -12,6 +12,9 @@ export interface People {
   command(): readonly Fact[];
   /** What they still have to say once nothing fails any more, so that the fleet gets what it waits for. */
   lastWords(): readonly Fact[];
+  /** They have said that, and wait for the answer. */
+  said(facts: readonly Fact[]): void;
+  heard(facts: readonly Fact[]): void;
 }
 
 const by = 'someone';
@@ -141,12 +144,20 @@ export function createPeople(deps: {
       .map(({ scope }) => override(at, scope, 24 * 60 * minuteMs));
   }
 
+  /** Who gets no answer says it again, once there is one to be had. */
+  let unheard: readonly Fact[] = [];
+
   return {
+    said: (facts) => void (unheard = facts),
+    heard(facts) {
+      if (unheard === facts) unheard = [];
+    },
     command() {
       const at = deps.now();
       return special.length > 0 && own.chance(0.6) ? own.pick(special)(at) : usual(at);
     },
     lastWords() {
+      if (unheard.length > 0) return unheard.map((fact) => ({ ...fact, at: deps.now() }));
       if (!sayTheLastWord || (special.length === 0 && policy.freezes.length === 0)) return [];
       const at = deps.now();
       const known = deps.facts();

@@ -96,12 +96,14 @@ async function trouble(world: World, steps: number, rate: number, hurry: number)
 /** A person asks every controller: the one that leads does it, the others refuse. */
 function say(world: World, facts: readonly Fact[]): void {
   if (facts.length === 0) return;
+  world.people.said(facts);
   world.scheduler.note(`## a person asks for: ${facts.map((fact) => fact.kind).join(' ')}`);
   for (const controller of world.leaders()) {
     controller.command(facts).then(
       () => {
         world.scheduler.note('## it is durable');
         world.invariants.answered(facts);
+        world.people.heard(facts);
       },
       () => {},
     );

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { aWave, threeWaves } from '../../../../support/rollout-stage.ts';
-import { parseRevision, parseTree } from '../../../../../shared/domain/names.ts';
-import { aCheck, anObservation, host, released, releaseKey, sha } from '../../../../support/builders.ts';
+import { aCheck, host } from '../../../../support/builders.ts';
 
 describe('waves', () => {
   it('let one wave through after the other, each when all hosts of the one before are there', () => {
