@@ -3,7 +3,12 @@ import { untidied, type HostContact, type ProbeReport } from '../../shared/domai
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import { hostsOf } from '../../shared/domain/desired.ts';
 import type { Failure } from '../../shared/domain/errors.ts';
-import { observationOf, type Confirmed, type HostMemory } from '../../shared/domain/memory.ts';
+import {
+  failureAgainst,
+  observationOf,
+  type Confirmed,
+  type HostMemory,
+} from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type {
@@ -104,7 +109,7 @@ export function failureBehind(context: ViewContext, verdict: Verdict): Failure |
   const candidates = [
     desired?.kind === 'blocked' ? desired.failure : undefined,
     desired?.kind === 'evaluating' ? desired.setback?.failure : undefined,
-    remembered?.failed?.failure,
+    remembered && failureAgainst(remembered, verdict.toplevel)?.failure,
     remembered?.setback?.failure,
     remembered?.lastOutcome?.failure,
   ];

@@ -1,8 +1,8 @@
 import type { Failure } from './errors.ts';
 import type { FactOf } from './facts.ts';
 import { type Draft, change, hostOf } from './memory-draft.ts';
-import { type HostMemory, connectionAs, runsOn } from './memory.ts';
-import { type DrvPath, type HostName, isDrvPath } from './names.ts';
+import { type Failed, type HostMemory, connectionAs, runsOn } from './memory.ts';
+import { type DrvPath, type HostName, isDrvPath, type StorePath } from './names.ts';
 import type { Release } from './observation.ts';
 
 /** How a deployment ended, and what that means for its host. */
@@ -20,7 +20,8 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
     case 'awaiting-reboot':
       change(draft, aim.host, {
         // That a host went back, or tests something else, takes back nothing of what failed there.
-        failed: host.failed?.toplevel === aim.toplevel ? undefined : host.failed,
+        failed: unless(host.failed, aim.toplevel),
+        failedApart: unless(host.failedApart, aim.toplevel),
         setback: host.setback?.toplevel === aim.toplevel ? undefined : host.setback,
         ...(aim.mode === 'dry-activate'
           ? { dryRun: aim.toplevel }
@@ -54,6 +55,10 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
     default:
       return;
   }
+}
+
+function unless(failed: Failed | undefined, toplevel: StorePath): Failed | undefined {
+  return failed?.toplevel === toplevel ? undefined : failed;
 }
 
 const healedForMs = 24 * 3_600_000;
@@ -100,7 +105,10 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
   const mayBeWanted = fact.evidence && failed === undefined && newestRelease(draft) === undefined;
   if (!isWanted && !mayBeWanted) return;
   if (fact.evidence) {
-    change(draft, aim.host, { failed: { toplevel: aim.toplevel, failure, at: fact.at } });
+    const known = { toplevel: aim.toplevel, failure, at: fact.at };
+    // What the release wants there may have failed before: that stands.
+    const isApart = desired !== undefined && desired !== aim.toplevel && !mayBeWanted;
+    change(draft, aim.host, isApart ? { failedApart: known } : { failed: known });
     return;
   }
   const before = setback?.toplevel === aim.toplevel ? setback : undefined;
@@ -135,7 +143,7 @@ export function forget(draft: Draft, only: HostName | undefined): void {
     if (testing !== undefined) draft.failedEvaluations.delete(testing.key);
     const release = newestRelease(draft);
     const retryNext = only !== undefined && release === undefined;
-    change(draft, host, { failed: undefined, setback: undefined, retryNext });
+    change(draft, host, { failed: undefined, failedApart: undefined, setback: undefined, retryNext });
     forgetBuild(draft, release?.hosts.get(host)?.drvPath);
     forgetBuild(draft, testing?.released?.drvPath);
   }

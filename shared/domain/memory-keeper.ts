@@ -2,7 +2,7 @@ import type { Fact, FactOf } from './facts.ts';
 import { forget, forgetBuild, learnOutcome } from './learn-outcome.ts';
 import { carryOver, goOn, learnRollout } from './learn-rollout.ts';
 import { type Draft, change, hostOf } from './memory-draft.ts';
-import { type Confirmed, type Memory, isAct, lasts } from './memory.ts';
+import { type Confirmed, type Memory, failureAgainst, isAct, lasts } from './memory.ts';
 import type { StorePath } from './names.ts';
 import type { Release } from './observation.ts';
 import { scopeText } from './policy.ts';
@@ -171,7 +171,8 @@ function desire(draft: Draft): void {
     if (known.desired === toplevel) continue;
     change(draft, host, {
       desired: toplevel,
-      failed: known.failed?.toplevel === toplevel ? known.failed : undefined,
+      // What failed in a test, or on the way back, is known to fail.
+      failed: failureAgainst(known, toplevel),
       setback: undefined,
     });
   }
@@ -205,13 +206,13 @@ function generationZero(fact: FactOf<'adopted'>, running: StorePath): Confirmed 
 
 /** What failed of a testing branch is held against nothing else than what it is now. */
 function learnTesting(draft: Draft, { host, branch, at }: FactOf<'testing'>): void {
-  const { testing, desired, failed, setback } = hostOf(draft, host);
+  const { testing, desired, failedApart, setback } = hostOf(draft, host);
   const released = branch && draft.releases.get(branch.key)?.hosts.get(host);
   const before = testing?.released?.toplevel;
   const dropped = before !== undefined && before !== desired && before !== released?.toplevel;
   change(draft, host, {
     testing: branch && { ...branch, at, released },
-    failed: dropped && failed?.toplevel === before ? undefined : failed,
+    failedApart: dropped && failedApart?.toplevel === before ? undefined : failedApart,
     setback: dropped && setback?.toplevel === before ? undefined : setback,
   });
 }

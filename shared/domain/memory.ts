@@ -40,9 +40,9 @@ export interface HostMemory {
   readonly confirmed: Confirmed | undefined;
   readonly openIntents: ReadonlyMap<DeploymentId, FactOf<'intent'>>;
   /** The desired toplevel failed here, and it is to blame: not tried again until another one is desired. */
-  readonly failed:
-    | { readonly toplevel: StorePath; readonly failure: Failure; readonly at: number }
-    | undefined;
+  readonly failed: Failed | undefined;
+  /** The same of what the release does not want: what was tested here, or what it was to go back to. */
+  readonly failedApart: Failed | undefined;
   /** Attempts in a row at the present desired toplevel that failed for passing reasons. */
   readonly setback: Setback | undefined;
   /** Of this host alone; those of its groups and of the fleet are in `Memory.holds`. */
@@ -69,6 +69,13 @@ export interface HostMemory {
   readonly desired: StorePath | undefined;
   /** Its testing branch, as long as there is one. */
   readonly testing: Testing | undefined;
+}
+
+/** A toplevel that is known to fail on a host. */
+export interface Failed {
+  readonly toplevel: StorePath;
+  readonly failure: Failure;
+  readonly at: number;
 }
 
 /** A person's "leave it as it is". */
@@ -172,6 +179,7 @@ export const blankHost: HostMemory = {
   confirmed: undefined,
   openIntents: new Map(),
   failed: undefined,
+  failedApart: undefined,
   setback: undefined,
   hold: undefined,
   pin: undefined,
@@ -254,4 +262,12 @@ export function connectionAs(
 /** How a host answers until it is booted into what it was confirmed on. */
 export function runsOn(confirmed: Confirmed | undefined): Connection | undefined {
   return confirmed?.awaitingReboot === true ? confirmed.beforeReboot : confirmed?.connection;
+}
+
+/** What speaks against a toplevel on a host. */
+export function failureAgainst(
+  { failed, failedApart }: HostMemory,
+  toplevel: StorePath | undefined,
+): Failed | undefined {
+  return [failed, failedApart].find((known) => known?.toplevel === toplevel);
 }

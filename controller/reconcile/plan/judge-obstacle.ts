@@ -1,7 +1,7 @@
 import { sameSystems } from '../../../shared/domain/contact.ts';
 import type { Failure } from '../../../shared/domain/errors.ts';
 import type { Mode } from '../../../shared/domain/fleet.ts';
-import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
+import { failureAgainst, type HostMemory, type Memory } from '../../../shared/domain/memory.ts';
 import { driftText } from './drift-text.ts';
 import type { Said, State } from './judge-said.ts';
 import { doubled, type HostView, type Patience, type WantedView } from './plan-input.ts';
@@ -22,9 +22,10 @@ export function obstacleTo(
   patience: Patience,
   now: number,
 ): (Partial<Said> & Pick<Said, 'kind' | 'reason'>) | undefined {
-  const { failed, setback } = remembered;
+  const { setback } = remembered;
+  const failed = failureAgainst(remembered, released.toplevel);
   const stalled = { kind: 'stalled', waitsFor: 'commit or retry' } as const;
-  if (failed?.toplevel === released.toplevel) {
+  if (failed !== undefined) {
     return {
       ...stalled,
       code: failed.failure.code,

@@ -2,7 +2,7 @@ import type { WaveView } from '../../../shared/contracts/api-common.ts';
 import type { WhyLink } from '../../../shared/contracts/api.ts';
 import { hostsOf } from '../../../shared/domain/desired.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
-import { pinAt } from '../../../shared/domain/memory.ts';
+import { pinAt, type Failed } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import { isIn, scopeText } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
@@ -119,9 +119,12 @@ function waveLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
 }
 
 /** The deployment that failed there, which need not be the last: the host may have gone back since. */
-export function failedDeployment({ memory }: ViewContext, host: HostName): string | undefined {
-  const { failed, lastOutcome } = memory.hosts.get(host) ?? {};
-  if (failed === undefined) return lastOutcome?.aim.deployment;
+export function deploymentOf(
+  failed: Failed | undefined,
+  { memory }: ViewContext,
+  host: HostName,
+): string | undefined {
+  if (failed === undefined) return memory.hosts.get(host)?.lastOutcome?.aim.deployment;
   return memory.outcomes.findLast(({ aim, at }) => aim.host === host && at === failed.at)?.aim.deployment;
 }
 
@@ -135,7 +138,7 @@ function failedLinks(context: ViewContext): readonly WhyLink[] {
           {
             statement: `${view.host} of wave ${failed.name}: ${standing.why}`,
             at: view.remembered?.failed?.at,
-            deployment: failedDeployment(context, view.host),
+            deployment: deploymentOf(view.remembered?.failed, context, view.host),
           },
         ]
       : [],

@@ -1,5 +1,6 @@
 import { axesOf } from '../../../shared/domain/axes.ts';
 import { partsText, untidied } from '../../../shared/domain/contact.ts';
+import { failureAgainst } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import type { Why, WhyLink } from '../../../shared/contracts/api.ts';
@@ -9,7 +10,7 @@ import { saidOf } from '../people.ts';
 import { testingLinks } from '../testing.ts';
 import { adviceOn } from './advice.ts';
 import { saidLinks } from './said.ts';
-import { failedDeployment, waitingLinks, waitsForText } from './waiting.ts';
+import { deploymentOf, waitingLinks, waitsForText } from './waiting.ts';
 
 /** The chain of reasons that leads to a host's verdict, the deepest cause last. @throws FleetError NOT_FOUND */
 export function why(context: ViewContext, host: HostName): Why {
@@ -61,7 +62,7 @@ function sinceOf(context: ViewContext, verdict: Verdict): number | undefined {
     case 'in-sync':
       return remembered?.confirmed?.at;
     case 'stalled':
-      return remembered?.failed?.at ?? remembered?.setback?.at;
+      return (remembered && failureAgainst(remembered, verdict.toplevel)?.at) ?? remembered?.setback?.at;
     case 'wait':
       return verdict.waitsFor === 'back-off' ? remembered?.setback?.at : undefined;
     default:
@@ -89,14 +90,16 @@ function hostLinks(context: ViewContext, host: HostName): readonly WhyLink[] {
   if (undone !== undefined) {
     links.push({ statement: `old profile generations were to go: ${undone}`, at: contact?.at });
   }
-  if (remembered?.failed !== undefined) {
-    const { failure, at } = remembered.failed;
+  const known = [remembered?.failed, remembered?.failedApart].filter((failed) => failed !== undefined);
+  for (const failed of known) {
+    const { failure, at } = failed;
     links.push({
       statement: `${failure.code}: ${failure.message}`,
       at,
-      deployment: failedDeployment(context, host),
+      deployment: deploymentOf(failed, context, host),
     });
-  } else if (remembered?.setback !== undefined) {
+  }
+  if (known.length === 0 && remembered?.setback !== undefined) {
     const { failure, at, count } = remembered.setback;
     links.push({ statement: `${failure.code}: ${failure.message} (${count} in a row)`, at });
   }

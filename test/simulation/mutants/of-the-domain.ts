@@ -13,7 +13,7 @@ export const domainMutants: readonly Mutant[] = [
   {
     name: 'forget at once that an activation failed: B fails, and is retried endlessly',
     file: `${domain}/learn-outcome.ts`,
-    from: 'change(draft, aim.host, { failed: { toplevel: aim.toplevel, failure, at: fact.at } });',
+    from: 'change(draft, aim.host, isApart ? { failedApart: known } : { failed: known });',
     to: '',
   },
   {
@@ -25,7 +25,7 @@ export const domainMutants: readonly Mutant[] = [
   {
     name: 'pay no heed to a retry',
     file: `${domain}/learn-outcome.ts`,
-    from: 'change(draft, host, { failed: undefined, setback: undefined, retryNext });',
+    from: 'change(draft, host, { failed: undefined, failedApart: undefined, setback: undefined, retryNext });',
     to: '',
   },
   {

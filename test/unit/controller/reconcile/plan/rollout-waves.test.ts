@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
 import { aWave, threeWaves } from '../../../../support/rollout-stage.ts';
-import { aCheck, host } from '../../../../support/builders.ts';
+import { aCheck, aDeployment, aFailure, anOutcome, host, toplevel } from '../../../../support/builders.ts';
 
 describe('waves', () => {
   it('let one wave through after the other, each when all hosts of the one before are there', () => {
@@ -98,6 +99,17 @@ describe('waves', () => {
     stage.test('canary', 'C');
     expect(stage.settle()).toEqual([]);
     expect(stage.pass().get('early1')).toMatchObject({ kind: 'stalled', code: 'ROLLOUT_HALTED' });
+    // Nor where what it tests has failed as well.
+    const tested = aDeployment({
+      id: parseDeploymentId('dtested1'),
+      host: host('canary'),
+      toplevel: toplevel('C', 'canary'),
+      mode: 'test',
+    });
+    const failure = aFailure({ code: 'CHECK_FAILED' });
+    stage.learn(anOutcome(tested, { phase: 'rolled-back', failure, evidence: true }));
+    expect(stage.pass().get('early1')).toMatchObject({ kind: 'stalled', code: 'ROLLOUT_HALTED' });
+    expect(stage.pass().get('canary')).toMatchObject({ kind: 'stalled', code: 'CHECK_FAILED' });
   });
 
   it('go on with a commit that mends it, and with a retry', () => {
