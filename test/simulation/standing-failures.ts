@@ -18,6 +18,8 @@ export function standingFailures(
   let otherwise = false;
   const branches = new Set<string>();
   let here: FactOf<'outcome'>[] = [];
+  /** In a test, or on the way back: what the release wants changes nothing of that. */
+  let apart: FactOf<'outcome'>[] = [];
   /** A build that failed is held against the system wherever and whenever it is wanted. */
   let builds: FactOf<'outcome'>[] = [];
 
@@ -29,7 +31,6 @@ export function standingFailures(
     const now = ofNewest();
     if (now === undefined || now === wanted) return;
     wanted = now;
-    // What failed in a test, or on the way back, is known to fail.
     if (now !== toplevel) here = [];
   }
 
@@ -53,6 +54,7 @@ export function standingFailures(
       case 'retry':
         if (fact.host !== undefined && fact.host !== host) break;
         here = [];
+        apart = [];
         // Of one host: the build that is wanted there now, if it is known by now which one that is.
         if (fact.host === undefined || ofNewest() === toplevel) builds = [];
         break;
@@ -66,8 +68,9 @@ export function standingFailures(
       case 'outcome':
         if (fact.aim.host !== host || fact.aim.toplevel !== toplevel) break;
         if (fact.failure?.code === 'BUILD_FAILED') builds.push(fact);
-        else if (fact.failure === undefined) here = [];
-        else if (wanted === undefined || wanted === toplevel || otherwise) here.push(fact);
+        else if (fact.failure === undefined) [here, apart] = [[], []];
+        else if (wanted === undefined || wanted === toplevel) here.push(fact);
+        else if (otherwise) apart.push(fact);
         // The newest tree, which is being evaluated, may turn out to want it.
         else if (fact.evidence && ofNewest() === undefined) here.push(fact);
         break;
@@ -75,5 +78,5 @@ export function standingFailures(
         break;
     }
   }
-  return [...here, ...builds];
+  return [...here, ...apart, ...builds];
 }
