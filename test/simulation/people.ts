@@ -146,6 +146,13 @@ export function createPeople(deps: {
 
   /** Who gets no answer says it again, once there is one to be had. */
   let unheard: readonly Fact[] = [];
+  let lastAt = -Infinity;
+
+  /** Of their own for each act, as `createActTimes` gives them: otherwise one is taken for a repeat of another. */
+  function actAt(): number {
+    lastAt = Math.max(deps.now(), lastAt + 1);
+    return lastAt;
+  }
 
   return {
     said: (facts) => void (unheard = facts),
@@ -153,11 +160,11 @@ export function createPeople(deps: {
       if (unheard === facts) unheard = [];
     },
     command() {
-      const at = deps.now();
+      const at = actAt();
       return special.length > 0 && own.chance(0.6) ? own.pick(special)(at) : usual(at);
     },
     lastWords() {
-      if (unheard.length > 0) return unheard.map((fact) => ({ ...fact, at: deps.now() }));
+      if (unheard.length > 0) return unheard.map((fact) => ({ ...fact, at: actAt() }));
       if (!sayTheLastWord || (special.length === 0 && policy.freezes.length === 0)) return [];
       const at = deps.now();
       const known = deps.facts();
