@@ -4,6 +4,7 @@ import { FleetError } from '../../shared/domain/errors.ts';
 import { programMissing } from '../../shared/platform/exec.ts';
 import type { Nix } from './nix.ts';
 import { greetDaemon, type DaemonClient } from './protocol/daemon-client.ts';
+import { storeError } from './store-error.ts';
 
 export interface AskOptions {
   readonly signal: AbortSignal | undefined;
@@ -28,6 +29,7 @@ interface Running {
   readonly child: ChildProcessWithoutNullStreams;
   readonly client: Promise<DaemonClient>;
   readonly ended: Promise<void>;
+  readonly startedAt: number;
   complaint: string;
   /** That it could not be started. */
   missing: FleetError | undefined;
@@ -42,10 +44,13 @@ export function createLocalDaemon(deps: {
   readonly nix: Pick<Nix, 'start'>;
   /** How long one is kept that nobody asks. */
   readonly idleMs?: number;
+  /** How long one is asked: Nix gives up for the life of a process on a cache that did not answer it. */
+  readonly oldestMs?: number;
 }): LocalDaemon {
-  const { nix, idleMs = 60_000 } = deps;
+  const { nix, idleMs = 60_000, oldestMs = 300_000 } = deps;
   const all = new Set<Running>();
   const free: Running[] = [];
+  let closed = false;
 
   function start(): Running {
     const child = nix.start(['nix-daemon', '--stdio']);
@@ -60,6 +65,7 @@ export function createLocalDaemon(deps: {
         child.once('close', () => resolve());
         child.once('error', () => resolve());
       }),
+      startedAt: performance.now(),
       complaint: '',
       missing: undefined,
       idle: undefined,
@@ -109,6 +115,7 @@ export function createLocalDaemon(deps: {
 
   function giveBack(running: Running): void {
     if (!all.has(running)) return;
+    if (performance.now() - running.startedAt > oldestMs) return end(running);
     running.idle = setTimeout(() => end(running), idleMs).unref();
     free.push(running);
   }
@@ -152,7 +159,7 @@ export function createLocalDaemon(deps: {
     async ask(question, { signal, deadlineMs }) {
       const until = performance.now() + deadlineMs;
       for (;;) {
-        if (signal?.aborted === true) throw cancelled();
+        if (closed || signal?.aborted === true) throw cancelled();
         const used = free.pop();
         const left = Math.max(1, Math.round(until - performance.now()));
         try {
@@ -164,6 +171,7 @@ export function createLocalDaemon(deps: {
       }
     },
     async close() {
+      closed = true;
       const ends = [...all].map(({ ended }) => ended);
       for (const running of [...all]) end(running);
       await Promise.all(ends);
@@ -182,12 +190,8 @@ class Failed extends Error {
 }
 
 function failed({ message, complaint, cause }: Failed): FleetError {
-  return new FleetError({
-    code: 'INTERNAL',
-    disposition: 'transient',
-    message: `nix-daemon: ${[message, complaint.trim()].filter((each) => each !== '').join(': ')}`,
-    cause,
-  });
+  const text = [message, complaint.trim()].filter((each) => each !== '').join(': ');
+  return storeError('nix-daemon', text, cause);
 }
 
 function cancelled(): FleetError {

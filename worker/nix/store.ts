@@ -3,8 +3,8 @@ import { isStorePath, type DrvPath, type StorePath } from '../../shared/domain/n
 import { failureText } from './failure-text.ts';
 import type { Nix, NixCommand, NixResult } from './nix.ts';
 import type { LocalDaemon } from './local-daemon.ts';
-import { isDiskFull } from './failure-words.ts';
 import type { DaemonClient } from './protocol/daemon-client.ts';
+import { storeError } from './store-error.ts';
 
 export interface StoreOptions {
   readonly signal: AbortSignal | undefined;
@@ -103,14 +103,6 @@ function linesOf(result: NixResult): readonly string[] {
 }
 
 function storeFailed(command: readonly string[], result: NixResult): FleetError {
-  const text = failureText(result);
-  const full = isDiskFull(text);
-  return new FleetError({
-    code: full ? 'DISK_FULL' : 'INTERNAL',
-    disposition: 'transient',
-    message: full
-      ? "the worker's disk is full"
-      : `${command.slice(0, 2).join(' ')} failed (${result.code ?? result.signal}): ${text}`,
-    ...(full ? { hint: 'make room on the worker, for example with nix-collect-garbage' } : {}),
-  });
+  const what = `${command.slice(0, 2).join(' ')} failed (${result.code ?? result.signal})`;
+  return storeError(what, failureText(result));
 }

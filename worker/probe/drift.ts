@@ -109,6 +109,13 @@ function changeIn(command: string): string | undefined {
   return words.length === 0 ? undefined : [program, ...words].join(' ');
 }
 
+/** Ports and addresses begin as others do. */
+function isOf(message: string, from: string, port: string): boolean {
+  const words = ` ${from} port ${port}`;
+  const at = message.indexOf(words);
+  return at >= 0 && !/\d/.test(message.charAt(at + words.length));
+}
+
 /** Who had an SSH login open then, latest first, each once; its beginning and end are sshd's own words. */
 function loginsAt(
   entries: readonly Entry[],
@@ -130,7 +137,7 @@ function loginsAt(
         end.at < at &&
         (end.uid === 0 || end.uid === uids.get(user)) &&
         /^(Disconnected from|Connection closed by|Received disconnect from) /.test(end.message) &&
-        end.message.includes(`${from} port ${port}`),
+        isOf(end.message, from, port),
     );
     const who = `${user} ${from}`;
     if (!ended && !open.has(who)) open.set(who, { kind: 'login', user, from, at: begun });

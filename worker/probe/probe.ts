@@ -57,7 +57,7 @@ export function createProbe(deps: ProbeDeps): Steps['probe'] {
         });
         if (result.code !== 0) throw failed(result.code, result.stderr);
         const said = parseReport(result.stdout);
-        const drift = said.drift === undefined ? undefined : driftOf(said.drift, await deps.ssh.ownKeys());
+        const drift = said.drift && driftOf(said.drift, await ownKeysOf(deps.ssh));
         const report = { ...said, drift };
         const { connection } = session;
         const checks = await laterHealth(deps.checks, target, report, session, context.signal);
@@ -181,4 +181,9 @@ function failed(code: number | undefined, stderr: string): FleetError {
     hint: 'can the deploy user become root on the host?',
     details: { stderr: stderr.slice(-500) },
   });
+}
+
+/** A key that cannot be read at the time makes a login of ours look like a stranger's, and no host unreachable. */
+async function ownKeysOf(ssh: Ssh): Promise<ReadonlySet<string>> {
+  return ssh.ownKeys().catch(() => new Set<string>());
 }

@@ -48,7 +48,11 @@ beforeAll(async () => {
 afterAll(() => workshop.close());
 
 /** Daemons whose processes are counted. */
-function counted(idleMs?: number): { daemon: LocalDaemon; store: NixStore; pids: number[] } {
+function counted(limits: { idleMs?: number; oldestMs?: number } = {}): {
+  daemon: LocalDaemon;
+  store: NixStore;
+  pids: number[];
+} {
   const pids: number[] = [];
   const nix: Pick<Nix, 'start'> = {
     start(command) {
@@ -57,7 +61,7 @@ function counted(idleMs?: number): { daemon: LocalDaemon; store: NixStore; pids:
       return child;
     },
   };
-  const daemon = createLocalDaemon({ nix, ...(idleMs === undefined ? {} : { idleMs }) });
+  const daemon = createLocalDaemon({ nix, ...limits });
   closers.push(() => daemon.close());
   return { daemon, store: createNixStore({ nix: workshop.nix, daemon }), pids };
 }
@@ -130,7 +134,7 @@ describe('the store, asked through a daemon of our own', () => {
   });
 
   it('keeps no daemon that nobody asks, and none once it is closed', async () => {
-    const { daemon, store, pids } = counted(50);
+    const { daemon, store, pids } = counted({ idleMs: 50 });
     await store.invalid([toplevel], options);
     await eventually(() => pids.every((pid) => !isAlive(pid)), { what: 'no daemon', deadlineMs: 5_000 });
     await store.invalid([toplevel], options);
@@ -150,6 +154,23 @@ const refusal = Buffer.concat([
 function octal(bytes: Buffer): string {
   return [...bytes].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
 }
+
+describe('a daemon', () => {
+  it('that has become old is not asked again', async () => {
+    const { store, pids } = counted({ oldestMs: 0 });
+    await store.invalid([toplevel], options);
+    await store.invalid([toplevel], options);
+    expect(new Set(pids).size).toBe(2);
+    await eventually(() => pids.every((pid) => !isAlive(pid)), { what: 'no daemon', deadlineMs: 5_000 });
+  });
+
+  it('is not started any more once all are closed', async () => {
+    const { daemon, store, pids } = counted();
+    await daemon.close();
+    await expect(store.invalid([toplevel], options)).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(pids).toEqual([]);
+  });
+});
 
 describe('a question that is not answered', () => {
   let standIns = 0;
@@ -227,6 +248,11 @@ describe('a question that is not answered', () => {
       message: 'nix-daemon: spawn nix-daemon EMFILE',
     });
     await daemon.close();
+  });
+
+  it('for want of room on the disk says what to do', async () => {
+    const daemon = await standIn('echo "error: writing to file: No space left on device" >&2; exit 1');
+    await expect(ask(daemon, options)).rejects.toMatchObject({ code: 'DISK_FULL' });
   });
 
   it('says how to get a daemon where there is none', async () => {

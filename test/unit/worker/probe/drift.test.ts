@@ -135,6 +135,7 @@ describe('who was logged in', () => {
     expect(seen(login('ada', 600), logout(300))).toEqual([]);
     expect(seen(login('ada', 600), logout(-1))).toHaveLength(1);
     expect(seen(login('ada', 600), logout(300, 1000, 4001))).toHaveLength(1);
+    expect(seen(login('ada', 600), logout(300, 1000, 40_000))).toHaveLength(1);
     expect(seen(login('ada', -60))).toEqual([]);
   });
 
