@@ -17,7 +17,14 @@ find_drift() {
   elif [ -n "$boots" ] && [ "${boot_default:-$boots}" != "$boots" ]; then
     drift=boot-default
   fi
-  [ -z "$moved" ] || drift_at=$(stat -c %Y "$moved")
+  [ -n "$moved" ] || return
+  find_changed "$moved"
+  drift_at=$changed
+}
+# Seconds since the epoch, into $changed; with a fraction, where stat can tell it: whoever came before is told from who came after.
+find_changed() { # file
+  changed=$(stat -c %.3Y "$1" 2> /dev/null)
+  case $changed in '' | *[!0-9.]*) changed=$(stat -c %Y "$1") ;; esac
 }
 find_number() { # system; the newest profile generation of it, into $number
   number=''
@@ -28,7 +35,7 @@ find_number() { # system; the newest profile generation of it, into $number
   done
 }
 # What the journal has of sudo, and of logins in the half day until then: who changes a system by hand is in one of them.
-journal_until() { # seconds since the epoch
+journal_until() { # whole seconds since the epoch
   timeout 10 journalctl --quiet --no-pager --reverse --lines=3000 --output=json \
     --output-fields=MESSAGE,SYSLOG_IDENTIFIER,_UID --since="@$(($1 - 43200))" --until="@$(($1 + 2))" \
     SYSLOG_IDENTIFIER=sudo SYSLOG_IDENTIFIER=sshd SYSLOG_IDENTIFIER=sshd-session 2> /dev/null |
@@ -44,16 +51,16 @@ print_drift() {
     printf '"drift":null,'
     return
   fi
-  since=''
+  changed=''
   # Written before every switch of ours.
-  [ ! -e "$state/units" ] || since=$(stat -c %Y "$state/units")
+  [ ! -e "$state/units" ] || find_changed "$state/units"
   printf '"drift":{'
   string kind "$drift"
   string at "$drift_at"
   string generation "$drift_generation"
-  string since "$since"
+  string since "$changed"
   printf '"journal":['
-  [ -z "$drift_at" ] || journal_until "$drift_at" | strings
+  [ -z "$drift_at" ] || journal_until "${drift_at%.*}" | strings
   printf '],"users":['
   cut -d : -f 1,3 /etc/passwd | head -n 1000 | strings
   printf ']},'

@@ -3,14 +3,17 @@ import { z } from 'zod';
 import { driftKinds, type Drift, type Sighting } from '../../shared/domain/drift.ts';
 
 const optionalCount = z.string().transform((text) => (/^\d{1,15}$/.test(text) ? Number(text) : undefined));
+const optionalSeconds = z
+  .string()
+  .transform((text) => (/^\d{1,15}(?:\.\d{1,9})?$/.test(text) ? Number(text) : undefined));
 
 /** What the probe's script says of a host that is not as it was expected to be. */
 export const DriftSaid = z.object({
   kind: z.enum(driftKinds),
-  at: optionalCount,
+  at: optionalSeconds,
   generation: optionalCount,
   /** When Varve itself changed the host last. */
-  since: optionalCount,
+  since: optionalSeconds,
   journal: z.array(z.string()),
   users: z.array(z.string()),
 });
@@ -26,18 +29,18 @@ const lastSecond = 8_640_000_000_000;
 /** `ownKeys`: fingerprints of keys that are Varve's, whose logins are no news. */
 export function driftOf(said: DriftSaid, ownKeys: ReadonlySet<string>): Drift {
   const { kind, generation } = said;
-  const at = said.at === undefined || said.at > lastSecond ? undefined : said.at * 1_000;
+  const at = said.at === undefined || said.at > lastSecond ? undefined : Math.round(said.at * 1_000);
   return { kind, generation, at, sightings: at === undefined ? [] : sightings(said, at, ownKeys) };
 }
 
 function sightings(said: DriftSaid, at: number, ownKeys: ReadonlySet<string>): readonly Sighting[] {
   const entries = said.journal.flatMap((line) => entryOf(line) ?? []);
   const uids = uidsOf(said.users);
-  // What somebody did before Varve changed the host is undone; whole seconds, so that nobody is taken for too late.
-  const earliest = Math.max(at - rebuildMs, said.since === undefined ? 0 : (said.since + 1) * 1_000);
+  // What somebody did before Varve changed the host is undone.
+  const after = Math.max(at - rebuildMs, (said.since ?? 0) * 1_000);
   const ran = entries
     .flatMap((entry) => sudoOf(entry, uids) ?? [])
-    .filter((sighting) => sighting.at >= earliest && sighting.at <= at + slackMs)
+    .filter((sighting) => sighting.at > after && sighting.at <= at + slackMs)
     .toSorted((a, b) => b.at - a.at);
   return ran.length > 0 ? ran.slice(0, 1) : loginsAt(entries, at, uids, ownKeys);
 }
