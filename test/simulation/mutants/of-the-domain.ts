@@ -17,12 +17,6 @@ export const domainMutants: readonly Mutant[] = [
     to: '',
   },
   {
-    name: 'hold the failure of what nobody wants any more against what is wanted',
-    file: `${domain}/learn-outcome.ts`,
-    from: 'if (!isWanted && !mayBeWanted) return;',
-    to: '',
-  },
-  {
     name: 'pay no heed to a retry',
     file: `${domain}/learn-outcome.ts`,
     from: 'change(draft, host, { failed: undefined, failedApart: undefined, setback: undefined, retryNext });',

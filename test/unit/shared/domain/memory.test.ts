@@ -169,6 +169,25 @@ describe('what the ledger says, remembered', () => {
     expect(remembering(...facts, confirmed).hosts.get(web1)?.stuck).toBeUndefined();
   });
 
+  it('learns nothing of a late failure of what nobody wants any more, and forgets nothing for it', () => {
+    const failed = (letter: string, evidence: boolean) =>
+      anOutcome(
+        aDeployment({
+          id: parseDeploymentId(`d00bad${letter.toLowerCase()}${evidence ? 1 : 0}`),
+          toplevel: toplevel(letter),
+        }),
+        {
+          ...{ at: 10, phase: 'rolled-back', failure: aFailure({ disposition: 'transient' }), evidence },
+        },
+      );
+    const facts = [adopted('web1', toplevel('A')), observed(1, 'B'), released('B', { web1: 'B' })];
+    const host = remembering(...facts, failed('B', false), failed('X', false), failed('X', true)).hosts.get(
+      web1,
+    );
+    expect(host?.setback).toMatchObject({ toplevel: toplevel('B'), count: 1 });
+    expect(host?.failedApart).toBeUndefined();
+  });
+
   it('holds what failed against its host also when that has gone back to another system', () => {
     const failed = anOutcome(aDeployment({ toplevel: toplevel('B') }), {
       ...{ at: 10, phase: 'rolled-back', failure: aFailure(), evidence: true },
