@@ -50,6 +50,7 @@ type PeopleCommands = Pick<
 export function createPeopleCommands(deps: PeopleDeps): PeopleCommands {
   const timeOf = createActTimes();
 
+  /** As the leader knows it, at the time of an act that becomes a fact. */
   function led(): ViewContext {
     const context = deps.led();
     return { ...context, at: timeOf(context.at) };
@@ -61,7 +62,7 @@ export function createPeopleCommands(deps: PeopleDeps): PeopleCommands {
   }
 
   async function revert(revision: Revision, actor: Actor): Promise<RevertDone> {
-    const { at } = led();
+    const { at } = deps.led();
     const made = await deps.reverter.revert({ revision, actor, at });
     deps.controller.look();
     return { reverted: made.reverted, revision: made.revision, ref: deps.ref, at };
@@ -151,7 +152,7 @@ export function createPeopleCommands(deps: PeopleDeps): PeopleCommands {
   /** The roll back stands, whatever becomes of the revert. */
   async function tryRevert(actor: Actor): Promise<Pick<RollbackDone, 'reverted' | 'revertFailure'>> {
     try {
-      const newest = led().memory.observations.at(-1);
+      const newest = deps.led().memory.observations.at(-1);
       if (newest === undefined) throw nothingSeen();
       return { reverted: await revert(newest.revision, actor) };
     } catch (thrown) {

@@ -1,13 +1,16 @@
 import { nearest } from '../../shared/contracts/nearest.ts';
-import { returningBy } from '../../shared/domain/desired.ts';
+import { returningBy, type Desired } from '../../shared/domain/desired.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Fleet } from '../../shared/domain/fleet.ts';
 import type { ViewContext } from './context.ts';
 
 /** The fleet that the newest judged revision describes, where it can be read. */
 export function judgedFleet({ last }: ViewContext): Fleet | undefined {
-  const desired = last?.desired;
-  return desired === undefined || desired.kind === 'unknown' ? undefined : desired.fleet;
+  return last && fleetOf(last.desired);
+}
+
+function fleetOf(desired: Desired): Fleet | undefined {
+  return desired.kind === 'unknown' ? undefined : desired.fleet;
 }
 
 /** Every host that has a verdict, or that something is remembered of. */
@@ -20,8 +23,7 @@ export function knownHosts({ last, memory }: ViewContext): ReadonlySet<string> {
  * held although they are gone.
  */
 export function knownGroups(context: ViewContext): ReadonlySet<string> {
-  const by = context.last && returningBy(context.last.desired);
-  const fleet = by === undefined || by.kind === 'unknown' ? undefined : by.fleet;
+  const fleet = context.last && fleetOf(returningBy(context.last.desired));
   const groups = (fleet?.groups ?? []).map(({ name }) => name);
   const held = context.memory.holds.flatMap(({ scope }) => (scope.kind === 'group' ? [scope.group] : []));
   return new Set([...groups, ...held]);

@@ -1,8 +1,8 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import { isStorePath, type DrvPath, type StorePath } from '../../shared/domain/names.ts';
 import { failureText } from './failure-text.ts';
-import type { Nix, NixCommand, NixResult } from './nix.ts';
 import type { LocalDaemon } from './local-daemon.ts';
+import type { Nix, NixCommand, NixResult } from './nix.ts';
 import type { DaemonClient } from './protocol/daemon-client.ts';
 import { storeError } from './store-error.ts';
 

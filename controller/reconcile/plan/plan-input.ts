@@ -35,11 +35,19 @@ export function pausedAfter({ at, count, failure }: Setback, patience: Patience,
   const until = at + backOff(count, patience);
   if (until <= now) return undefined;
   const { code, message } = failure;
-  const paused = { kind: 'wait', until, code } as const;
-  // Nothing was tried: the host is to be left alone for as long as the check says so.
-  return code === 'NOT_READY'
-    ? ({ ...paused, waitsFor: 'check', reason: `left alone: ${message}` } as const)
-    : ({ ...paused, waitsFor: 'back-off', reason: `attempt ${count} failed: ${message}` } as const);
+  if (code === 'NOT_READY') return leftAlone(message, until);
+  return {
+    kind: 'wait',
+    waitsFor: 'back-off',
+    until,
+    code,
+    reason: `attempt ${count} failed: ${message}`,
+  } as const;
+}
+
+/** Nothing was tried: a check has said that the host is to be left alone, and is asked again at `until`. */
+export function leftAlone(why: string, until: number) {
+  return { kind: 'wait', waitsFor: 'check', until, code: 'NOT_READY', reason: `left alone: ${why}` } as const;
 }
 
 /** Doubles with every setback in a row, in milliseconds. */

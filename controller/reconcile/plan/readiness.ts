@@ -3,7 +3,7 @@ import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import type { HostMemory, Setback } from '../../../shared/domain/memory.ts';
 import type { StorePath } from '../../../shared/domain/names.ts';
 import type { Said } from './judge-said.ts';
-import { backOff, pausedAfter, type Patience, type WantedView } from './plan-input.ts';
+import { backOff, leftAlone, pausedAfter, type Patience, type WantedView } from './plan-input.ts';
 
 /**
  * What is said of a host after a setback; `undefined`: it is tried again. A host that a check has left alone before its
@@ -18,24 +18,20 @@ export function pausedOrUnready(
 ): (Partial<Said> & Pick<Said, 'kind' | 'reason'>) | undefined {
   const paused = pausedAfter(setback, patience, now);
   if (setback.failure.code !== 'NOT_READY') return paused;
-  const base = { kind: 'wait', waitsFor: 'check', code: 'NOT_READY' } as const;
   const { contact } = view;
   const seen = contact?.kind === 'reached' && contact.askedAt >= setback.at ? contact : undefined;
-  // Nothing was tried: the host is to be left alone for as long as the check says so.
   if (paused !== undefined || checksBefore(view.spec).length === 0) {
-    const reason = `left alone: ${seen?.readiness?.problem ?? setback.failure.message}`;
-    return paused && { ...base, until: paused.until, reason };
+    return paused && leftAlone(seen?.readiness?.problem ?? setback.failure.message, paused.until);
   }
   if (seen?.readiness === undefined) {
     // Who answers and says nothing of it (the check is new, or the worker too old to ask) is not asked without a pause.
     const until = seen === undefined ? now : Math.max(seen.askedAt + patience.lookAgainMs, now);
-    return { ...base, until, reason: `left alone: ${setback.failure.message}` };
+    return leftAlone(setback.failure.message, until);
   }
   const { problem } = seen.readiness;
   if (problem === undefined) return undefined;
   const restMs = Math.max(backOff(setback.count, patience), seen.askedAt - setback.at);
-  const until = Math.max(seen.askedAt + Math.min(restMs, patience.longestBackOffMs), now);
-  return { ...base, until, reason: `left alone: ${problem}` };
+  return leftAlone(problem, Math.max(seen.askedAt + Math.min(restMs, patience.longestBackOffMs), now));
 }
 
 /** What a probe is to ask of a host that was left alone before it was activated with what is wanted. Pure. */

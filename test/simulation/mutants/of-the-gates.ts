@@ -92,8 +92,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: 'order: wait for the reboot of a host that a check keeps from it',
     file: `${plan}/plan-input.ts`,
-    from: "return code === 'NOT_READY'",
-    to: 'return false',
+    from: "if (code === 'NOT_READY') return",
+    to: 'if (false) return',
   },
   {
     name: 'groups: pay no heed to their budgets',

@@ -2,6 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { Stage, aPolicy, aWave, threeWaves } from '../../../../support/rollout-stage.ts';
 import { host } from '../../../../support/builders.ts';
 
+/** One host may be unavailable, and the one called `a` is: it is stuck on the way to B. */
+function stuckOnA(hosts: ConstructorParameters<typeof Stage>[0]): Stage {
+  const policy = { maxUnavailable: { unit: 'hosts', value: 1 }, onFailure: 'continue' } as const;
+  const stage = new Stage(hosts, aPolicy([aWave('all')], policy));
+  stage.commit('B');
+  stage.settle();
+  stage.end('a', 'stuck');
+  return stage;
+}
+
 describe('budgets', () => {
   it('count a share of the hosts, and at least one', () => {
     const stage = threeWaves({ maxUnavailable: { unit: 'percent', value: 34 } }, [aWave('rest')], {
@@ -89,13 +99,7 @@ describe('dependencies', () => {
   });
 
   it('stop what is behind a host that cannot go on, and what is behind that', () => {
-    const stage = new Stage(
-      { a: {}, b: { after: ['c'].map(host) }, c: { after: ['d'].map(host) }, d: {} },
-      aPolicy([aWave('all')], { maxUnavailable: { unit: 'hosts', value: 1 }, onFailure: 'continue' }),
-    );
-    stage.commit('B');
-    stage.settle();
-    stage.end('a', 'stuck');
+    const stage = stuckOnA({ a: {}, b: { after: ['c'].map(host) }, c: { after: ['d'].map(host) }, d: {} });
     expect(stage.settle()).toEqual([]);
     const verdicts = stage.pass();
     expect(verdicts.get('d')).toMatchObject({ kind: 'stalled', code: 'ROLLOUT_HALTED' });
@@ -111,13 +115,7 @@ describe('dependencies', () => {
   });
 
   it('stop a host that is to test its branch where its budget is used up, before anything is delivered', () => {
-    const stage = new Stage(
-      { a: {}, b: {} },
-      aPolicy([aWave('all')], { maxUnavailable: { unit: 'hosts', value: 1 }, onFailure: 'continue' }),
-    );
-    stage.commit('B');
-    stage.settle();
-    stage.end('a', 'stuck');
+    const stage = stuckOnA({ a: {}, b: {} });
     stage.test('b', 'T');
     expect(stage.settle()).toEqual([]);
     const limit = 'at most 1 of the fleet may be unavailable at once, and these are: a';
@@ -140,13 +138,7 @@ describe('dependencies', () => {
 
   it('stop all hosts that Varve runs on where another one cannot go on', () => {
     const varve = { runsVarve: true };
-    const stage = new Stage(
-      { a: {}, hub1: varve, hub2: varve, web1: {} },
-      aPolicy([aWave('all')], { maxUnavailable: { unit: 'hosts', value: 1 }, onFailure: 'continue' }),
-    );
-    stage.commit('B');
-    stage.settle();
-    stage.end('a', 'stuck');
+    const stage = stuckOnA({ a: {}, hub1: varve, hub2: varve, web1: {} });
     expect(stage.settle()).toEqual([]);
     const verdicts = stage.pass();
     expect(verdicts.get('web1')).toMatchObject({ kind: 'stalled', code: 'ROLLOUT_HALTED' });

@@ -105,6 +105,17 @@ describe('a roll back by a person', () => {
       },
     );
   };
+
+  /** Its one host ran B, and is on its way back to A, to be held there for so long. */
+  const goingBack = (forMs?: number): Stage => {
+    const stage = new Stage({ web1: {} }, aPolicy(all));
+    stage.commit('B');
+    stage.settle();
+    stage.endAll();
+    pin(stage, 'web1', forMs === undefined ? undefined : stage.now + forMs);
+    stage.settle();
+    return stage;
+  };
   const all = [aWave('all')];
 
   it('goes back at once, is held there, and is not undone by the next commit', () => {
@@ -190,12 +201,7 @@ describe('a roll back by a person', () => {
   });
 
   it('is over with its hold: a later one leaves the host where it is', () => {
-    const stage = new Stage({ web1: {} }, aPolicy(all));
-    stage.commit('B');
-    stage.settle();
-    stage.endAll();
-    pin(stage, 'web1', stage.now + 60_000);
-    stage.settle();
+    const stage = goingBack(60_000);
     stage.end('web1');
     stage.now += 60_000;
     stage.settle();
@@ -208,12 +214,7 @@ describe('a roll back by a person', () => {
   });
 
   it('ends with its hold', () => {
-    const stage = new Stage({ web1: {} }, aPolicy(all));
-    stage.commit('B');
-    stage.settle();
-    stage.endAll();
-    pin(stage, 'web1', stage.now + 60_000);
-    stage.settle();
+    const stage = goingBack(60_000);
     stage.end('web1');
     expect(stage.settle()).toEqual([]);
     stage.now += 60_000;
@@ -280,12 +281,7 @@ describe('a roll back by a person', () => {
   });
 
   it('that fails as well is not tried again and again', () => {
-    const stage = new Stage({ web1: {} }, aPolicy(all));
-    stage.commit('B');
-    stage.settle();
-    stage.endAll();
-    pin(stage, 'web1');
-    stage.settle();
+    const stage = goingBack();
     stage.end('web1', 'failed');
     expect(stage.settle()).toEqual([]);
     expect(stage.pass().get('web1')).toMatchObject({ kind: 'stalled', code: 'ACTIVATION_FAILED' });
