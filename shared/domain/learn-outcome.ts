@@ -107,7 +107,7 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
   if (fact.evidence) {
     const known = { toplevel: aim.toplevel, failure, at: fact.at };
     // What the release wants there may have failed before: that stands.
-    const isApart = desired !== undefined && desired !== aim.toplevel && !mayBeWanted;
+    const isApart = isWanted && desired !== undefined && desired !== aim.toplevel;
     change(draft, aim.host, isApart ? { failedApart: known } : { failed: known });
     return;
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Action } from '../../../../shared/domain/deployment.ts';
 import type { Scope } from '../../../../shared/domain/policy.ts';
 import type { Fact } from '../../../../shared/domain/facts.ts';
-import { holdAt, observationOf } from '../../../../shared/domain/memory.ts';
+import { failureAgainst, holdAt, observationOf } from '../../../../shared/domain/memory.ts';
 import { parseDeploymentId } from '../../../../shared/domain/names.ts';
 import {
   aDeployment,
@@ -72,6 +72,25 @@ describe('what the ledger says, remembered', () => {
       expect(failed(...evaluating, released('D', { web1: 'B' }))).toBe(toplevel('B'));
       expect(failed(...evaluating, released('D', { web1: 'A' }))).toBeUndefined();
       expect(failed(...evaluating, released('D', { web1: 'C' }))).not.toBe(toplevel('C'));
+    });
+
+    it('stands on the way back, whatever the newest tree turns out to want', () => {
+      const to = { toplevel: toplevel('B'), drvPath: drv('B'), observation: 1 };
+      const pin: Fact = {
+        kind: 'pin',
+        at: 5,
+        host: web1,
+        cause: 'person',
+        by: 'ada',
+        reason: 'fire',
+        to,
+        from: undefined,
+      };
+      const evaluated = [observed(3, 'D'), fails, released('D', { web1: 'A' })];
+      const remembered = remembering(...BthenC, pin, ...evaluated).hosts.get(web1);
+      expect(remembered && failureAgainst(remembered, toplevel('B'))).toMatchObject({
+        toplevel: toplevel('B'),
+      });
     });
 
     it('does not take the place of what failed of the present release', () => {
