@@ -102,7 +102,7 @@ export interface Deployment {
   /** When each phase was entered first, in milliseconds since the epoch. */
   readonly timeline: Readonly<Partial<Record<Phase, number>>>;
   readonly delivery: Delivery | undefined;
-  /** What ran before the activation, as the guard recorded it. */
+  /** What ran before the activation, as the guard recorded it; of a reboot, what was booted when it was decided. */
   readonly previous: StorePath | undefined;
   readonly failure: Failure | undefined;
   /** The failure is the toplevel's own: an exit code, a failed check, a host that nobody could reach any more. */

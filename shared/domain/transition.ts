@@ -88,7 +88,7 @@ function moved(deployment: Deployment, event: DeploymentEvent, at: number): Depl
     case 'activate-started':
       return enter(deployment, 'activating', at, {});
     case 'switched':
-      return enter(deployment, 'confirming', at, { previous: event.previous });
+      return enter(deployment, 'confirming', at, { previous: event.previous ?? deployment.previous });
     case 'roll-back-started':
       return enter(deployment, 'rolling-back', at, { failure: event.failure });
     case 'ended':

@@ -64,7 +64,9 @@ export async function runBatch(
   hear: (told: Told) => void,
   deadlineMs?: number,
 ): Promise<void> {
-  const child = spawn(process.execPath, [join(folder, batchProgram), JSON.stringify(batch)], {
+  // There are as many of them as there are cores: one that collects garbage on several is in another one's way.
+  const program = ['--single-threaded-gc', join(folder, batchProgram)];
+  const child = spawn(process.execPath, [...program, JSON.stringify(batch)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(deadlineMs === undefined ? {} : { timeout: deadlineMs, killSignal: 'SIGKILL' as const }),
   });

@@ -2,7 +2,7 @@ import type { Action, Deployment, RebootWay } from '../../../shared/domain/deplo
 import type { Aim, FactOf } from '../../../shared/domain/facts.ts';
 import { sameConnection, type Connection, type HostSpec } from '../../../shared/domain/fleet.ts';
 import { connectionAs, observationOf, type HostMemory, type Memory } from '../../../shared/domain/memory.ts';
-import type { DeploymentId, DrvPath } from '../../../shared/domain/names.ts';
+import type { DeploymentId, DrvPath, StorePath } from '../../../shared/domain/names.ts';
 import type { HostContact } from '../../../shared/domain/contact.ts';
 import type { RebootPolicy } from '../../../shared/domain/policy.ts';
 import type { Token } from '../../../shared/domain/token.ts';
@@ -61,10 +61,15 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     phaseAt: init.at,
     timeline: { pending: init.at },
     delivery: undefined,
-    previous: undefined,
+    previous: bootedOn(init.contact, action),
     failure: undefined,
     evidence: false,
   };
+}
+
+/** What a host that is rebooted in vain runs again; of any other activation the guard tells what it replaces. */
+function bootedOn(contact: HostContact | undefined, action: Action): StorePath | undefined {
+  return action === 'reboot' && contact?.kind === 'reached' ? contact.report.booted : undefined;
 }
 
 /** A host that is rebooted in vain answers as the system that it was booted with before. */
@@ -72,7 +77,7 @@ function waysTo({ memory, spec, contact }: NewDeployment, action: Action): reado
   const remembered = memory.hosts.get(spec.name);
   const known = knownConnections(remembered, contact);
   if (action !== 'reboot') return known;
-  const booted = contact?.kind === 'reached' ? contact.report.booted : undefined;
+  const booted = bootedOn(contact, action);
   const ways = [
     booted === undefined ? undefined : connectionAs(memory, spec.name, booted),
     remembered?.before?.connection,
