@@ -3,7 +3,7 @@ import ssh2, { type AnyAuthMethod, type Client } from 'ssh2';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
 import { type HostKeyPolicy, hostKeyMismatch } from './host-key.ts';
-import { cancelled } from './session.ts';
+import { cancelled } from './ssh-errors.ts';
 
 /** What proves who we are. Tried in this order. */
 export type Credential =

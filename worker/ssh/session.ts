@@ -3,6 +3,8 @@ import type { Client } from 'ssh2';
 
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
+import { openChannel, type Channel } from './channel.ts';
+import { cancelled, lost } from './ssh-errors.ts';
 
 export interface ExecOptions {
   /** Sent, then standard input is closed. Without it, it is closed at once. */
@@ -30,6 +32,12 @@ export interface Session {
    * @throws FleetError HOST_UNREACHABLE (also when the channel ended without an exit status), TIMED_OUT, CANCELLED
    */
   exec(command: string, options: ExecOptions): Promise<ExecResult>;
+  /**
+   * Starts a command that is talked to while it runs, until it ends or the signal ends it. All of several at once cost
+   * two round trips.
+   * @throws FleetError HOST_UNREACHABLE, CANCELLED
+   */
+  start(command: string, options: { readonly signal: AbortSignal }): Promise<Channel>;
   isOpen(): boolean;
   /** Gives it back (pooled) or ends it (fresh). */
   close(): void;
@@ -49,20 +57,21 @@ export function createSession(client: Client, connection: Connection): Session {
     connection,
     isOpen: () => open,
     exec: (command, options) => limit(() => exec(client, connection, command, options, () => open)),
+    start: (command, { signal }) =>
+      new Promise((resolve, reject) => {
+        const untilItEnds = async (): Promise<void> => {
+          if (!open) throw lost(connection);
+          const channel = await openChannel(client, connection, command, signal);
+          resolve(channel);
+          await channel.ended;
+        };
+        limit(untilItEnds).catch(reject);
+      }),
     close() {
       open = false;
       client.end();
     },
   };
-}
-
-export function lost(connection: Connection, cause?: unknown): FleetError {
-  return new FleetError({
-    code: 'HOST_UNREACHABLE',
-    disposition: 'transient',
-    message: `the connection to ${connection.address} port ${connection.port} was lost`,
-    cause,
-  });
 }
 
 function exec(
@@ -166,8 +175,4 @@ function timedOut(connection: Connection, deadlineMs: number): FleetError {
     disposition: 'transient',
     message: `a command on ${connection.address} did not end within ${deadlineMs} ms`,
   });
-}
-
-export function cancelled(): FleetError {
-  return new FleetError({ code: 'CANCELLED', disposition: 'transient', message: 'cancelled' });
 }

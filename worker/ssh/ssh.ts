@@ -7,7 +7,8 @@ import type { Connection } from '../../shared/domain/fleet.ts';
 import { type Credential, connect } from './connect.ts';
 import { fingerprintsOf } from './fingerprints.ts';
 import { hostKeyPolicy } from './host-key.ts';
-import { type Session, cancelled, createSession } from './session.ts';
+import { type Session, createSession } from './session.ts';
+import { cancelled } from './ssh-errors.ts';
 
 export interface SshDeps {
   /** Files of private keys without a passphrase, tried in this order, before the agent. */
@@ -120,6 +121,7 @@ export function createSsh(deps: SshDeps): Ssh {
       connection,
       isOpen: () => session.isOpen(),
       exec: (command, execOptions) => session.exec(command, execOptions),
+      start: (command, startOptions) => session.start(command, startOptions),
       close() {
         if (given) return;
         given = true;

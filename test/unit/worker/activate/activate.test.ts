@@ -26,6 +26,7 @@ function withGuard(answer: (verb: string, request: readonly string[]) => readonl
       for (const line of answer(verb, request)) onLine?.(line);
       return { code: 0, signal: undefined, stdout: '', stderr: '' };
     },
+    start: () => Promise.reject(new Error('nothing here is talked to')),
     close() {},
   };
   return {

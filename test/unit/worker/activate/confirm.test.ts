@@ -32,6 +32,7 @@ async function waysTo(reachable: string): Promise<readonly string[]> {
       onLine?.('journal 250 end kind=succeeded');
       return { code: 0, signal: undefined, stdout: '', stderr: '' };
     },
+    start: () => Promise.reject(new Error('nothing here is talked to')),
     close() {},
   };
   const tried: string[] = [];

@@ -24,6 +24,7 @@ function world(answer: string | undefined, runNamedCommand: RunNamedCommand = as
       onLine?.(answer ?? '');
       return { code: 0, signal: undefined, stdout: '', stderr: '' };
     },
+    start: () => Promise.reject(new Error('nothing here is talked to')),
     close() {},
   };
   const open = async () => {

@@ -20,6 +20,7 @@ function subject(code = 0) {
       onLine?.('said');
       return { code, signal: undefined, stdout: '', stderr: '' };
     },
+    start: () => Promise.reject(new Error('nothing here is talked to')),
     close() {},
   };
   return { host: host('web1'), session, toplevel: toplevel('A'), deployment: undefined };

@@ -1,0 +1,145 @@
+import type { Client, ClientChannel } from 'ssh2';
+
+import type { Connection } from '../../shared/domain/fleet.ts';
+import type { FleetError } from '../../shared/domain/errors.ts';
+import { cancelled, lost } from './ssh-errors.ts';
+
+/** A command on a host that is talked to while it runs. */
+export interface Channel {
+  /** What it says. Ends when it does, and when the connection is lost. */
+  readonly output: AsyncIterable<Uint8Array>;
+  /**
+   * Sends, and resolves when the connection takes more. Pieces of 32 KiB and more: small ones cost far more time than
+   * their bytes do.
+   * @throws FleetError HOST_UNREACHABLE when the command or the connection is gone
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Says that nothing more will come. */
+  end(): void;
+  /** The last of what it said on its standard error. */
+  complaint(): string;
+  /** How it ended; `lost` when nobody knows. */
+  readonly ended: Promise<ChannelEnd>;
+  /** Gives it up, if it still runs. */
+  close(): void;
+}
+
+export type ChannelEnd =
+  | { readonly kind: 'exited'; readonly code: number | undefined; readonly signal: string | undefined }
+  | { readonly kind: 'lost' };
+
+const complaintChars = 4_000;
+
+/**
+ * Starts a command: a constant of the program, as for `Session.exec`.
+ * @throws FleetError HOST_UNREACHABLE, CANCELLED
+ */
+export function openChannel(
+  client: Client,
+  connection: Connection,
+  command: string,
+  signal: AbortSignal,
+): Promise<Channel> {
+  return new Promise((resolve, reject) => {
+    let settled = false;
+    const settle = (act: () => void): void => {
+      settled = true;
+      signal.removeEventListener('abort', onAbort);
+      client.removeListener('close', onClose);
+      act();
+    };
+    const fail = (error: FleetError): void => settle(() => reject(error));
+    const onAbort = (): void => fail(cancelled());
+    const onClose = (): void => fail(lost(connection));
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    signal.addEventListener('abort', onAbort, { once: true });
+    client.once('close', onClose);
+    try {
+      client.exec(command, (error, opened) => {
+        if (error) fail(lost(connection, error));
+        else if (settled) {
+          // Given up before it had begun: what it reads from ends without a word.
+          opened.on('error', () => {});
+          opened.close();
+        } else settle(() => resolve(talkOver(opened, client, connection, signal)));
+      });
+    } catch (thrown) {
+      fail(lost(connection, thrown));
+    }
+  });
+}
+
+function talkOver(
+  opened: ClientChannel,
+  client: Client,
+  connection: Connection,
+  signal: AbortSignal,
+): Channel {
+  let complaint = '';
+  let exit: ChannelEnd | undefined;
+  let over = false;
+  let cut = (): void => {};
+  /** Without it whoever reads would wait for a host that does not answer any more. */
+  const isCut = new Promise<undefined>((resolve) => {
+    cut = () => resolve(undefined);
+  });
+  let finish = (): void => {};
+  const ended = new Promise<ChannelEnd>((resolve) => {
+    finish = () => {
+      over = true;
+      signal.removeEventListener('abort', close);
+      client.removeListener('close', drop);
+      resolve(exit ?? { kind: 'lost' });
+    };
+  });
+  const drop = (): void => {
+    cut();
+    finish();
+  };
+  const close = (): void => {
+    if (over) return;
+    opened.close();
+    drop();
+  };
+  opened.once('close', () => finish());
+  // A connection that dies takes its channels with it, not all of which say so.
+  client.once('close', drop);
+  signal.addEventListener('abort', close, { once: true });
+  opened.on('error', () => {});
+  opened.on('exit', (code: number | null, name?: string) => {
+    exit = { kind: 'exited', code: code ?? undefined, signal: name };
+  });
+  opened.stderr.on('data', (chunk: Buffer) => {
+    complaint = `${complaint}${chunk.toString()}`.slice(-complaintChars);
+  });
+  return {
+    output: until(isCut, opened.iterator({ destroyOnReturn: false })),
+    async write(bytes) {
+      if (over) throw lost(connection);
+      if (opened.write(bytes)) return;
+      const drained = new Promise<void>((resolve) => void opened.once('drain', resolve));
+      await Promise.race([drained, ended]);
+      if (over) throw lost(connection);
+    },
+    end: () => {
+      if (!over) opened.end();
+    },
+    complaint: () => complaint,
+    ended,
+    close,
+  };
+}
+
+async function* until(
+  isCut: Promise<undefined>,
+  output: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, void> {
+  for (;;) {
+    const next = await Promise.race([output.next(), isCut]);
+    if (next === undefined || next.done === true) return;
+    yield next.value;
+  }
+}
