@@ -4,6 +4,7 @@ import { failureText } from './failure-text.ts';
 import type { LocalDaemon } from './local-daemon.ts';
 import type { Nix, NixCommand, NixResult } from './nix.ts';
 import type { DaemonClient } from './protocol/daemon-client.ts';
+import type { ValidPathInfo } from './protocol/path-info.ts';
 import { storeError } from './store-error.ts';
 
 export interface StoreOptions {
@@ -18,10 +19,8 @@ export interface BuildPlan {
 }
 
 /** One path of a closure. */
-export interface PathInfo {
+export interface PathInfo extends ValidPathInfo {
   readonly path: StorePath;
-  /** Bytes of the path as an archive: what is sent, and about what it takes on a disk. */
-  readonly narSize: number;
 }
 
 /** The local store: questions go to a daemon of our own, changes to a program. */
@@ -30,7 +29,7 @@ export interface NixStore {
   invalid(paths: readonly (StorePath | DrvPath)[], options: StoreOptions): Promise<ReadonlySet<string>>;
   /** @throws FleetError INTERNAL when the derivation is not valid here */
   plan(drvPath: DrvPath, options: StoreOptions): Promise<BuildPlan>;
-  /** All that the paths reference, themselves included, with sizes. */
+  /** All that the paths reference, themselves included. */
   closure(paths: readonly StorePath[], options: StoreOptions): Promise<readonly PathInfo[]>;
   /** Copies a file into the store, content-addressed by its bytes. Its name is the file's. */
   addFile(file: string, options: StoreOptions): Promise<StorePath>;
@@ -78,7 +77,7 @@ async function closureOf(paths: readonly StorePath[], daemon: DaemonClient): Pro
     for (const [index, path] of next.entries()) {
       const info = infos[index];
       if (info === undefined || !isStorePath(path)) throw notHere(path);
-      closure.set(path, { path, narSize: info.narSize });
+      closure.set(path, { ...info, path });
       for (const reference of info.references) if (!known.has(reference)) found.add(reference);
     }
     next = [...found];

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { isStorePath, parseDrvPath, parseStorePath, type StorePath } from '../../../shared/domain/names.ts';
 import { createRun } from '../../../shared/platform/exec.ts';
+import { formatHash } from '../../../worker/nix/hash.ts';
 import { createLocalDaemon, type LocalDaemon } from '../../../worker/nix/local-daemon.ts';
 import { createNix, type Nix } from '../../../worker/nix/nix.ts';
 import { encodeNumber, encodeText } from '../../../worker/nix/protocol/wire.ts';
@@ -96,8 +97,13 @@ describe('the store, asked through a daemon of our own', () => {
     const closure = await store.closure([toplevel], options);
     const requisites = (await nixSays('--query', '--requisites', toplevel)).split('\n');
     expect(closure.map(({ path }) => path).toSorted()).toEqual(requisites.toSorted());
-    for (const { path, narSize } of closure)
+    for (const { path, narSize, narHash, references, deriver } of closure) {
       expect(`${narSize}`).toBe(await nixSays('--query', '--size', path));
+      expect(formatHash(narHash)).toBe(await nixSays('--query', '--hash', path));
+      const named = await nixSays('--query', '--references', path);
+      expect(references.toSorted().join('\n')).toBe(named.split('\n').toSorted().join('\n'));
+      expect(deriver ?? 'unknown-deriver').toBe(await nixSays('--query', '--deriver', path));
+    }
     expect(pids).toHaveLength(1);
 
     await nixSays('--delete', '--ignore-liveness', toplevel);

@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 
+import { readPathInfo, type ValidPathInfo } from './path-info.ts';
 import {
   createWireReader,
   encodeNumber,
@@ -8,13 +9,6 @@ import {
   WireError,
   type WireReader,
 } from './wire.ts';
-
-/** What the store knows of a valid path. */
-export interface ValidPath {
-  readonly references: readonly string[];
-  /** Bytes of the path as an archive. */
-  readonly narSize: number;
-}
 
 /** What it takes to make paths valid. */
 export interface Missing {
@@ -33,7 +27,7 @@ export interface DaemonClient {
   /** The subset that is valid. Nothing is substituted. */
   validPaths(paths: readonly string[]): Promise<ReadonlySet<string>>;
   /** In the order of the paths; `undefined` for what is not valid. */
-  pathInfos(paths: readonly string[]): Promise<readonly (ValidPath | undefined)[]>;
+  pathInfos(paths: readonly string[]): Promise<readonly (ValidPathInfo | undefined)[]>;
   /** @param derivations whose outputs are wanted, all of them */
   missing(derivations: readonly string[]): Promise<Missing>;
 }
@@ -66,6 +60,12 @@ const said = {
   result: 0x52534c54,
 } as const;
 
+interface Question<Answer> {
+  readonly asked: Buffer;
+  /** Reads the answer, after what the daemon says meanwhile. */
+  readonly read: () => Promise<Answer>;
+}
+
 /** Greets the daemon. @throws WireError */
 export async function greetDaemon({ output, write }: DaemonStreams): Promise<DaemonClient> {
   const reader = createWireReader(output);
@@ -92,15 +92,12 @@ export async function greetDaemon({ output, write }: DaemonStreams): Promise<Dae
   await untilAnswer(reader);
 
   /** Questions in one go, so that they cost one round trip. */
-  async function ask<Answer>(
-    questions: readonly Buffer[],
-    read: () => Promise<Answer>,
-  ): Promise<readonly Answer[]> {
-    write(Buffer.concat(questions));
+  async function ask<Answer>(questions: readonly Question<Answer>[]): Promise<readonly Answer[]> {
+    write(Buffer.concat(questions.map(({ asked }) => asked)));
     const answers: Answer[] = [];
     let refused: DaemonError | undefined;
     // All answers are read, whatever they are: the next caller's begin after them.
-    for (let i = 0; i < questions.length; i += 1) {
+    for (const { read } of questions) {
       try {
         await untilAnswer(reader);
         answers.push(await read());
@@ -113,8 +110,8 @@ export async function greetDaemon({ output, write }: DaemonStreams): Promise<Dae
     return answers;
   }
 
-  async function askOne<Answer>(question: Buffer, read: () => Promise<Answer>): Promise<Answer> {
-    const [answer] = await ask([question], read);
+  async function askOne<Answer>(asked: Buffer, read: () => Promise<Answer>): Promise<Answer> {
+    const [answer] = await ask([{ asked, read }]);
     if (answer === undefined) throw new WireError('one question, and no answer');
     return answer;
   }
@@ -130,8 +127,10 @@ export async function greetDaemon({ output, write }: DaemonStreams): Promise<Dae
     },
     pathInfos: (paths) =>
       ask(
-        paths.map((path) => Buffer.concat([encodeNumber(operation.queryPathInfo), encodeText(path)])),
-        async () => ((await reader.number()) === 0 ? undefined : readPathInfo(reader)),
+        paths.map((path) => ({
+          asked: Buffer.concat([encodeNumber(operation.queryPathInfo), encodeText(path)]),
+          read: async () => ((await reader.number()) === 0 ? undefined : readPathInfo(reader, path)),
+        })),
       ),
     missing(derivations) {
       const wanted = derivations.map((derivation) => `${derivation}!*`);
@@ -148,21 +147,6 @@ export async function greetDaemon({ output, write }: DaemonStreams): Promise<Dae
       });
     },
   };
-}
-
-async function readPathInfo(reader: WireReader): Promise<ValidPath> {
-  // Deriver, and hash.
-  await reader.text();
-  await reader.text();
-  const references = await reader.texts();
-  // When it was registered.
-  await reader.number();
-  const narSize = await reader.number();
-  // Whether it was built here, signatures, and what it is content-addressed by.
-  await reader.number();
-  await reader.texts();
-  await reader.text();
-  return { references, narSize };
 }
 
 /** Reads what the daemon says meanwhile, up to where the answer begins. @throws DaemonError when there is none */

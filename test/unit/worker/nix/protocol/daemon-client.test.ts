@@ -5,6 +5,7 @@ import {
   greetDaemon,
   type DaemonClient,
 } from '../../../../../worker/nix/protocol/daemon-client.ts';
+import type { ValidPathInfo } from '../../../../../worker/nix/protocol/path-info.ts';
 import { encodeNumber, encodeText, encodeTexts, WireError } from '../../../../../worker/nix/protocol/wire.ts';
 
 const last = encodeNumber(0x616c7473);
@@ -55,6 +56,17 @@ const info = Buffer.concat([
   ...[last, encodeNumber(1), encodeText(''), encodeText('0'.repeat(64)), encodeTexts([b])],
   ...[encodeNumber(1_700_000_000), encodeNumber(120), encodeNumber(0), encodeTexts(['k:s']), encodeText('')],
 ]);
+const understood: ValidPathInfo = {
+  path: a,
+  deriver: undefined,
+  narHash: '0'.repeat(64),
+  references: [b],
+  registeredAt: 1_700_000_000,
+  narSize: 120,
+  ultimate: false,
+  signatures: ['k:s'],
+  contentAddress: undefined,
+};
 const notValid = Buffer.concat([last, encodeNumber(0)]);
 
 describe('the greeting', () => {
@@ -97,7 +109,7 @@ describe('a question', () => {
 
   test.each([1, 7, 8, 4_096])('is answered in pieces of %i bytes', async (pieces) => {
     const { client } = await connected([info, notValid], { pieces });
-    expect(await client.pathInfos([a, b])).toEqual([{ references: [b], narSize: 120 }, undefined]);
+    expect(await client.pathInfos([a, b])).toEqual([understood, undefined]);
   });
 
   test('is answered after what the daemon says meanwhile, whose numbers may be larger than ours', async () => {
@@ -128,7 +140,7 @@ describe('a question', () => {
   test('that is refused has the daemon’s words, and leaves it usable', async () => {
     const { client } = await connected([refusal, info, info]);
     await expect(client.pathInfos([a, b])).rejects.toEqual(new DaemonError('no such path'));
-    expect(await client.pathInfos([a])).toEqual([{ references: [b], narSize: 120 }]);
+    expect(await client.pathInfos([a])).toEqual([understood]);
   });
 
   test('fails when the daemon ends in the middle of its answer', async () => {
