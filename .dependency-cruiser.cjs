@@ -143,6 +143,19 @@ module.exports = {
       from: { path: `^worker/${step}/` },
       to: { path: steps.filter((other) => other !== step).map((other) => `^worker/${other}/`) },
     })),
+    only(
+      'push-knows-technologies',
+      'Pushing brings Nix and SSH together; it knows no step.',
+      '^worker/push/',
+      '^(worker/(push|nix|ssh)/|shared/)',
+    ),
+    {
+      name: 'push-is-for-deliver',
+      comment: 'Delivering is what pushes; no other step, and no technology, does.',
+      severity: 'error',
+      from: { path: '^worker/', pathNot: ['^worker/(push|deliver)/', mains] },
+      to: { path: '^worker/push/' },
+    },
     {
       name: 'nobody-imports-main',
       comment: 'A main file is a program, not a module.',
