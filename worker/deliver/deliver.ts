@@ -9,8 +9,8 @@ import type { Roots } from '../nix/roots.ts';
 import type { NixStore } from '../nix/store.ts';
 import type { Builds } from './builds.ts';
 import type { LocalGuard } from './local-guard.ts';
-import type { Push, Pushed } from './push.ts';
-import { isConnectionError } from './push-errors.ts';
+import type { Push, Pushed } from '../push/push.ts';
+import { isConnectionError } from '../push/push-errors.ts';
 
 export interface DeliverSettings {
   /** Toplevels of one host that stay rooted on this worker, besides those that it may have to return to. */

@@ -1,6 +1,6 @@
 import { asRoot } from '../ssh/remote-shell.ts';
 import type { Ssh } from '../ssh/ssh.ts';
-import type { HostExec } from './push.ts';
+import type { HostExec } from '../push/push.ts';
 
 /** As many missing paths as a whole system of packages may have. */
 const maxOutputBytes = 16 * 1024 * 1024;

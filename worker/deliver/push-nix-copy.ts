@@ -6,8 +6,8 @@ import { failureText } from '../nix/failure-text.ts';
 import type { Nix } from '../nix/nix.ts';
 import type { NixStore, PathInfo } from '../nix/store.ts';
 import { queryScript, rootScript } from './host-scripts.ts';
-import type { HostExec, Push } from './push.ts';
-import { connectionError, hostDiskFull, pushError } from './push-errors.ts';
+import type { HostExec, Push } from '../push/push.ts';
+import { connectionError, hostDiskFull, pushError } from '../push/push-errors.ts';
 import { sshAlias } from './ssh-config.ts';
 
 const answerMs = 60_000;

@@ -1,8 +1,7 @@
 import type { Client, ClientChannel } from 'ssh2';
 
 import type { Connection } from '../../shared/domain/fleet.ts';
-import type { FleetError } from '../../shared/domain/errors.ts';
-import { cancelled, lost } from './ssh-errors.ts';
+import { lost } from './ssh-errors.ts';
 
 /** A command on a host that is talked to while it runs. */
 export interface Channel {
@@ -32,52 +31,28 @@ const complaintChars = 4_000;
 
 /**
  * Starts a command: a constant of the program, as for `Session.exec`.
- * @throws FleetError HOST_UNREACHABLE, CANCELLED
+ * @throws FleetError HOST_UNREACHABLE
  */
-export function openChannel(
-  client: Client,
-  connection: Connection,
-  command: string,
-  signal: AbortSignal,
-): Promise<Channel> {
+export function openChannel(client: Client, connection: Connection, command: string): Promise<Channel> {
   return new Promise((resolve, reject) => {
-    let settled = false;
-    const settle = (act: () => void): void => {
-      settled = true;
-      signal.removeEventListener('abort', onAbort);
-      client.removeListener('close', onClose);
-      act();
+    const fail = (cause?: unknown): void => {
+      client.removeListener('close', fail);
+      reject(lost(connection, cause));
     };
-    const fail = (error: FleetError): void => settle(() => reject(error));
-    const onAbort = (): void => fail(cancelled());
-    const onClose = (): void => fail(lost(connection));
-    if (signal.aborted) {
-      onAbort();
-      return;
-    }
-    signal.addEventListener('abort', onAbort, { once: true });
-    client.once('close', onClose);
+    client.once('close', fail);
     try {
       client.exec(command, (error, opened) => {
-        if (error) fail(lost(connection, error));
-        else if (settled) {
-          // Given up before it had begun: what it reads from ends without a word.
-          opened.on('error', () => {});
-          opened.close();
-        } else settle(() => resolve(talkOver(opened, client, connection, signal)));
+        if (error) return fail(error);
+        client.removeListener('close', fail);
+        resolve(talkOver(opened, client, connection));
       });
     } catch (thrown) {
-      fail(lost(connection, thrown));
+      fail(thrown);
     }
   });
 }
 
-function talkOver(
-  opened: ClientChannel,
-  client: Client,
-  connection: Connection,
-  signal: AbortSignal,
-): Channel {
+function talkOver(opened: ClientChannel, client: Client, connection: Connection): Channel {
   let complaint = '';
   let exit: ChannelEnd | undefined;
   let over = false;
@@ -90,7 +65,6 @@ function talkOver(
   const ended = new Promise<ChannelEnd>((resolve) => {
     finish = () => {
       over = true;
-      signal.removeEventListener('abort', close);
       client.removeListener('close', drop);
       resolve(exit ?? { kind: 'lost' });
     };
@@ -107,7 +81,6 @@ function talkOver(
   opened.once('close', () => finish());
   // A connection that dies takes its channels with it, not all of which say so.
   client.once('close', drop);
-  signal.addEventListener('abort', close, { once: true });
   opened.on('error', () => {});
   opened.on('exit', (code: number | null, name?: string) => {
     exit = { kind: 'exited', code: code ?? undefined, signal: name };

@@ -4,8 +4,16 @@
  * The program must hold no single quote, and no data: that comes through stdin.
  */
 export function asRoot(program: string): string {
-  if (program.includes("'")) throw new RangeError('a remote program cannot hold single quotes');
-  return `exec /bin/sh -c '${elevate}' varve '${program}'`;
+  return `exec /bin/sh -c ${quoted(elevate)} varve ${quoted(program)}`;
+}
+
+/**
+ * Makes the constant command that runs a constant program as the user who logs in, in a POSIX shell whatever the login
+ * shell is. The program may run the privileged one as root: `as_root` is its name there.
+ */
+export function asUser(program: string, privileged: string): string {
+  const whole = `as_root() { /bin/sh -c "$2" varve "$1"; }\n${program.replaceAll(/\bas_root\b/g, 'as_root "$1" "$2"')}`;
+  return `exec /bin/sh -c ${quoted(whole)} varve ${quoted(privileged)} ${quoted(elevate)}`;
 }
 
 const elevate = [
@@ -13,3 +21,8 @@ const elevate = [
   'PATH=/run/wrappers/bin:/run/current-system/sw/bin:/usr/bin:/bin',
   'exec sudo -n /bin/sh -c "$1"',
 ].join('\n');
+
+function quoted(program: string): string {
+  if (program.includes("'")) throw new RangeError('a remote program cannot hold single quotes');
+  return `'${program}'`;
+}

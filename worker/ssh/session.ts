@@ -3,7 +3,8 @@ import type { Client } from 'ssh2';
 
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
-import { openChannel, type Channel } from './channel.ts';
+import type { Channel } from './channel.ts';
+import { createChannels, type StartOptions } from './channels.ts';
 import { cancelled, lost } from './ssh-errors.ts';
 
 export interface ExecOptions {
@@ -37,19 +38,22 @@ export interface Session {
    * two round trips.
    * @throws FleetError HOST_UNREACHABLE, CANCELLED
    */
-  start(command: string, options: { readonly signal: AbortSignal }): Promise<Channel>;
+  start(command: string, options: StartOptions): Promise<Channel>;
   isOpen(): boolean;
   /** Gives it back (pooled) or ends it (fresh). */
   close(): void;
 }
 
-/** sshd allows 10 by default; some are left to others. */
-const maxChannels = 8;
+/** sshd allows 10 by default; two may wait for their next time, and some are left to others. */
+const maxChannels = 6;
 const defaultOutputBytes = 1024 * 1024;
 
 export function createSession(client: Client, connection: Connection): Session {
   const limit = pLimit(maxChannels);
+  // Whatever runs on it wants to know of its end.
+  client.setMaxListeners(50);
   let open = true;
+  const channels = createChannels(client, connection, () => open);
   client.once('close', () => {
     open = false;
   });
@@ -57,11 +61,10 @@ export function createSession(client: Client, connection: Connection): Session {
     connection,
     isOpen: () => open,
     exec: (command, options) => limit(() => exec(client, connection, command, options, () => open)),
-    start: (command, { signal }) =>
+    start: (command, options) =>
       new Promise((resolve, reject) => {
         const untilItEnds = async (): Promise<void> => {
-          if (!open) throw lost(connection);
-          const channel = await openChannel(client, connection, command, signal);
+          const channel = await channels.start(command, options);
           resolve(channel);
           await channel.ended;
         };

@@ -1,14 +1,7 @@
-import { stripVTControlCharacters } from 'node:util';
-
+import { DaemonError, untilAnswer } from './answers.ts';
+import { greeting, readGreeting } from './greeting.ts';
 import { readPathInfo, type ValidPathInfo } from './path-info.ts';
-import {
-  createWireReader,
-  encodeNumber,
-  encodeText,
-  encodeTexts,
-  WireError,
-  type WireReader,
-} from './wire.ts';
+import { createWireReader, encodeNumber, encodeText, encodeTexts, WireError } from './wire.ts';
 
 /** What it takes to make paths valid. */
 export interface Missing {
@@ -32,33 +25,12 @@ export interface DaemonClient {
   missing(derivations: readonly string[]): Promise<Missing>;
 }
 
-/** The daemon's own words for why it does not do what it was asked. */
-export class DaemonError extends Error {}
-
 export interface DaemonStreams {
   readonly output: AsyncIterable<Uint8Array>;
   write(bytes: Uint8Array): void;
 }
 
-const clientHello = 0x6e697863;
-const serverHello = 0x6478696f;
-/**
- * Claimed by us. From 1.38 on features are negotiated, which takes a round trip more, and nothing that is asked here
- * needs any. Nix 2.4, the oldest with flakes, speaks 1.32.
- */
-const ourMinor = 35;
-const oldestMinor = 32;
-
 const operation = { queryPathInfo: 26, queryValidPaths: 31, queryMissing: 40 } as const;
-
-const said = {
-  last: 0x616c7473,
-  next: 0x6f6c6d67,
-  error: 0x63787470,
-  startActivity: 0x53545254,
-  stopActivity: 0x53544f50,
-  result: 0x52534c54,
-} as const;
 
 interface Question<Answer> {
   readonly asked: Buffer;
@@ -69,27 +41,8 @@ interface Question<Answer> {
 /** Greets the daemon. @throws WireError */
 export async function greetDaemon({ output, write }: DaemonStreams): Promise<DaemonClient> {
   const reader = createWireReader(output);
-  // Twice zero: no processor is asked for, and no space reserved, as no version does any more.
-  write(
-    Buffer.concat([
-      encodeNumber(clientHello),
-      encodeNumber(0x100 | ourMinor),
-      encodeNumber(0),
-      encodeNumber(0),
-    ]),
-  );
-  if ((await reader.number()) !== serverHello) throw new WireError('it is no Nix daemon');
-  const version = await reader.number();
-  const minor = Math.min(version & 0xff, ourMinor);
-  if (version >> 8 !== 1 || minor < oldestMinor) {
-    throw new WireError(
-      `it speaks version ${version >> 8}.${version & 0xff} of the protocol, too old for us`,
-    );
-  }
-  if (minor >= 33) await reader.text();
-  // Whether we are trusted: nothing here needs it.
-  if (minor >= 35) await reader.number();
-  await untilAnswer(reader);
+  write(greeting());
+  await readGreeting(reader);
 
   /** Questions in one go, so that they cost one round trip. */
   async function ask<Answer>(questions: readonly Question<Answer>[]): Promise<readonly Answer[]> {
@@ -147,58 +100,4 @@ export async function greetDaemon({ output, write }: DaemonStreams): Promise<Dae
       });
     },
   };
-}
-
-/** Reads what the daemon says meanwhile, up to where the answer begins. @throws DaemonError when there is none */
-async function untilAnswer(reader: WireReader): Promise<void> {
-  for (;;) {
-    const what = await reader.number();
-    switch (what) {
-      case said.last:
-        return;
-      case said.error:
-        throw await readError(reader);
-      case said.next:
-        await reader.text();
-        break;
-      case said.startActivity:
-        for (let i = 0; i < 3; i += 1) await reader.skipNumber();
-        await reader.text();
-        await skipFields(reader);
-        await reader.skipNumber();
-        break;
-      case said.stopActivity:
-        await reader.skipNumber();
-        break;
-      case said.result:
-        await reader.skipNumber();
-        await reader.skipNumber();
-        await skipFields(reader);
-        break;
-      default:
-        throw new WireError(`it says something unknown: ${what.toString(16)}`);
-    }
-  }
-}
-
-async function skipFields(reader: WireReader): Promise<void> {
-  const count = await reader.number();
-  for (let i = 0; i < count; i += 1) {
-    if ((await reader.number()) === 0) await reader.skipNumber();
-    else await reader.text();
-  }
-}
-
-async function readError(reader: WireReader): Promise<DaemonError> {
-  await reader.text();
-  await reader.number();
-  await reader.text();
-  const message = await reader.text();
-  await reader.number();
-  const traces = await reader.number();
-  for (let i = 0; i < traces; i += 1) {
-    await reader.number();
-    await reader.text();
-  }
-  return new DaemonError(stripVTControlCharacters(message).trim());
 }

@@ -3,6 +3,8 @@
  * bytes, and zeros up to the next multiple of eight.
  */
 
+const lineEnd = 10;
+
 /** More than any name, path, error or list of Nix; whoever says more does not speak its protocol. */
 const longest = 64 * 1024 * 1024;
 
@@ -32,6 +34,10 @@ export interface WireReader {
   skipNumber(): Promise<void>;
   text(): Promise<string>;
   texts(): Promise<readonly string[]>;
+  /** Reads a line of text, as a program may say some before it begins with the protocol; without its end. */
+  line(): Promise<string>;
+  /** Reads whatever else there is, up to the end. */
+  rest(): Promise<Buffer>;
 }
 
 /** The other side does not speak the protocol, or does not speak any more. */
@@ -73,7 +79,29 @@ export function createWireReader(source: AsyncIterable<Uint8Array>): WireReader 
     return bytes.toString('utf8', 0, length);
   }
 
+  async function more(): Promise<boolean> {
+    const next = await chunks.next();
+    if (next.done === true) return false;
+    buffered = Buffer.concat([buffered, next.value]);
+    if (buffered.length > longest) throw new WireError('it goes on and on');
+    return true;
+  }
+
   return {
+    async line() {
+      let end = buffered.indexOf(lineEnd);
+      while (end < 0) {
+        if (!(await more())) throw new WireError('it ended in the middle of a line');
+        end = buffered.indexOf(lineEnd);
+      }
+      const line = buffered.toString('utf8', 0, end);
+      buffered = buffered.subarray(end + 1);
+      return line;
+    },
+    async rest() {
+      while (await more());
+      return buffered;
+    },
     number: readNumber,
     skipNumber: async () => void (await take(8)),
     text: readText,

@@ -1,10 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import {
-  DaemonError,
-  greetDaemon,
-  type DaemonClient,
-} from '../../../../../worker/nix/protocol/daemon-client.ts';
+import { DaemonError } from '../../../../../worker/nix/protocol/answers.ts';
+import { greetDaemon, type DaemonClient } from '../../../../../worker/nix/protocol/daemon-client.ts';
 import type { ValidPathInfo } from '../../../../../worker/nix/protocol/path-info.ts';
 import { encodeNumber, encodeText, encodeTexts, WireError } from '../../../../../worker/nix/protocol/wire.ts';
 

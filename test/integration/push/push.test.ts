@@ -12,10 +12,9 @@ import {
   parseStorePath,
   type StorePath,
 } from '../../../shared/domain/names.ts';
-import { createOpenSsh } from '../../../worker/deliver/open-ssh.ts';
-import { createPooledExec } from '../../../worker/deliver/pooled-exec.ts';
-import { createNixCopyPush } from '../../../worker/deliver/push-nix-copy.ts';
-import type { Push } from '../../../worker/deliver/push.ts';
+import { archiveOf } from '../../../worker/nix/nar.ts';
+import { createPusher } from '../../../worker/push/pusher.ts';
+import type { Push } from '../../../worker/push/push.ts';
 import { createSsh } from '../../../worker/ssh/ssh.ts';
 import { startLoopbackHost, type LoopbackHost } from '../../support/loopback-host.ts';
 import { createWorkshop, recordingContext, type Workshop } from '../../support/nix-workshop.ts';
@@ -53,25 +52,16 @@ async function host(options: { diskMiB?: number; untrusted?: boolean } = {}): Pr
 
 function pushWith(identityFile: string): Push {
   const ssh = createSsh({ keyFiles: [identityFile], connectDeadlineMs: 3_000 });
-  const openSsh = createOpenSsh({
-    run: workshop.run,
-    folder: join(workshop.folder, `ssh-${hosts}`),
-    settings: {
-      identityFiles: [identityFile],
-      knownHostsFile: undefined,
-      connectTimeoutMs: 3_000,
-      persistMs: 0,
-    },
-  });
-  closers.push(
-    () => ssh.close(),
-    () => openSsh.close(),
-  );
-  return createNixCopyPush({
-    nix: workshop.nix,
+  closers.push(() => ssh.close());
+  return createPusher({
+    ssh,
     store: workshop.store,
-    exec: createPooledExec({ ssh }),
-    configuration: openSsh.configuration,
+    async *plain({ path }) {
+      for await (const bytes of archiveOf(`${workshop.storeRoot}${path}`)) yield { length: bytes.length, bytes };
+    },
+    compressed: () => {
+      throw new Error('not yet');
+    },
   });
 }
 
@@ -122,7 +112,7 @@ describe('a push', () => {
     };
     const { bytes } = await push.push(request, context);
     expect(context.steps).toEqual([0, 1, 2].map((done) => ({ what: 'copying', done, total: 2 })));
-    expect(context.lines).toEqual([`copying 2 paths, ${bytes} bytes, to ${web1.connection.address}`]);
+    expect(context.lines).toEqual([`sending 2 paths, ${bytes} bytes, to ${web1.connection.address}`]);
 
     // Where nothing is missing there is nothing to tell.
     const again = recordingContext();

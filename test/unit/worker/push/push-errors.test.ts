@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { connectionError, pushError } from '../../../../worker/deliver/push-errors.ts';
+import { connectionError, pushError } from '../../../../worker/push/push-errors.ts';
 
 const connection = { address: 'web1', port: 22, user: 'root', hostKeys: ['ssh-ed25519 AAAA'] };
 

@@ -1,0 +1,81 @@
+import { DaemonError, untilAnswer } from '../nix/protocol/answers.ts';
+import { beginAdding, endOfFrames, frameHead } from '../nix/protocol/adding.ts';
+import { greeting, readGreeting } from '../nix/protocol/greeting.ts';
+import { createWireReader } from '../nix/protocol/wire.ts';
+import type { PathInfo } from '../nix/store.ts';
+import type { Encoder } from './encoding.ts';
+
+/** A piece of an archive, in the form that the encoder takes. */
+export interface Piece {
+  /** Bytes of the archive in it. */
+  readonly length: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A path that the host's daemon did not take, in its own words. */
+export interface Refused {
+  readonly info: PathInfo;
+  readonly why: string;
+}
+
+export interface Sending {
+  /** Each after all that it references. */
+  readonly paths: readonly PathInfo[];
+  readonly pieces: (info: PathInfo) => AsyncIterable<Piece>;
+  readonly encoder: Encoder;
+  /** What the daemon says. */
+  readonly output: AsyncIterable<Uint8Array>;
+  /** Everything is on its way. */
+  readonly sent: () => void;
+  /** Everything is answered. */
+  readonly answered: () => void;
+  /** The host has it. */
+  readonly acknowledged: (info: PathInfo) => void;
+}
+
+export interface Sent {
+  readonly refused: readonly Refused[];
+  /** What was said after the last answer. */
+  readonly rest: Buffer;
+}
+
+/**
+ * Sends paths to a daemon, all in one go, and reads meanwhile how each of them fared: both sides would wait for each
+ * other if nobody read. A path that is refused keeps none but its referrers from arriving.
+ * @throws WireError when the daemon has gone; whatever `pieces` and the encoder throw
+ */
+export async function sendPaths(sending: Sending): Promise<Sent> {
+  const [, sent] = await Promise.all([write(sending), read(sending)]);
+  return sent;
+}
+
+async function write({ paths, pieces, encoder, sent }: Sending): Promise<void> {
+  await encoder.plain(greeting());
+  for (const info of paths) {
+    await encoder.plain(beginAdding(info));
+    for await (const { length, bytes } of pieces(info)) {
+      await encoder.plain(frameHead(length));
+      await encoder.piece(bytes);
+    }
+    await encoder.plain(endOfFrames);
+  }
+  await encoder.flush();
+  sent();
+}
+
+async function read({ paths, output, acknowledged, answered }: Sending): Promise<Sent> {
+  const reader = createWireReader(output);
+  await readGreeting(reader);
+  const refused: Refused[] = [];
+  for (const info of paths) {
+    try {
+      await untilAnswer(reader);
+      acknowledged(info);
+    } catch (thrown) {
+      if (!(thrown instanceof DaemonError)) throw thrown;
+      refused.push({ info, why: thrown.message });
+    }
+  }
+  answered();
+  return { refused, rest: await reader.rest() };
+}
