@@ -23,7 +23,8 @@ export function encodeTexts(values: readonly string[]): Buffer {
   return Buffer.concat([encodeNumber(values.length), ...values.map(encodeText)]);
 }
 
-function padding(length: number): number {
+/** Zeros after a text of this many bytes. */
+export function padding(length: number): number {
   return (8 - (length % 8)) % 8;
 }
 
