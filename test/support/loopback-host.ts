@@ -57,7 +57,11 @@ export async function startLoopbackHost(options: {
   );
   const untrusted = options.untrusted === true;
   const passwd = await readFile('/etc/passwd', 'utf8');
-  await writeFile(file('passwd'), passwd.replace(/^(nobody:.*):[^:]*$/m, '$1:/bin/sh'));
+  // What the people of this machine have in their shells' start-up files is no part of the host.
+  const users = passwd
+    .replace(/^(nobody:.*):[^:]*$/m, '$1:/bin/sh')
+    .replace(/^(root:(?:[^:]*:){4}).*$/m, '$1/nonexistent:/bin/sh');
+  await writeFile(file('passwd'), users);
   const mount =
     options.diskMiB === undefined
       ? 'mount --bind "$0" /nix'
@@ -65,7 +69,8 @@ export async function startLoopbackHost(options: {
   const script = [
     'mount --make-rprivate /',
     mount,
-    ...(untrusted ? ['mount --bind "$2" /etc/passwd', '{ nix-daemon & }'] : []),
+    'mount --bind "$2" /etc/passwd',
+    ...(untrusted ? ['{ nix-daemon & }'] : []),
     'exec /usr/sbin/sshd -D -e -f "$1"',
   ].join(' && ');
   const child = spawn(

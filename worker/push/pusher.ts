@@ -8,6 +8,8 @@ import type { NixStore, PathInfo } from '../nix/store.ts';
 import type { Channel } from '../ssh/channel.ts';
 import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
+import type { ArchiveSource } from './archive.ts';
+import type { Archives } from './archives.ts';
 import { createPlainEncoder, createZstdEncoder } from './encoding.ts';
 import { readHostAnswer } from './host-answer.ts';
 import { controlCommand, dataCommand } from './host-scripts.ts';
@@ -20,17 +22,19 @@ import { createWatch, type Watch } from './watch.ts';
 export interface PusherDeps {
   readonly ssh: Pick<Ssh, 'pooled'>;
   readonly store: Pick<NixStore, 'closure'>;
-  /** The archive of a path as it is, in pieces of at most 256 KiB. */
-  readonly plain: (info: PathInfo) => AsyncIterable<Piece>;
-  /** The same, each piece a zstd frame: made once for all hosts. */
-  readonly compressed: (info: PathInfo, signal: AbortSignal) => AsyncIterable<Piece>;
-  /** A host that takes nothing and answers nothing for so long is given up. */
-  readonly stallMs?: number;
+  readonly source: ArchiveSource;
+  readonly archives: Pick<Archives, 'pieces'>;
+  readonly settings?: Partial<PushSettings>;
 }
 
-/** Up to here a line is as fast as a compressor, and the time of both machines is better spent on sending. */
-const nearMs = 10;
-const usualStallMs = 60_000;
+export interface PushSettings {
+  /** A host that takes nothing and answers nothing for so long is given up. */
+  readonly stallMs: number;
+  /** Up to this round trip a line is as fast as a compressor: a path for one host only is sent as it is. */
+  readonly nearMs: number;
+}
+
+export const usualPushSettings: PushSettings = { stallMs: 60_000, nearMs: 10 };
 
 /**
  * The push: one flight of questions over a connection that is kept open, and one stream of what is missing. What is said
@@ -38,8 +42,17 @@ const usualStallMs = 60_000;
  * what is to be in it.
  */
 export function createPusher(deps: PusherDeps): Push {
-  const { ssh, store, stallMs = usualStallMs } = deps;
+  const { ssh, store, source, archives } = deps;
+  const { stallMs, nearMs } = { ...usualPushSettings, ...deps.settings };
   let under = 0;
+
+  async function* plain({ path }: PathInfo): AsyncGenerator<Piece> {
+    for await (const bytes of source.read(path)) yield { length: bytes.length, bytes };
+  }
+
+  async function* compressed(info: PathInfo, signal: AbortSignal): AsyncGenerator<Piece> {
+    for await (const { length, frame } of archives.pieces(info, signal)) yield { length, bytes: frame };
+  }
 
   async function attempt(
     request: PushRequest,
@@ -125,7 +138,7 @@ export function createPusher(deps: PusherDeps): Push {
     await data.write(Buffer.concat([Buffer.from(compress ? 'zstd\n' : 'plain\n'), wanted(request)]));
     const { refused, rest } = await sendPaths({
       paths: missing,
-      pieces: (info) => (compress ? deps.compressed(info, watch.signal) : deps.plain(info)),
+      pieces: (info) => (compress ? compressed(info, watch.signal) : plain(info)),
       encoder: compress ? createZstdEncoder(write) : createPlainEncoder(write),
       output: watch.watched(data.output),
       sent: () => {

@@ -2,7 +2,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { FleetError } from '../../../shared/domain/errors.ts';
 import type { Connection } from '../../../shared/domain/fleet.ts';
@@ -13,6 +13,9 @@ import {
   type StorePath,
 } from '../../../shared/domain/names.ts';
 import { archiveOf } from '../../../worker/nix/nar.ts';
+import type { ArchiveSource } from '../../../worker/push/archive.ts';
+import { createArchives, type Archives } from '../../../worker/push/archives.ts';
+import { createCompressor } from '../../../worker/push/compressor.ts';
 import { createPusher } from '../../../worker/push/pusher.ts';
 import type { Push } from '../../../worker/push/push.ts';
 import { createSsh } from '../../../worker/ssh/ssh.ts';
@@ -35,6 +38,15 @@ beforeAll(async () => {
   big = await add('big', Buffer.alloc(24 * 1024 * 1024, 1));
 });
 
+beforeAll(async () => {
+  const compressor = createCompressor({ threads: 2 });
+  const folder = join(workshop.folder, 'archives');
+  archives = await createArchives({ source, compressor, folder, maxBytes: 1e9 });
+  return async () => {
+    await archives.close();
+    await compressor.close();
+  };
+});
 afterAll(() => workshop?.close());
 
 afterEach(async () => {
@@ -42,6 +54,11 @@ afterEach(async () => {
 });
 
 let hosts = 0;
+let archives: Archives;
+/** Whether archives are sent as they are. */
+let nearMs = 0;
+
+const source: ArchiveSource = { read: (path) => archiveOf(`${workshop.storeRoot}${path}`) };
 
 async function host(options: { diskMiB?: number; untrusted?: boolean } = {}): Promise<LoopbackHost> {
   hosts += 1;
@@ -53,16 +70,7 @@ async function host(options: { diskMiB?: number; untrusted?: boolean } = {}): Pr
 function pushWith(identityFile: string): Push {
   const ssh = createSsh({ keyFiles: [identityFile], connectDeadlineMs: 3_000 });
   closers.push(() => ssh.close());
-  return createPusher({
-    ssh,
-    store: workshop.store,
-    async *plain({ path }) {
-      for await (const bytes of archiveOf(`${workshop.storeRoot}${path}`)) yield { length: bytes.length, bytes };
-    },
-    compressed: () => {
-      throw new Error('not yet');
-    },
-  });
+  return createPusher({ ssh, store: workshop.store, source, archives, settings: { nearMs } });
 }
 
 async function failureOf(push: Push, connection: Connection, path: StorePath): Promise<FleetError> {
@@ -84,7 +92,14 @@ function pushed(push: Push, connection: Connection, path: StorePath) {
   );
 }
 
-describe('a push', () => {
+describe.each([
+  ['as they are', Infinity],
+  ['compressed', 0],
+])('a push that sends archives %s', (_, near) => {
+  beforeEach(() => {
+    nearMs = near;
+  });
+
   test('sends what is missing, and nothing the second time, without starting Nix for it', async () => {
     const web1 = await host();
     const push = pushWith(web1.identityFile);
