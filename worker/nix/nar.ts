@@ -43,7 +43,6 @@ export async function* archiveOf(path: string): AsyncGenerator<Uint8Array, void,
       await setImmediate();
       until = performance.now() + stretchMs;
     }
-    for (const piece of pieces.takeFull()) yield piece;
     const rest = pieces.rest();
     if (rest.length > 0) yield rest;
   } catch (thrown) {
