@@ -5,6 +5,7 @@ import { benchCommit } from './commit.ts';
 import { benchLedger } from './ledger.ts';
 import { benchNoop } from './noop.ts';
 import { benchPlan } from './plan.ts';
+import { benchPush } from './push.ts';
 import { asJson, asTable, type Measured } from './report.ts';
 import { benchMemory, benchStartup } from './resting.ts';
 import { benchRevert } from './revert.ts';
@@ -33,6 +34,7 @@ const benches: Readonly<Record<string, Bench>> = {
     yield benchWindows(runs);
   },
   ledger: benchLedger,
+  push: benchPush,
   'rollout-model': benchRolloutModel,
   'rollout-real': benchRolloutReal,
   async *memory(runs) {

@@ -11,6 +11,8 @@ export interface Figure {
   readonly ratio: number | null;
   readonly unit: 'ms' | 'MiB';
   readonly runs: number;
+  /** What is promised instead where ours is to be faster: `theirs / ours`, which is to be `atLeast` so much. */
+  readonly promise?: { readonly times: number; readonly atLeast: number; readonly met: boolean };
 }
 
 export interface Measured {
@@ -19,8 +21,8 @@ export interface Measured {
   readonly notes: readonly string[];
 }
 
-export function figure(init: Omit<Figure, 'ratio'>): Figure {
-  const { bench, ours, theirs, unit, runs } = init;
+export function figure(init: Omit<Figure, 'ratio' | 'promise'> & { readonly atLeast?: number }): Figure {
+  const { bench, ours, theirs, unit, runs, atLeast } = init;
   return {
     bench,
     case: init.case,
@@ -29,7 +31,12 @@ export function figure(init: Omit<Figure, 'ratio'>): Figure {
     ratio: theirs === null ? null : rounded(ours / theirs, 100),
     unit,
     runs,
+    ...(theirs === null || atLeast === undefined ? {} : { promise: promise(theirs / ours, atLeast) }),
   };
+}
+
+function promise(times: number, atLeast: number): NonNullable<Figure['promise']> {
+  return { times: rounded(times, 100), atLeast, met: times >= atLeast };
 }
 
 /** One JSON object, as a line. */
@@ -39,15 +46,22 @@ export function asJson({ figure }: Measured): string {
 
 /** A table for people, with the notes below it. */
 export function asTable(measured: readonly Measured[]): string {
+  const promises = measured.some(({ figure }) => figure.promise !== undefined);
   const rows = [
-    ['bench', 'case', 'ours', 'theirs', 'ours / theirs', 'runs'],
-    ...measured.map(({ figure: { bench, case: name, ours, theirs, ratio, unit, runs } }) => [
+    [
+      ...['bench', 'case', 'ours', 'theirs', 'ours / theirs', 'runs'],
+      ...(promises ? ['theirs / ours', 'at least', ''] : []),
+    ],
+    ...measured.map(({ figure: { bench, case: name, ours, theirs, ratio, unit, runs, promise } }) => [
       bench,
       name,
       `${ours} ${unit}`,
       theirs === null ? '' : `${theirs} ${unit}`,
       ratio === null ? '' : ratio.toFixed(2),
       String(runs),
+      ...(promise === undefined
+        ? []
+        : [promise.times.toFixed(2), promise.atLeast.toFixed(1), promise.met ? 'met' : 'missed']),
     ]),
   ];
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

@@ -5,9 +5,9 @@ import { waitFor } from './waiting.ts';
 
 const root = '/sys/fs/cgroup';
 
-/** The cgroup that a test host has to itself, in each hierarchy that the machine has. */
-export function cgroupName(lab: number, host: number): string {
-  return `varve-${lab}-${host}`;
+/** The cgroup that a test host, or what else belongs to a lab, has to itself, in each hierarchy that the machine has. */
+export function cgroupName(lab: number, member: number | string): string {
+  return `varve-${lab}-${member}`;
 }
 
 /** The mount points of the hierarchies that matter: one on a machine with cgroup v2 only, two on a hybrid one. */
@@ -26,6 +26,23 @@ export async function makeCgroups(name: string): Promise<string[]> {
   const folders = (await hierarchies()).all.map((hierarchy) => join(hierarchy, name));
   for (const folder of folders) await mkdir(folder, { recursive: true });
   return folders.map((folder) => join(folder, 'cgroup.procs'));
+}
+
+// Moves itself into the cgroups, so that the command and all below it start there.
+const enterAndExec = `
+until [ "$1" = -- ]; do echo $$ > "$1" || exit 1; shift; done
+shift
+exec "$@"`;
+
+/** A command that runs another one in the cgroups that these files are of. */
+export function inCgroups(files: readonly string[], argv: readonly string[]): readonly [string, ...string[]] {
+  return ['/bin/sh', '-c', enterAndExec, 'sh', ...files, '--', ...argv];
+}
+
+/** Processor time of all that ever ran in a cgroup, in milliseconds. */
+export async function processorMs(name: string): Promise<number> {
+  const text = await readFile(join((await hierarchies()).unified, name, 'cpu.stat'), 'utf8');
+  return Number(/^usage_usec (\d+)$/m.exec(text)?.[1] ?? Number.NaN) / 1_000;
 }
 
 export async function setFrozen(name: string, frozen: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 
-import { makeCgroups, waitUntilEmpty } from './cgroup.ts';
+import { inCgroups, makeCgroups, waitUntilEmpty } from './cgroup.ts';
 import { identityOf, isAlive } from './process-identity.ts';
 import { waitFor } from './waiting.ts';
 
@@ -28,12 +28,6 @@ export type ContainerEnd = 'reboot' | 'off';
 /** What nspawn exits with when the container asked for a reboot and someone else is to start it again. */
 const REBOOT_STATUS = 133;
 
-// Moves itself into the cgroups of the container, so that nspawn and all below it start there.
-const enterAndExec = `
-until [ "$1" = -- ]; do echo $$ > "$1" || exit 1; shift; done
-shift
-exec "$@"`;
-
 /** Starts a container on its root folder. It goes on when this program ends, whoever kills it. */
 export async function startContainer(spec: ContainerSpec): Promise<Container> {
   const cgroups = await makeCgroups(spec.cgroup);
@@ -54,7 +48,8 @@ export async function startContainer(spec: ContainerSpec): Promise<Container> {
     '--console=read-only',
     '/sbin/varve-boot',
   ];
-  const child = spawn('/bin/sh', ['-c', enterAndExec, 'sh', ...cgroups, '--', ...nspawn], {
+  const [program, ...args] = inCgroups(cgroups, nspawn);
+  const child = spawn(program, args, {
     detached: true,
     stdio: ['ignore', output.fd, output.fd],
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' },

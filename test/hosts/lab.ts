@@ -29,6 +29,8 @@ export interface LabOptions {
 
 /** Some real hosts on a network of their own. Several labs may exist on one machine at a time. */
 export interface Lab {
+  /** Names all that the lab has on this machine; what bears it ends with the lab. */
+  readonly number: number;
   readonly hosts: ReadonlyMap<string, TestHost>;
   /** The lab's folder: disks, keys, and room for what a test needs. It is gone after `close`. */
   readonly dir: string;
@@ -94,6 +96,7 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
     const few = pLimit(4);
     if (options.boot ?? true) await Promise.all(added.map((host) => few(() => host.boot())));
     return {
+      number,
       hosts,
       dir,
       privateKeyPath,
