@@ -51,7 +51,6 @@ export function indexBytesOf(tail: Buffer): number | undefined {
  */
 export function decodeIndex(index: Buffer, fileBytes: number): readonly IndexEntry[] | undefined {
   const table = index.subarray(skippableHeaderBytes, -footerBytes);
-  if (crc32(table) !== index.readUInt32LE(index.byteLength - footerBytes + 4)) return undefined;
   const entries: IndexEntry[] = [];
   let at = 0;
   for (let from = 0; from < table.byteLength; from += entryBytes) {
@@ -64,5 +63,6 @@ export function decodeIndex(index: Buffer, fileBytes: number): readonly IndexEnt
     });
     at += frameBytes;
   }
-  return at + index.byteLength === fileBytes ? entries : undefined;
+  const isWhole = at + index.byteLength === fileBytes && encodeIndex(entries).equals(index);
+  return isWhole ? entries : undefined;
 }

@@ -197,47 +197,52 @@ describe('an archive that cannot be made', () => {
     expect(stage.warnings).toEqual([]);
   });
 
-  it('because a thread died fails as well', async () => {
+  it('because a thread died with its pieces fails as well', async () => {
     const died = new Error('the thread died');
-    const bytes = someBytes(10);
+    const pieces = Array.from({ length: 9 }, (_, i) => someBytes(10, i));
     const archives = await createArchives({
       folder,
       maxBytes: 1024,
       source: {
         async *read() {
-          yield bytes;
+          yield* pieces;
         },
       },
       compressor: { compress: () => Promise.reject(died) },
     });
-    await expect(piecesOf(archives, keyOf(bytes))).rejects.toBe(died);
+    await expect(piecesOf(archives, keyOf(Buffer.concat(pieces)))).rejects.toBe(died);
+    await archives.close();
   });
 
   const whole = someBytes(7 * pieceBytes);
   it.each([
-    ['has other contents', someBytes(whole.byteLength, 2)],
-    ['is a byte too short', whole.subarray(0, -1)],
-    ['is a byte too long', Buffer.concat([whole, Buffer.from('.')])],
-  ])('because the path %s is told as damage in the store, and nobody gets all of it', async (_, damaged) => {
-    const stage = await stageArchives(folder);
-    const { path } = stage.add(damaged);
-    const key = { ...keyOf(whole), path };
-    const got: number[] = [];
-    const read = async (): Promise<void> => {
-      for await (const { length } of stage.archives.pieces(key, forever)) got.push(length);
-    };
-    await expect(read()).rejects.toMatchObject({
-      code: 'PUSH_FAILED',
-      disposition: 'transient',
-      message: expect.stringContaining(path),
-      hint: expect.stringMatching(/nix-store --verify-path .* nix-store --repair-path /),
-    });
-    expect(got.reduce((sum, length) => sum + length, 0)).toBeLessThan(whole.byteLength);
-    await eventually(async () => (await filesUnder(folder)).length === 0, {
-      what: 'nothing is kept',
-      deadlineMs: 5_000,
-    });
-  });
+    ['has other contents', 'its contents are others', someBytes(whole.byteLength, 2)],
+    ['is a byte too short', 'it is smaller', whole.subarray(0, -1)],
+    ['is a byte too long', 'it is larger', Buffer.concat([whole, Buffer.from('.')])],
+    ['is twice as long', 'it is larger', Buffer.concat([whole, whole])],
+  ])(
+    'because the path %s is told as damage in the store, and nobody gets all of it',
+    async (_, how, damaged) => {
+      const stage = await stageArchives(folder);
+      const { path } = stage.add(damaged);
+      const key = { ...keyOf(whole), path };
+      const got: number[] = [];
+      const read = async (): Promise<void> => {
+        for await (const { length } of stage.archives.pieces(key, forever)) got.push(length);
+      };
+      await expect(read()).rejects.toMatchObject({
+        code: 'PUSH_FAILED',
+        disposition: 'transient',
+        message: expect.stringMatching(`^${path} is damaged.*${how}$`),
+        hint: expect.stringMatching(/nix-store --verify-path .* nix-store --repair-path /),
+      });
+      expect(got.reduce((sum, length) => sum + length, 0)).toBeLessThan(whole.byteLength);
+      await eventually(async () => (await filesUnder(folder)).length === 0, {
+        what: 'nothing is kept',
+        deadlineMs: 5_000,
+      });
+    },
+  );
 });
 
 describe('closing', () => {

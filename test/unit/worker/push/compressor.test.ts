@@ -92,6 +92,17 @@ describe('the threads', () => {
     expect(unpacked(frame).equals(plainBytes(1_000))).toBe(true);
   });
 
+  it('do not end while they work, however long it takes them', async () => {
+    const script = await threadThat(`
+      parentPort.on('message', (piece) => {
+        setTimeout(() => parentPort.postMessage({ isFrame: true, bytes: piece }), 200);
+      });
+    `);
+    compressor = createCompressor({ threads: 1, idleMs: 50, script });
+    await compressor.compress(Buffer.alloc(1, 1));
+    await expect(compressor.compress(Buffer.alloc(1, 2))).resolves.toEqual(new Uint8Array([2]));
+  });
+
   it('that die take with them what they had, and others come', async () => {
     const script = await threadThat(`
       parentPort.on('message', (piece) => {
