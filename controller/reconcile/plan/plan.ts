@@ -1,6 +1,6 @@
 import { isActive, isTerminal, type Deployment } from '../../../shared/domain/deployment.ts';
 import { hostsOf, memberOf, returningBy, type Desired } from '../../../shared/domain/desired.ts';
-import { holdAt, pinAt, type Memory } from '../../../shared/domain/memory.ts';
+import { holdAt, pinAt, type Memory, type Pin } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Member } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
@@ -110,9 +110,8 @@ function judge(
       reason: `deployment ${live.id} is ${live.phase}`,
     };
   }
-  const pin = spec === undefined ? undefined : pinAt(remembered, now);
-  // Who was rolled back is held, but has to get there first.
-  if (pin?.cause !== 'person') {
+  const pin = pinAt(remembered, now);
+  if (pin?.cause !== 'person' || !hasToGetThere(view, pin, desired)) {
     const held = heldBy(observed.memory, memberOf(host, desired), now);
     if (held !== undefined) return { ...base, kind: 'held', waitsFor: 'person', ...held };
   }
@@ -162,6 +161,13 @@ function judge(
     };
   }
   return judgeManaged(view, desired, observed.memory, patience, now);
+}
+
+/** Who was rolled back is held, but has to get there first: that is said also while nobody knows the repository. */
+function hasToGetThere({ spec, contact }: HostView, { to }: Pin, desired: Desired): boolean {
+  if (spec !== undefined) return true;
+  const isThere = contact?.kind === 'reached' && contact.report.current === to.toplevel;
+  return desired.kind === 'unknown' && !isThere;
 }
 
 function heldBy(memory: Memory, member: Member, now: number): Pick<Verdict, 'reason' | 'until'> | undefined {

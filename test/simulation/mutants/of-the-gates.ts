@@ -147,7 +147,7 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: 'people: keep a host from where its hold was to bring it back to',
     file: `${plan}/plan.ts`,
-    from: "if (pin?.cause !== 'person') {",
+    from: "if (pin?.cause !== 'person' || !hasToGetThere(view, pin, desired)) {",
     to: 'if (true) {',
   },
   {

@@ -361,6 +361,21 @@ describe('plan', () => {
     expect(judge({ live, facts: [...aThenB, hold] })).toMatchObject({ kind: 'wait' });
   });
 
+  it('does not say that a host is held which has yet to go back, while nobody knows the repository', () => {
+    const said = { at: 10, by: 'ada', reason: 'it is on fire' };
+    const web1 = host('web1');
+    const to = { toplevel: A, drvPath: undefined, observation: 1 };
+    const facts: Fact[] = [
+      ...aThenB,
+      { ...said, kind: 'hold', scope: { kind: 'host', host: web1 }, until: undefined },
+      { ...said, kind: 'pin', host: web1, cause: 'person', to, from: B },
+    ];
+    const desired: Desired = { kind: 'unknown', reason: 'it is being read' };
+    const judged = (current: typeof A) => judge({ facts, desired, report: running(current) })?.kind;
+    expect(judged(B)).toBe('wait');
+    expect(judged(A)).toBe('held');
+  });
+
   it('asks a host first whether an activation that another leadership began is under way', () => {
     const live = [aDeployment({ phase: 'activating', toplevel: B })];
     expect(judge({ live, contact: 'none' })).toMatchObject({ kind: 'probe', deployment: live[0]?.id });
