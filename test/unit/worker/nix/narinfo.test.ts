@@ -75,6 +75,12 @@ describe('a narinfo file of a path', () => {
     expect(formatNarinfo(said)).toBe(text);
   });
 
+  test('is written with the references in order, whatever theirs is here', () => {
+    const [, , said] = files[1]!;
+    const references = said.info.references.toReversed();
+    expect(formatNarinfo({ ...said, info: { ...said.info, references } })).toBe(referring);
+  });
+
   test('may leave out how its archive is compressed, and what becomes of it then', () => {
     const least = signed.replaceAll(/^(?:Compression|FileHash|FileSize|Deriver|Sig): .*\n/gm, '');
     expect(parseNarinfo(least)).toMatchObject({

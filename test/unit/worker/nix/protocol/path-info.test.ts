@@ -89,7 +89,8 @@ describe('a path’s info', () => {
     'is not read with the hash %j',
     async (hash) => {
       const said = Buffer.concat([encodeText(''), encodeText(hash)]);
-      await expect(readPathInfo(createWireReader(bytesOf(said)), refused)).rejects.toThrow(WireError);
+      const read = readPathInfo(createWireReader(bytesOf(said)), refused);
+      await expect(read).rejects.toEqual(new WireError(`${JSON.stringify(hash)} is no SHA-256`));
     },
   );
 });
