@@ -1,4 +1,4 @@
-import type { Closure } from '../support/closures.ts';
+import type { Closure } from '../support/private-store.ts';
 import { median, medianRatio, spread } from './measure.ts';
 import { pushCases, type PushCase, type Way } from './push-cases.ts';
 import { startPushStage, type Cost, type PushStage, type Receiver } from './push-stage.ts';
