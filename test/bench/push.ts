@@ -67,7 +67,7 @@ async function* measure(stage: PushStage, it: PushCase, runs: number): AsyncGene
         atLeast,
       }),
       notes: [
-        `at least ${atLeast} times as fast as nix copy to ${theirs}, which roots nothing; ours ${spread(a)}, theirs ${spread(b)}; median of the runs’ own ratios ${medianRatio(b, a)}`,
+        `nix copy to ${theirs}, which roots nothing, is to take at least ${atLeast} times as much; ours ${spread(a)}, theirs ${spread(b)}; median of the runs’ own ratios ${medianRatio(b, a)}`,
         `${size?.paths ?? 0} paths, ${((size?.bytes ?? 0) / 1e6).toFixed(1)} MB; ${others(it, mine ?? [], other ?? [])}`,
       ],
     };
