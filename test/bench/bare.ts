@@ -52,7 +52,7 @@ export async function handCheckout(dir: string, repo: ConfigRepo): Promise<HandC
       const built = await run(['nix', 'build', '--no-link', '--json', attribute], { env, timeout: 300_000 });
       const toplevel = Built.parse(JSON.parse(built))[0].outputs.out;
       await run(['nix', 'copy', '--no-check-sigs', '--to', `ssh-ng://root@${host.address}`, toplevel], {
-        env: { ...env, NIX_SSHOPTS: sshOptions(host).join(' ') },
+        env: { ...env, NIX_SSHOPTS: sshOptions(host.privateKeyPath, host.port).join(' ') },
         timeout: 300_000,
       });
       await activateByHand(host, toplevel);
@@ -61,15 +61,18 @@ export async function handCheckout(dir: string, repo: ConfigRepo): Promise<HandC
 }
 
 function overSsh(host: TestHost, command: string): Promise<string> {
-  return run(['ssh', ...sshOptions(host), `root@${host.address}`, command], { timeout: 120_000 });
+  return run(['ssh', ...sshOptions(host.privateKeyPath, host.port), `root@${host.address}`, command], {
+    timeout: 120_000,
+  });
 }
 
-function sshOptions(host: TestHost): readonly string[] {
+/** Options of the OpenSSH client for hosts that are not known: nothing is asked, nothing is remembered. */
+export function sshOptions(keyFile: string, port: number): readonly string[] {
   const options = [
     'BatchMode=yes',
     'StrictHostKeyChecking=no',
     'UserKnownHostsFile=/dev/null',
     'LogLevel=ERROR',
   ];
-  return ['-i', host.privateKeyPath, ...options.flatMap((option) => ['-o', option])];
+  return ['-i', keyFile, '-o', `Port=${port}`, ...options.flatMap((option) => ['-o', option])];
 }

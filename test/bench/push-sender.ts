@@ -12,7 +12,7 @@ import { createNixStore } from '../../worker/nix/store.ts';
 import { sharesConnections } from '../../worker/nix/version.ts';
 import { createSsh } from '../../worker/ssh/ssh.ts';
 import { nixSettings } from '../hosts/fleet-files.ts';
-import { Answer, Order, SenderPlace } from './push-orders.ts';
+import { type Answer, Order, SenderPlace } from './push-orders.ts';
 import { ourPush } from './push-side.ts';
 
 // Our side of the bench, in a process of its own: node --import tsx test/bench/push-sender.ts PLACE. It is what a worker is

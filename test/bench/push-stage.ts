@@ -1,8 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import type { Connection } from '../../shared/domain/fleet.ts';
 import { createRun } from '../../shared/platform/exec.ts';
@@ -12,10 +9,13 @@ import { run } from '../hosts/command.ts';
 import { definedEnvironment, nixConfig, nixSettings } from '../hosts/fleet-files.ts';
 import { createLab } from '../hosts/lab.ts';
 import type { TestHost } from '../hosts/test-host.ts';
-import { closureOf, type Closure, type ClosureKind } from '../support/closures.ts';
+import { closureOf, type ClosureKind } from '../support/closures.ts';
 import { startDelayProxy } from '../support/delay-proxy.ts';
+import type { Closure } from '../support/private-store.ts';
+import { sshOptions } from './bare.ts';
 import { timed } from './measure.ts';
-import { Answer, type Order, type SenderPlace, type Wish } from './push-orders.ts';
+import type { SenderPlace } from './push-orders.ts';
+import { startSender } from './started-sender.ts';
 
 /** A host, and one way to it. */
 export interface Receiver {
@@ -123,14 +123,21 @@ export async function startPushStage(names: readonly string[]): Promise<PushStag
             to.map(({ connection }) =>
               run(
                 inCgroups(theirCgroups, [
-                  ...['nix', 'copy', '--no-check-sigs', '--to', `${scheme}://${urlPart(connection)}`, root],
+                  ...[
+                    'nix',
+                    'copy',
+                    '--no-check-sigs',
+                    '--to',
+                    `${scheme}://root@${connection.address}`,
+                    root,
+                  ],
                 ]),
                 {
                   env: {
                     ...definedEnvironment(),
                     HOME: home,
                     NIX_CONFIG: `${nixConfig}\nstore = ${config.store}`,
-                    NIX_SSHOPTS: sshOptions(connection, place.keyFile).join(' '),
+                    NIX_SSHOPTS: sshOptions(place.keyFile, connection.port).join(' '),
                   },
                   timeout: 300_000,
                 },
@@ -150,63 +157,4 @@ export async function startPushStage(names: readonly string[]): Promise<PushStag
     await close();
     throw error;
   }
-}
-
-interface Sender {
-  /** How long it took there, in milliseconds. */
-  tell(wish: Wish): Promise<number>;
-  close(): Promise<void>;
-}
-
-function startSender(cgroups: readonly string[], place: SenderPlace): Sender {
-  const program = fileURLToPath(new URL('push-sender.ts', import.meta.url));
-  const [shell, ...args] = inCgroups(cgroups, [
-    ...[process.execPath, '--import', import.meta.resolve('tsx'), program, JSON.stringify(place)],
-  ]);
-  const child: ChildProcess = spawn(shell, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const ended = once(child, 'exit');
-  const waiting = new Map<number, { resolve: (ms: number) => void; reject: (error: Error) => void }>();
-  let last = 0;
-  child.on('message', (message) => {
-    const answer = Answer.parse(message);
-    const who = waiting.get(answer.id);
-    waiting.delete(answer.id);
-    if (answer.kind === 'done') who?.resolve(answer.ms);
-    else who?.reject(new Error(`our push failed: ${answer.why}`));
-  });
-  child.on('exit', (code) => {
-    for (const { reject } of waiting.values()) reject(new Error(`the sender ended with ${String(code)}`));
-  });
-  return {
-    tell(wish) {
-      last += 1;
-      const id = last;
-      const order: Order =
-        wish.kind === 'push'
-          ? { ...wish, id, connection: { ...wish.connection, hostKeys: [...wish.connection.hostKeys] } }
-          : { ...wish, id };
-      return new Promise((resolve, reject) => {
-        waiting.set(id, { resolve, reject });
-        child.send(order);
-      });
-    },
-    async close() {
-      if (child.connected) child.disconnect();
-      await ended;
-    },
-  };
-}
-
-function urlPart({ user, address }: Connection): string {
-  return `${user}@${address}`;
-}
-
-function sshOptions({ port }: Connection, keyFile: string): readonly string[] {
-  const options = [
-    'BatchMode=yes',
-    'StrictHostKeyChecking=no',
-    'UserKnownHostsFile=/dev/null',
-    'LogLevel=ERROR',
-  ];
-  return ['-i', keyFile, '-p', String(port), ...options.flatMap((option) => ['-o', option])];
 }

@@ -1,4 +1,4 @@
-import type { Closure } from '../support/closures.ts';
+import type { Closure } from '../support/private-store.ts';
 import { median, medianRatio, spread } from './measure.ts';
 import { pushCases, type PushCase, type Way } from './push-cases.ts';
 import { startPushStage, type Cost, type PushStage, type Receiver } from './push-stage.ts';
@@ -67,7 +67,7 @@ async function* measure(stage: PushStage, it: PushCase, runs: number): AsyncGene
         atLeast,
       }),
       notes: [
-        `at least ${atLeast} times as fast as nix copy to ${theirs}, which roots nothing; ours ${spread(a)}, theirs ${spread(b)}; median of the runs’ own ratios ${medianRatio(b, a)}`,
+        `nix copy to ${theirs}, which roots nothing, is to take at least ${atLeast} times as much; ours ${spread(a)}, theirs ${spread(b)}; median of the runs’ own ratios ${medianRatio(b, a)}`,
         `${size?.paths ?? 0} paths, ${((size?.bytes ?? 0) / 1e6).toFixed(1)} MB; ${others(it, mine ?? [], other ?? [])}`,
       ],
     };

@@ -1,7 +1,14 @@
 import type { StorePath } from '../../shared/domain/names.ts';
 import { createRandom, type Random } from '../simulation/random.ts';
 import { oddClosure } from './odd-closure.ts';
-import { addPaths, madeUpPath, type NewPath, type PrivateStore } from './private-store.ts';
+import {
+  addPaths,
+  madeUpPath,
+  type Closure,
+  type ClosureOrigin,
+  type NewPath,
+  type PrivateStore,
+} from './private-store.ts';
 import { realBytes, type RealBytes } from './real-bytes.ts';
 import { file, folder, symlink, type StoreTree } from './store-tree.ts';
 
@@ -14,21 +21,6 @@ export type ClosureKind =
   | { readonly kind: 'huge'; readonly bytes: number }
   /** All that a path may be and a program may forget. */
   | { readonly kind: 'odd' };
-
-/** Of the same seed and round, all is the same on the same machine; of another round, every path is another. */
-export interface ClosureOrigin {
-  readonly seed: string;
-  readonly round: string;
-}
-
-export interface Closure {
-  /** References all the others. */
-  readonly root: StorePath;
-  /** How many there are, the root included. */
-  readonly paths: number;
-  /** Their size as archives. */
-  readonly bytes: number;
-}
 
 /** Makes a closure valid in a store. */
 export async function closureOf(
@@ -56,6 +48,7 @@ export function pathsOf(
     case 'tiny':
       return tinyPaths(kind.paths, from);
     case 'huge': {
+      // The same again, however often it is read.
       const tree = file(() => hugeContents(kind.bytes, from, random.fork('contents')));
       return [{ path: madeUpPath('huge', from), references: [], tree }];
     }
@@ -131,16 +124,14 @@ function tinyPaths(paths: number, from: string): readonly NewPath[] {
 
 /** Real bytes, and between them what cannot be compressed, as in an image of a disk or a bundle of firmware. */
 function* hugeContents(bytes: number, from: string, random: Random): Iterable<Buffer> {
-  // From the beginning again, however often it is read.
-  const mine = random.fork('pieces');
   const real = realBytes();
   const noise = Buffer.alloc(1024 * 1024);
-  for (let at = 0; at < noise.length; at += 4) noise.writeUInt32LE(mine.int(2 ** 32), at);
+  for (let at = 0; at < noise.length; at += 4) noise.writeUInt32LE(random.int(2 ** 32), at);
   yield Buffer.from(`${from}\n`);
   for (let left = bytes - from.length - 1; left > 0;) {
-    const size = Math.min(left, 4096 + mine.int(124 * 1024));
-    const start = mine.int(noise.length - size);
-    const piece = mine.chance(0.15) ? noise.subarray(start, start + size) : real.piece(mine, size);
+    const size = Math.min(left, 4096 + random.int(124 * 1024));
+    const start = random.int(noise.length - size);
+    const piece = random.chance(0.15) ? noise.subarray(start, start + size) : real.piece(random, size);
     left -= piece.length;
     yield piece;
   }

@@ -5,8 +5,14 @@ import { z } from 'zod';
 
 import type { StorePath } from '../../shared/domain/names.ts';
 import { nixString } from '../../worker/nix/nix-text.ts';
-import type { Closure, ClosureOrigin } from './closures.ts';
-import { addPaths, madeUpPath, type NewPath, type PrivateStore } from './private-store.ts';
+import {
+  addPaths,
+  madeUpPath,
+  type Closure,
+  type ClosureOrigin,
+  type NewPath,
+  type PrivateStore,
+} from './private-store.ts';
 import { file, folder, folderOf, symlink, writeTree, type StoreTree } from './store-tree.ts';
 
 /** How deep newer versions of Nix take a tree, its root and its leaf included. */

@@ -23,6 +23,21 @@ export interface NewPath {
   readonly deriver?: string;
 }
 
+/** Of the same seed and round, all is the same on the same machine; of another round, every path is another. */
+export interface ClosureOrigin {
+  readonly seed: string;
+  readonly round: string;
+}
+
+export interface Closure {
+  /** References all the others. */
+  readonly root: StorePath;
+  /** How many there are, the root included. */
+  readonly paths: number;
+  /** Their size as archives. */
+  readonly bytes: number;
+}
+
 /** A path as a build would have it: its name, and a hash that only says from what it was made. */
 export function madeUpPath(name: string, madeFrom: string): StorePath {
   const digest = createHash('sha256').update(`${madeFrom}\n${name}`).digest();

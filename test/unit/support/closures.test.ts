@@ -29,6 +29,8 @@ describe.each(kinds)('a closure of kind $kind', (kind: Exclude<ClosureKind, { ki
       other.map(({ path, references }) => ({ path, references })),
     );
     expect(one.every((path, at) => bytesOf(path).equals(bytesOf(other[at] ?? path)))).toBe(true);
+    // However often it is read.
+    expect(one.every((path) => bytesOf(path).equals(bytesOf(path)))).toBe(true);
   });
 
   test('has nothing of another round in it, neither a path nor what is in it', () => {
