@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workerRootsFolder } from '../shared/contracts/places.ts';
 import { parseWorkerConfig } from '../shared/contracts/service-config.ts';
@@ -8,6 +9,7 @@ import { createRun } from '../shared/platform/exec.ts';
 import { faultPointFromEnvironment } from '../shared/platform/fault-points.ts';
 import { createGitProgram } from '../shared/platform/git-program.ts';
 import { createLogger } from '../shared/platform/logger.ts';
+import { FleetError } from '../shared/domain/errors.ts';
 import type { StepContext, Steps } from '../shared/platform/ports/steps.ts';
 import { createRedactor } from '../shared/platform/redact.ts';
 import { connectRedis } from '../shared/platform/redis/client.ts';
@@ -33,9 +35,6 @@ import { guardBytes, guardStorePath } from './guard/guard-path.ts';
 import { createBuilds } from './deliver/builds.ts';
 import { createDeliver } from './deliver/deliver.ts';
 import { createLocalGuard } from './deliver/local-guard.ts';
-import { createOpenSsh } from './deliver/open-ssh.ts';
-import { createPooledExec } from './deliver/pooled-exec.ts';
-import { createNixCopyPush } from './deliver/push-nix-copy.ts';
 import { createEvaluate } from './evaluate/evaluate.ts';
 import { createEvaluator, usualEvaluatorSettings } from './evaluate/evaluator.ts';
 import { machineNow } from './evaluate/machine.ts';
@@ -44,11 +43,12 @@ import { controllerAddresses, createFetchTree } from './fetch-tree.ts';
 import { createHostHas } from './host-has.ts';
 import { createLocalDaemon } from './nix/local-daemon.ts';
 import { createNix } from './nix/nix.ts';
-import { sharesConnections } from './nix/version.ts';
 import { createRoots } from './nix/roots.ts';
+import { parseSigningKey, type SigningKey } from './nix/signing.ts';
 import { createNixStore } from './nix/store.ts';
 import { createProbe } from './probe/probe.ts';
 import { createProcessor } from './processor.ts';
+import { startPusher } from './push/start-pusher.ts';
 import { redactedSteps } from './redacted-steps.ts';
 import { createSsh } from './ssh/ssh.ts';
 
@@ -87,21 +87,19 @@ async function main(): Promise<void> {
       run,
       settings: { config: config.nixSettings, home: join(folder, 'home'), environment: {} },
     });
-    const openSsh = createOpenSsh({
-      run,
-      folder: join(folder, 'ssh'),
-      settings: {
-        identityFiles: config.identities,
-        knownHostsFile: config.knownHosts,
-        connectTimeoutMs: 10_000,
-        persistMs: (await sharesConnections(nix)) ? 60_000 : 0,
-      },
-    });
-    closers.add('openssh', () => openSsh.close());
-
     const localDaemon = createLocalDaemon({ nix });
     closers.add('nix daemon', () => localDaemon.close());
     const nixStore = createNixStore({ nix, daemon: localDaemon });
+    const pusher = await startPusher({
+      ssh,
+      store: nixStore,
+      storeRoot: '',
+      folder: join(folder, 'archives'),
+      maxBytes: config.push.archivesMiB * 1024 ** 2,
+      log: logger,
+      signingKey: await readSigningKey(config.push.signingKey),
+    });
+    closers.add('pusher', () => pusher.close());
     // Workers of several fleets may share a machine's store: each keeps roots of its own.
     const roots = createRoots({ folder: join(workerRootsFolder, digest(config.dataDir)) });
     const trees = createTreeStore({
@@ -144,12 +142,7 @@ async function main(): Promise<void> {
         store: nixStore,
         roots,
         builds: createBuilds({ nix, store: nixStore }),
-        push: createNixCopyPush({
-          nix,
-          store: nixStore,
-          exec: createPooledExec({ ssh }),
-          configuration: (connection) => openSsh.configuration(connection),
-        }),
+        push: pusher.push,
         guard: createLocalGuard({ store: nixStore, roots, guard, folder }),
         hostHas: createHostHas({ ssh, guard: guard.path }),
         evaluateAgain: (deployment, context) =>
@@ -221,6 +214,20 @@ async function main(): Promise<void> {
   } finally {
     await closers.close();
   }
+}
+
+async function readSigningKey(file: string | undefined): Promise<SigningKey | undefined> {
+  if (file === undefined) return undefined;
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new FleetError({
+      code: 'CONFIG_INVALID',
+      disposition: 'stalled',
+      message: `the signing key ${file} cannot be read`,
+      hint: '`varve keygen` makes one; the worker must be able to read it, and nobody else',
+      cause,
+    });
+  });
+  return parseSigningKey(text);
 }
 
 function digest(text: string): string {

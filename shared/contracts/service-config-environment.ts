@@ -44,6 +44,8 @@ export const environmentVariables: Readonly<Record<string, Variable>> = {
   VARVE_WORKER_LOST_AFTER_SECONDS: variable('worker.lostAfterSeconds', 'number'),
   VARVE_EVALUATION_TIMEOUT_SECONDS: variable('worker.evaluation.timeoutSeconds', 'number'),
   VARVE_EVALUATION_MEMORY_MIB: variable('worker.evaluation.memoryMiB', 'number'),
+  VARVE_ARCHIVES_MIB: variable('worker.push.archivesMiB', 'number'),
+  VARVE_SIGNING_KEY: variable('worker.push.signingKey'),
   VARVE_LOG_LEVEL: variable('log.level'),
 };
 

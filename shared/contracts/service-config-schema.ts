@@ -149,6 +149,14 @@ export const WrittenServiceConfig = z.strictObject({
           memoryMiB: z.int().min(64).max(1_048_576).optional(),
         })
         .prefault({}),
+      push: z
+        .strictObject({
+          // Compressed closures on the disk, for all hosts that lack them. Those used longest ago go first.
+          archivesMiB: z.int().min(64).max(16_777_216).default(10_240),
+          // A secret key in Nix's format: what is pushed is signed with it.
+          signingKey: z.string().min(1).optional(),
+        })
+        .prefault({}),
       // Checks in `varve.yaml` name these, and cannot define any: what runs here is said here.
       commands: z
         .record(

@@ -87,6 +87,12 @@ export interface WorkerConfig extends CommonConfig {
     /** Of all processes of one evaluation together; `undefined`: as much as there is. */
     readonly memoryMiB: number | undefined;
   };
+  readonly push: {
+    /** Of the compressed archives that are kept. */
+    readonly archivesMiB: number;
+    /** The file of the key that closures are signed with. */
+    readonly signingKey: string | undefined;
+  };
   /** Programs that checks may name. */
   readonly commands: ReadonlyMap<string, WorkerCommand>;
   readonly nixSettings: Readonly<Record<string, string>>;
@@ -181,6 +187,7 @@ export function parseWorkerConfig(input: ServiceConfigInput): ParsedConfig<Worke
       timeoutMs: worker.evaluation.timeoutSeconds * 1_000,
       memoryMiB: worker.evaluation.memoryMiB,
     },
+    push: { archivesMiB: worker.push.archivesMiB, signingKey: worker.push.signingKey },
     commands: new Map(
       Object.entries(worker.commands).map(([name, { argv, timeoutSeconds }]): [string, WorkerCommand] => [
         name,

@@ -4,12 +4,10 @@ import { join } from 'node:path';
 import { parseDeploymentId, parseHostName, parseStorePath } from '../../shared/domain/names.ts';
 import { createRun } from '../../shared/platform/exec.ts';
 import type { StepContext } from '../../shared/platform/ports/steps.ts';
-import { createOpenSsh } from '../../worker/deliver/open-ssh.ts';
-import type { Push } from '../../worker/deliver/push.ts';
+import type { Push } from '../../worker/push/push.ts';
 import { createLocalDaemon } from '../../worker/nix/local-daemon.ts';
 import { createNix } from '../../worker/nix/nix.ts';
 import { createNixStore } from '../../worker/nix/store.ts';
-import { sharesConnections } from '../../worker/nix/version.ts';
 import { createSsh } from '../../worker/ssh/ssh.ts';
 import { nixSettings } from '../hosts/fleet-files.ts';
 import { type Answer, Order, SenderPlace } from './push-orders.ts';
@@ -40,21 +38,12 @@ async function beginSide({ storeRoot, folder, keyFile }: SenderPlace): Promise<S
   });
   const daemon = createLocalDaemon({ nix });
   const ssh = createSsh({ keyFiles: [keyFile] });
-  const openSsh = createOpenSsh({
-    run,
-    folder: join(folder, 'ssh'),
-    settings: {
-      identityFiles: [keyFile],
-      knownHostsFile: undefined,
-      connectTimeoutMs: 10_000,
-      persistMs: (await sharesConnections(nix)) ? 60_000 : 0,
-    },
-  });
+  const pusher = await ourPush({ store: createNixStore({ nix, daemon }), ssh, storeRoot, cache });
   return {
-    push: ourPush({ nix, store: createNixStore({ nix, daemon }), ssh, openSsh, cache }),
+    push: pusher.push,
     async close() {
       ssh.close();
-      await openSsh.close();
+      await pusher.close();
       await daemon.close();
     },
   };

@@ -24,6 +24,8 @@ export interface PusherDeps {
   readonly store: Pick<NixStore, 'closure'>;
   readonly source: ArchiveSource;
   readonly archives: Pick<Archives, 'pieces'>;
+  /** Signatures of our own, besides those that the worker's store has. */
+  readonly sign: (info: PathInfo) => readonly string[];
   readonly settings?: Partial<PushSettings>;
 }
 
@@ -42,7 +44,7 @@ export const usualPushSettings: PushSettings = { stallMs: 60_000, nearMs: 10 };
  * what is to be in it.
  */
 export function createPusher(deps: PusherDeps): Push {
-  const { ssh, store, source, archives } = deps;
+  const { ssh, store, source, archives, sign } = deps;
   const { stallMs, nearMs } = { ...usualPushSettings, ...deps.settings };
   let under = 0;
 
@@ -137,7 +139,7 @@ export function createPusher(deps: PusherDeps): Push {
     progress();
     await data.write(Buffer.concat([Buffer.from(compress ? 'zstd\n' : 'plain\n'), wanted(request)]));
     const { refused, rest } = await sendPaths({
-      paths: missing,
+      paths: missing.map((info) => ({ ...info, signatures: [...info.signatures, ...sign(info)] })),
       pieces: (info) => (compress ? compressed(info, watch.signal) : plain(info)),
       encoder: compress ? createZstdEncoder(write) : createPlainEncoder(write),
       output: watch.watched(data.output),

@@ -70,7 +70,7 @@ function judge(
   patience: Patience,
   now: number,
 ): Verdict | undefined {
-  const { host, spec, remembered, live } = view;
+  const { host, remembered, live } = view;
   const base = {
     host,
     waitsFor: undefined,

@@ -11,13 +11,11 @@ import { guardBytes, guardStorePath } from '../../../worker/guard/guard-path.ts'
 import { createBuilds } from '../../../worker/deliver/builds.ts';
 import { createDeliver } from '../../../worker/deliver/deliver.ts';
 import { createLocalGuard } from '../../../worker/deliver/local-guard.ts';
-import { createOpenSsh, type OpenSsh } from '../../../worker/deliver/open-ssh.ts';
-import { createPooledExec } from '../../../worker/deliver/pooled-exec.ts';
-import { createNixCopyPush } from '../../../worker/deliver/push-nix-copy.ts';
 import { createEvaluate, type Evaluation } from '../../../worker/evaluate/evaluate.ts';
 import { createEvaluator, usualEvaluatorSettings } from '../../../worker/evaluate/evaluator.ts';
 import { machineNow } from '../../../worker/evaluate/machine.ts';
 import { createTreeStore } from '../../../worker/evaluate/tree-store.ts';
+import { startPusher, type StartedPusher } from '../../../worker/push/start-pusher.ts';
 import { createSsh, type Ssh } from '../../../worker/ssh/ssh.ts';
 import { aDeployment } from '../../support/builders.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -47,7 +45,7 @@ const flake = `{
 
 let workshop: Workshop;
 let host: LoopbackHost;
-let ssh: OpenSsh;
+let pusher: StartedPusher;
 let pool: Ssh;
 let evaluation: Evaluation;
 let deliver: Steps['deliver'];
@@ -58,17 +56,14 @@ beforeAll(async () => {
   workshop = await createWorkshop();
   await addBusybox(workshop);
   host = await startLoopbackHost({ folder: join(workshop.folder, 'host') });
-  const { nix, store, roots, run, git, folder } = workshop;
+  const { nix, store, roots, git, folder } = workshop;
   pool = createSsh({ keyFiles: [host.identityFile] });
-  ssh = createOpenSsh({
-    run,
-    folder: join(folder, 'ssh'),
-    settings: {
-      identityFiles: [host.identityFile],
-      knownHostsFile: undefined,
-      connectTimeoutMs: 5_000,
-      persistMs: 20_000,
-    },
+  pusher = await startPusher({
+    ssh: pool,
+    store,
+    storeRoot: workshop.storeRoot,
+    folder: join(folder, 'archives'),
+    maxBytes: 1024 ** 3,
   });
   const trees = createTreeStore({
     git,
@@ -91,12 +86,7 @@ beforeAll(async () => {
     store,
     roots,
     builds: createBuilds({ nix, store }),
-    push: createNixCopyPush({
-      nix,
-      store,
-      exec: createPooledExec({ ssh: pool }),
-      configuration: ssh.configuration,
-    }),
+    push: pusher.push,
     guard: createLocalGuard({
       store,
       roots,
@@ -115,7 +105,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   pool?.close();
-  await ssh?.close();
+  await pusher?.close();
   await host?.stop();
   await workshop?.close();
 });

@@ -70,7 +70,7 @@ async function host(options: { diskMiB?: number; untrusted?: boolean } = {}): Pr
 function pushWith(identityFile: string): Push {
   const ssh = createSsh({ keyFiles: [identityFile], connectDeadlineMs: 3_000 });
   closers.push(() => ssh.close());
-  return createPusher({ ssh, store: workshop.store, source, archives, settings: { nearMs } });
+  return createPusher({ ssh, store: workshop.store, source, archives, sign: () => [], settings: { nearMs } });
 }
 
 async function failureOf(push: Push, connection: Connection, path: StorePath): Promise<FleetError> {

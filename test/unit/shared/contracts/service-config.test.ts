@@ -246,6 +246,7 @@ describe('the configuration of a worker', () => {
       knownHosts: undefined,
       concurrency: { evaluate: 1, deliver: 4, activate: 32, probe: 16 },
       evaluation: { timeoutMs: 1_800_000, memoryMiB: undefined },
+      push: { archivesMiB: 10_240, signingKey: undefined },
       nixSettings: {},
     });
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { DaemonError, greetDaemon } from '../../../../../worker/nix/protocol/daemon-client.ts';
+import { DaemonError } from '../../../../../worker/nix/protocol/answers.ts';
+import { greetDaemon } from '../../../../../worker/nix/protocol/daemon-client.ts';
 import { encodePathInfo, readPathInfo } from '../../../../../worker/nix/protocol/path-info.ts';
 import {
   createWireReader,

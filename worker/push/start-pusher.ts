@@ -1,0 +1,47 @@
+import { availableParallelism } from 'node:os';
+
+import type { Logger } from '../../shared/platform/logger.ts';
+import { archiveOf } from '../nix/nar.ts';
+import { signPath, type SigningKey } from '../nix/signing.ts';
+import { createArchives } from './archives.ts';
+import { createCompressor } from './compressor.ts';
+import { createPusher, type PusherDeps } from './pusher.ts';
+import type { Push } from './push.ts';
+
+export interface StartedPusher {
+  readonly push: Push;
+  /** Gives up what is being compressed. */
+  close(): Promise<void>;
+}
+
+/** A pusher with all that it needs: archives on the disk, and threads that compress them. */
+export async function startPusher(
+  deps: Pick<PusherDeps, 'ssh' | 'store' | 'settings'> & {
+    /** Where the worker's store paths really are: before `/nix/store`; empty but for a store in a folder of its own. */
+    readonly storeRoot: string;
+    /** For archives; of this process alone. */
+    readonly folder: string;
+    /** Of the archives together. */
+    readonly maxBytes: number;
+    readonly log?: Pick<Logger, 'warn'>;
+    readonly signingKey?: SigningKey | undefined;
+  },
+): Promise<StartedPusher> {
+  const { storeRoot, folder, maxBytes, log, signingKey } = deps;
+  const source = { read: (path: string) => archiveOf(`${storeRoot}${path}`) };
+  const compressor = createCompressor({ threads: Math.min(availableParallelism(), 4) });
+  const kept = { source, compressor, folder, maxBytes };
+  const archives = await createArchives(log === undefined ? kept : { ...kept, log });
+  return {
+    push: createPusher({
+      ...deps,
+      source,
+      archives,
+      sign: (info) => (signingKey === undefined ? [] : [signPath(signingKey, info)]),
+    }),
+    async close() {
+      await archives.close();
+      await compressor.close();
+    },
+  };
+}
