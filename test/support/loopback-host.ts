@@ -56,12 +56,8 @@ export async function startLoopbackHost(options: {
     ].join('\n'),
   );
   const untrusted = options.untrusted === true;
-  const passwd = await readFile('/etc/passwd', 'utf8');
-  // What the people of this machine have in their shells' start-up files is no part of the host.
-  const users = passwd
-    .replace(/^(nobody:.*):[^:]*$/m, '$1:/bin/sh')
-    .replace(/^(root:(?:[^:]*:){4}).*$/m, '$1/nonexistent:/bin/sh');
-  await writeFile(file('passwd'), users);
+  const users = await usersWithoutHomes();
+  await writeFile(file('passwd'), users.replace(/^(nobody:.*):[^:]*$/m, '$1:/bin/sh'));
   const mount =
     options.diskMiB === undefined
       ? 'mount --bind "$0" /nix'
@@ -131,4 +127,10 @@ export async function startLoopbackHost(options: {
 async function firstChild(child: ChildProcess): Promise<string> {
   const text = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
   return text.trim().split(' ')[0] ?? '';
+}
+
+/** The machine's users, for an sshd of a test: what people have in their shells' start-up files is no part of a host. */
+export async function usersWithoutHomes(): Promise<string> {
+  const users = await readFile('/etc/passwd', 'utf8');
+  return users.replace(/^(root:(?:[^:]*:){4}).*$/m, '$1/:/bin/sh');
 }
