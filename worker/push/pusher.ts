@@ -141,8 +141,17 @@ export function createPusher(deps: PusherDeps): Push {
       await data.write(bytes);
       watch.moved();
     };
-    const total = arrived.paths + missing.length;
-    const tell = (): void => context.progress({ what: 'copying', done: arrived.paths, total });
+    const total = {
+      bytes: arrived.bytes + missing.reduce((sum, { narSize }) => sum + narSize, 0),
+      paths: arrived.paths + missing.length,
+    };
+    const tell = (): void =>
+      context.progress({
+        what: 'bytes',
+        done: arrived.bytes,
+        total: total.bytes,
+        paths: { done: arrived.paths, total: total.paths },
+      });
     tell();
     const over = new AbortController();
     const signal = AbortSignal.any([watch.signal, over.signal]);
