@@ -119,9 +119,9 @@ module.exports = {
     only('worker-alone', 'Controller and worker never meet.', '^worker/', '^(worker|shared)/'),
     only(
       'cli-sees-contracts',
-      'The command speaks to the service over its API.',
+      'The command speaks to the service over its API. Only keys it makes itself: a secret stays where it was made.',
       ['^cli/', '^cli/up/'],
-      '^(cli/|shared/(contracts|domain)/)',
+      '^(cli/|shared/(contracts|domain)/|shared/platform/signing-key\\.ts$)',
     ),
     only(
       'up-starts-programs',

@@ -26,6 +26,7 @@ import {
   serviceConfigInput,
   untilSignalled,
 } from '../shared/platform/service.ts';
+import { parseSigningKey, type SigningKey } from '../shared/platform/signing-key.ts';
 import { createSystemClock } from '../shared/platform/system-clock.ts';
 import { version } from '../shared/platform/version.ts';
 import { askWorkerCommand } from './checks/ask-worker.ts';
@@ -44,7 +45,6 @@ import { createHostHas } from './host-has.ts';
 import { createLocalDaemon } from './nix/local-daemon.ts';
 import { createNix } from './nix/nix.ts';
 import { createRoots } from './nix/roots.ts';
-import { parseSigningKey, type SigningKey } from './nix/signing.ts';
 import { createNixStore } from './nix/store.ts';
 import { createProbe } from './probe/probe.ts';
 import { createProcessor } from './processor.ts';

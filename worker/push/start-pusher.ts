@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 
 import type { Logger } from '../../shared/platform/logger.ts';
+import type { SigningKey } from '../../shared/platform/signing-key.ts';
 import { archiveOf } from '../nix/nar.ts';
-import { signPath, type SigningKey } from '../nix/signing.ts';
+import { signPath } from '../nix/signing.ts';
 import { createArchives } from './archives.ts';
 import { createCompressor } from './compressor.ts';
 import { createPusher, type PusherDeps } from './pusher.ts';
