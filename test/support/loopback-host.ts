@@ -25,13 +25,17 @@ export async function startLoopbackHost(options: {
   readonly diskMiB?: number;
   /** Log in as somebody whom the host's Nix daemon does not trust. */
   readonly untrusted?: boolean;
+  /** What its nix.conf says. */
+  readonly nixConfig?: Readonly<Record<string, string>>;
 }): Promise<LoopbackHost> {
   const { folder } = options;
   const run = createRun();
   const port = await freePort();
   const nixFolder = join(folder, 'nix');
   const file = (name: string): string => join(folder, name);
+  const confFolder = join(folder, 'etc-nix');
   await mkdir(nixFolder, { recursive: true });
+  await mkdir(confFolder, { recursive: true });
   await mkdir('/nix', { recursive: true });
   await mkdir('/run/sshd', { recursive: true });
   for (const name of ['host-key', 'user-key']) {
@@ -39,6 +43,11 @@ export async function startLoopbackHost(options: {
   }
   const userKey = await readFile(file('user-key.pub'), 'utf8');
   await writeFile(file('authorized_keys'), userKey);
+  const nixConfig = Object.entries({ 'build-users-group': '', ...options.nixConfig });
+  await writeFile(
+    join(confFolder, 'nix.conf'),
+    nixConfig.map(([name, value]) => `${name} = ${value}\n`).join(''),
+  );
   await writeFile(
     file('sshd_config'),
     [
@@ -51,7 +60,7 @@ export async function startLoopbackHost(options: {
       'UsePAM no',
       'PasswordAuthentication no',
       'PermitRootLogin prohibit-password',
-      `SetEnv "NIX_CONFIG=build-users-group = "${options.untrusted === true ? ' NIX_REMOTE=daemon' : ''}`,
+      `SetEnv NIX_CONF_DIR=${confFolder}${options.untrusted === true ? ' NIX_REMOTE=daemon' : ''}`,
       '',
     ].join('\n'),
   );
@@ -66,9 +75,10 @@ export async function startLoopbackHost(options: {
     'mount --make-rprivate /',
     mount,
     'mount --bind "$2" /etc/passwd',
-    ...(untrusted ? ['{ nix-daemon & }'] : []),
+    ...(untrusted ? [writableRoots, '{ nix-daemon & }'] : []),
     'exec /usr/sbin/sshd -D -e -f "$1"',
   ].join(' && ');
+  const env = { PATH: process.env['PATH'] ?? '', NIX_CONF_DIR: confFolder };
   const child = spawn(
     'unshare',
     [
@@ -87,7 +97,7 @@ export async function startLoopbackHost(options: {
     ],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '', NIX_CONFIG: 'build-users-group = ' },
+      env,
     },
   );
   const said: string[] = [];
@@ -108,7 +118,7 @@ export async function startLoopbackHost(options: {
       const target = await firstChild(child);
       const result = await run(['nsenter', `--mount=/proc/${target}/ns/mnt`, ...argv], {
         deadlineMs: 60_000,
-        env: { PATH: process.env['PATH'] ?? '', NIX_CONFIG: 'build-users-group = ' },
+        env,
       });
       if (result.code !== 0) throw new Error(`${argv.join(' ')}: ${result.stderrTail}`);
       return result.stdout.toString('utf8').trim();
@@ -123,6 +133,12 @@ export async function startLoopbackHost(options: {
     },
   };
 }
+
+/** There is no sudo: whom Nix does not trust may root paths all the same. */
+const writableRoots = [
+  'mkdir -p /nix/var/nix/profiles /nix/var/nix/gcroots/varve',
+  'chown nobody /nix/var/nix/profiles /nix/var/nix/gcroots/varve',
+].join(' && ');
 
 async function firstChild(child: ChildProcess): Promise<string> {
   const text = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
