@@ -14,7 +14,7 @@ export interface LoopbackHost {
   readonly identityFile: string;
   /** Its `/nix`, as seen from outside; not for a host with a small disk. */
   readonly nixFolder: string;
-  /** Runs a command where the host is. */
+  /** Runs a command where the host is, as one of its processes. */
   inside(...argv: readonly [string, ...string[]]): Promise<string>;
   /** Ends sshd and all sessions. */
   stop(): Promise<void>;
@@ -25,8 +25,10 @@ export async function startLoopbackHost(options: {
   readonly diskMiB?: number;
   /** Log in as somebody whom the host's Nix daemon does not trust. */
   readonly untrusted?: boolean;
+  /** Public keys whose signatures its Nix daemon believes. */
+  readonly trustedKeys?: readonly string[];
 }): Promise<LoopbackHost> {
-  const { folder } = options;
+  const { folder, trustedKeys = [] } = options;
   const run = createRun();
   const port = await freePort();
   const nixFolder = join(folder, 'nix');
@@ -69,6 +71,9 @@ export async function startLoopbackHost(options: {
   const script = [
     'mount --make-rprivate /',
     mount,
+    // What is left behind there is of this host.
+    'mount -t tmpfs varve-test /run',
+    'mkdir -m 755 /run/sshd',
     'mount --bind "$2" /etc/passwd',
     ...(untrusted ? ['{ nix-daemon & }'] : []),
     'exec /usr/sbin/sshd -D -e -f "$1"',
@@ -91,7 +96,10 @@ export async function startLoopbackHost(options: {
     ],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '', NIX_CONFIG: 'build-users-group = ' },
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        NIX_CONFIG: `build-users-group =\ntrusted-public-keys = ${trustedKeys.join(' ')}\n`,
+      },
     },
   );
   const said: string[] = [];
@@ -110,7 +118,7 @@ export async function startLoopbackHost(options: {
     nixFolder,
     async inside(...argv) {
       const target = await firstChild(child);
-      const result = await run(['nsenter', `--mount=/proc/${target}/ns/mnt`, ...argv], {
+      const result = await run(['nsenter', '--target', target, '--mount', '--pid', ...argv], {
         deadlineMs: 60_000,
         env: { PATH: process.env['PATH'] ?? '', NIX_CONFIG: 'build-users-group = ' },
       });
