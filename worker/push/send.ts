@@ -26,9 +26,9 @@ export interface Sending {
   /** What the daemon says. */
   readonly output: AsyncIterable<Uint8Array>;
   /** Everything is on its way. */
-  readonly sent: () => void;
+  readonly sent: () => unknown;
   /** Everything is answered. */
-  readonly answered: () => void;
+  readonly answered: () => unknown;
   /** The host has it. */
   readonly acknowledged: (info: PathInfo) => void;
 }
