@@ -18,7 +18,14 @@ const Infos = z.array(
 );
 type Infos = z.infer<typeof Infos>;
 
-const question = ['nix', '--extra-experimental-features', 'nix-command', 'path-info', '--json', '--recursive'] as const;
+const question = [
+  'nix',
+  '--extra-experimental-features',
+  'nix-command',
+  'path-info',
+  '--json',
+  '--recursive',
+] as const;
 
 /** Nix itself finds all of the host's store whole, and knows of the path's closure there all that it knows here. */
 export async function expectWhole(host: LoopbackHost, { nix }: Workshop, root: StorePath): Promise<void> {
@@ -42,8 +49,13 @@ export async function collected(host: LoopbackHost): Promise<readonly string[]> 
 }
 
 export async function validPaths(host: LoopbackHost): Promise<readonly string[]> {
-  const [all] = await Promise.all([host.inside('sh', '-c', 'nix-store --gc --print-live; nix-store --gc --print-dead')]);
-  return all.split('\n').filter((line) => line.startsWith('/nix/store/'));
+  const all = await host.inside(
+    ...(['nix', '--extra-experimental-features', 'nix-command', 'path-info', '--all'] as const),
+  );
+  return all
+    .split('\n')
+    .filter((line) => line !== '')
+    .toSorted();
 }
 
 /** What runs on the host for a push: all but its SSH server and a Nix daemon of its own. */
@@ -52,7 +64,7 @@ export async function pushProcesses(host: LoopbackHost): Promise<readonly string
   return all
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => !/^\d+ \S+ (?:sshd|\/usr\/sbin\/sshd|ps -eo|nix-daemon$)/.test(line));
+    .filter((line) => !/^\d+ +\S+ +(?:sshd|\/usr\/sbin\/sshd|ps -eo|nix-daemon$)/.test(line));
 }
 
 /** Once all connections have ended, nothing of any push is left on the host but the paths. */
@@ -71,5 +83,5 @@ export async function expectNothingLeft(host: LoopbackHost, deadlineMs = 8_000):
 
 async function folders(host: LoopbackHost): Promise<readonly string[]> {
   const all = await host.inside('ls', '/run');
-  return all.split('\n').filter((name) => name !== 'sshd' && name !== '');
+  return all.split('\n').filter((name) => name.startsWith('tmp.'));
 }

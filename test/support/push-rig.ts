@@ -102,7 +102,12 @@ export function pushed(
   push: Push,
   connection: Connection,
   path: StorePath,
-  { deployment = 'd000001', signal, deadlineMs = 60_000, context = recordingContext(signal) }: PushOptions = {},
+  {
+    deployment = 'd000001',
+    signal,
+    deadlineMs = 60_000,
+    context = recordingContext(signal),
+  }: PushOptions = {},
 ): Promise<Pushed> {
   return push.push(
     {

@@ -4,7 +4,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import type { StorePath } from '../../../shared/domain/names.ts';
 import type { ArchiveSource } from '../../../worker/push/archive.ts';
-import type { Archives } from '../../../worker/push/archives.ts';
 import type { PusherDeps } from '../../../worker/push/pusher.ts';
 import { storedFrame } from '../../../worker/push/zstd-frame.ts';
 import { expectNothingLeft, expectWhole, validPaths } from '../../support/host-store.ts';
@@ -56,7 +55,8 @@ function spoilt(spoil: Spoil): Partial<PusherDeps> {
       }
     },
   };
-  const archives: Pick<Archives, 'pieces'> = {
+  const archives: PusherDeps['archives'] = {
+    has: () => true,
     async *pieces({ path }) {
       for await (const piece of source.read(path)) yield { length: piece.length, frame: storedFrame(piece) };
     },
@@ -84,7 +84,6 @@ const faults: readonly (readonly [string, () => Partial<PusherDeps>, RegExp])[] 
   ['that is cut off', () => spoilt((piece, index) => (index < 1 ? [piece] : [])), /NAR|archive|end of/i],
   ['that is no archive', () => spoilt(garbage), /doesn't look like a Nix archive/],
   ['with a bit that is changed', () => spoilt(flipped), /hash mismatch importing path/],
-  ['that is longer than said', () => spoilt((piece) => [piece, Buffer.alloc(8)]), /./],
 ];
 
 function flipped(piece: Uint8Array, index: number): readonly Uint8Array[] {
@@ -104,11 +103,26 @@ describe.each(Object.entries(wayOf))('of archives that are sent %s', (_, nearMs)
     expect(failure.message).toMatch(why);
     // Which of them it is about.
     expect(failure.message).toContain(at.bad);
-    expect(new Set(await validPaths(host))).toEqual(new Set([at.before, at.small]));
+    expect(await validPaths(host)).toEqual([at.before, at.small].toSorted());
 
     // Once it is right, it is sent with what needs it, and nothing else.
     const right = rig.pusher(host, { settings: { nearMs } });
     expect(await pushed(right, host.connection, at.root)).toMatchObject({ paths: 3 });
+    await expectWhole(host, rig.workshop, at.root);
+  });
+
+  test('one that the daemon dies of is told in its last words, at once', async () => {
+    const host = await rig.host();
+    // What would be the length of a text is out of all bounds.
+    const push = rig.pusher(host, { settings: { nearMs }, ...spoilt((piece) => [piece, Buffer.alloc(8)]) });
+    const began = performance.now();
+    const failure = await failureOf(pushed(push, host.connection, at.root));
+    expect(failure).toMatchObject({ code: 'PUSH_FAILED', disposition: 'transient' });
+    expect(failure.message).toContain(at.bad);
+    expect(performance.now() - began).toBeLessThan(5_000);
+
+    const right = rig.pusher(host, { settings: { nearMs } });
+    await pushed(right, host.connection, at.root);
     await expectWhole(host, rig.workshop, at.root);
     push.ssh.close();
     right.ssh.close();
@@ -119,8 +133,7 @@ describe.each(Object.entries(wayOf))('of archives that are sent %s', (_, nearMs)
     const host = await rig.host();
     const push = rig.pusher(host, { settings: { nearMs }, ...spoilt(flipped) });
     await failureOf(pushed(push, host.connection, at.bad));
-    expect(await host.inside('sh', '-c', 'ls /nix/var/nix/gcroots/varve/* || true')).not.toContain('toplevel');
-
+    expect(await validPaths(host)).toEqual([]);
     const right = rig.pusher(host, { settings: { nearMs } });
     expect(await pushed(right, host.connection, at.bad)).toMatchObject({ paths: 1 });
     await expectWhole(host, rig.workshop, at.bad);
