@@ -14,7 +14,7 @@ export interface LoopbackHost {
   readonly identityFile: string;
   /** Its `/nix`, as seen from outside; not for a host with a small disk. */
   readonly nixFolder: string;
-  /** Runs a command where the host is. */
+  /** Runs a command where the host is, as one of its processes. */
   inside(...argv: readonly [string, ...string[]]): Promise<string>;
   /** Ends sshd and all sessions. */
   stop(): Promise<void>;
@@ -74,6 +74,9 @@ export async function startLoopbackHost(options: {
   const script = [
     'mount --make-rprivate /',
     mount,
+    // What is left behind there is of this host.
+    'mount -t tmpfs varve-test /run',
+    'mkdir -m 755 /run/sshd',
     'mount --bind "$2" /etc/passwd',
     ...(untrusted ? [writableRoots, '{ nix-daemon & }'] : []),
     'exec /usr/sbin/sshd -D -e -f "$1"',
@@ -116,7 +119,7 @@ export async function startLoopbackHost(options: {
     nixFolder,
     async inside(...argv) {
       const target = await firstChild(child);
-      const result = await run(['nsenter', `--mount=/proc/${target}/ns/mnt`, ...argv], {
+      const result = await run(['nsenter', '--target', target, '--mount', '--pid', ...argv], {
         deadlineMs: 60_000,
         env,
       });

@@ -65,8 +65,28 @@ exec nix-daemon --stdio`,
 const goodbye = String.raw`printf "\001\000\000\000\000\000\000\000\003\000\000\000\000\000\000\000bye\000\000\000\000\000"`;
 
 /**
+ * Ends what runs for a push that nobody waits for any more: a daemon holds the lock of the path that it is given, and the
+ * next push would wait for it. A line that has died is told by the empty line that cannot be said; one that only seems to
+ * be there, by nothing having come for longer than any worker is patient (which says so sooner). A daemon that has died
+ * is told too, by the end of it all.
+ */
+const watchOver = `(
+  trap "" PIPE
+  quiet=0
+  before=
+  while sleep 2 2> /dev/null && echo >&2 && kill -0 $daemon 2> /dev/null && [ $quiet -lt 45 ]; do
+    now=$(grep rchar /proc/$reader/io 2> /dev/null)
+    quiet=$((quiet + 1))
+    [ "$now" = "$before" ] || quiet=0
+    before=$now
+  done
+  kill $daemon $reader 2> /dev/null
+) < /dev/null > /dev/null 3>&- 4<&- &
+watcher=$!`;
+
+/**
  * In: `zstd` or `plain`, what is to be rooted, then Nix's daemon protocol, compressed or not. Out: what the daemon says;
- * after the end of the input `rooted`.
+ * after the end of the input `rooted`. On standard error also an empty line now and then.
  *
  * A daemon whose input ends drops what it has not done yet (it takes that for an interrupt), and a decompressor keeps the
  * last bytes to itself until its own input ends. So the daemon reads from a pipe that this shell keeps open, and the
@@ -82,14 +102,18 @@ mkfifo -m 600 "$folder/in" || exit 1
 nix-daemon --stdio < "$folder/in" &
 daemon=$!
 trap "kill $daemon 2> /dev/null" EXIT
-exec 3> "$folder/in"
+exec 3> "$folder/in" 4<&0
 rm -r "$folder"
 trap exit PIPE
+if [ "$how" = zstd ]; then zstd -dcq <&4 >&3 & else cat <&4 >&3 & fi
+reader=$!
+${watchOver}
+trap "kill $daemon $reader $watcher 2> /dev/null" EXIT
+wait $reader && echo received >&2 || exit 1
 if [ "$how" = zstd ]; then
-  zstd -dcq >&3 && echo received >&2 && ${goodbye} >&3 || exit 1
+  ${goodbye} >&3 || exit 1
   wait $daemon
 else
-  cat >&3 && echo received >&2 || exit 1
   kill $daemon
 fi
 exec 3>&-

@@ -14,7 +14,7 @@ import { createPlainEncoder, createZstdEncoder } from './encoding.ts';
 import { type HostAnswer, readHostAnswer } from './host-answer.ts';
 import { controlCommand, dataCommand } from './host-scripts.ts';
 import { orderForSending } from './plan.ts';
-import { hostDiskFull, pushError } from './push-errors.ts';
+import { hostDiskFull, pushError, refusal, type Room } from './push-errors.ts';
 import type { Push, Pushed, PushRequest } from './push.ts';
 import { type Piece, sendPaths } from './send.ts';
 import { createWatch, type Watch } from './watch.ts';
@@ -91,31 +91,29 @@ export function createPusher(deps: PusherDeps): Push {
       answered();
       throw thrown;
     });
-    const channels: Channel[] = [];
+    const over = new AbortController();
     try {
-      const start = async (command: string): Promise<Channel> => {
-        const channel = await session.start(command, { signal, again: true });
-        channels.push(channel);
-        return channel;
-      };
+      // Also one that is open only when all is over.
+      const untilOver = AbortSignal.any([signal, over.signal]);
+      const start = (command: string): Promise<Channel> =>
+        session.start(command, { signal: untilOver, again: true });
       const [control, data] = await Promise.all([start(controlCommand), start(dataCommand)]);
       const answer = await ask(run, control);
       answered();
       if (answer.kind === 'rooted') return;
       const missing = orderForSending(closure, answer.valid);
       const bytes = missing.reduce((sum, { narSize }) => sum + narSize, 0);
-      if (answer.free !== undefined && bytes > answer.free) {
-        throw hostDiskFull(whereOf(request), answer.free, bytes);
-      }
+      const room = { free: answer.free, needed: bytes };
+      if (answer.free !== undefined && bytes > answer.free) throw hostDiskFull(whereOf(request), room);
       if (arrived.paths === 0) {
         context.log(`sending ${missing.length} paths, ${bytes} bytes, to ${request.connection.address}`);
       }
       const isNear = session.roundTripMs() < nearMs && underWay < 2;
-      await send(run, data, missing, { compress: answer.zstd && !isNear, free: answer.free });
+      await send(run, data, missing, { compress: answer.zstd && !isNear, room });
     } finally {
       answered();
       // What has arrived is protected until it is rooted.
-      for (const channel of channels) channel.close();
+      over.abort();
       session.close();
     }
   }
@@ -135,7 +133,7 @@ export function createPusher(deps: PusherDeps): Push {
     { request, watch, context, arrived }: Run,
     data: Channel,
     missing: readonly PathInfo[],
-    { compress, free }: { readonly compress: boolean; readonly free: number | undefined },
+    { compress, room }: { readonly compress: boolean; readonly room: Room },
   ): Promise<void> {
     const write = async (bytes: Uint8Array): Promise<void> => {
       await data.write(bytes);
@@ -172,15 +170,14 @@ export function createPusher(deps: PusherDeps): Push {
           tell();
         },
       });
-      const [first] = refused;
-      if (first !== undefined) throw pushError(first.why, request.connection, free);
+      if (refused.length > 0) throw refusal(refused, request.connection, room);
       if (rest.toString('latin1').endsWith('rooted\n')) return;
     } catch (thrown) {
       throw await explained(thrown, data, request);
     } finally {
       over.abort();
     }
-    throw pushError(`what was sent is not rooted: ${data.complaint()}`, request.connection, free);
+    throw pushError(`what was sent is not rooted: ${data.complaint().trim()}`, request.connection, room);
   }
 
   return {
@@ -226,8 +223,10 @@ function isLost(thrown: unknown): boolean {
 
 /** A daemon that ends in the middle has said why on its standard error, or the connection is lost. */
 async function explained(thrown: unknown, channel: Channel, request: PushRequest): Promise<unknown> {
-  if (thrown instanceof DaemonError) return pushError(thrown.message, request.connection, undefined);
+  if (thrown instanceof DaemonError) return pushError(thrown.message, request.connection);
   if (!(thrown instanceof WireError)) return thrown;
+  // One that says what cannot be still waits for more.
+  channel.end();
   const end = await channel.ended;
   if (end.kind === 'lost') {
     return new FleetError({
@@ -238,5 +237,5 @@ async function explained(thrown: unknown, channel: Channel, request: PushRequest
     });
   }
   const said = channel.complaint().trim();
-  return pushError(said === '' ? thrown.message : said, request.connection, undefined);
+  return pushError(said === '' ? thrown.message : said, request.connection);
 }

@@ -69,6 +69,7 @@ function pusher({ ssh }: { readonly ssh: Ssh }, other: Partial<PusherDeps> = {})
     store: workshop.store,
     source: { read: (path) => archiveOf(join(workshop.storeRoot, path)) },
     archives: {
+      has: () => false,
       pieces() {
         throw new Error('nothing is compressed here');
       },
