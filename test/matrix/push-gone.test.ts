@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
-import { expectNothingLeft, expectWhole } from '../support/host-store.ts';
+import { expectNothingLeft, expectWhole, validPaths } from '../support/host-store.ts';
 import { addPaths, madeUpPath } from '../support/private-store.ts';
 import { by, createPushRig, failureOf, pushed, ways, type PushRig } from '../support/push-rig.ts';
 import { daemonsOn, settled, stopsAfter } from '../support/push-stops.ts';
@@ -47,3 +47,26 @@ test.each(ways)(
     await expectNothingLeft(host);
   },
 );
+
+test('processes that hang on the host, more than a connection may have, keep nobody from it', async () => {
+  const host = await rig.host();
+  const { ssh } = rig.pusher(host);
+  for (let n = 0; n < 7; n += 1) {
+    const path = madeUpPath(`hang-${n}`, 'gone');
+    await addPaths(rig.workshop, [{ path, tree: file(Buffer.alloc(8_000_000, path)), references: [] }]);
+    const { stopped, ...deps } = stopsAfter(rig, path, 20);
+    const push = rig.pusher(host, { settings: { nearMs: Infinity, stallMs: 3_000 }, ...deps, ssh });
+    const failed = failureOf(pushed(push, host.connection, path));
+    await Promise.race([stopped, failed]);
+    await settled(host);
+    await host.inside(
+      'sh',
+      '-c',
+      'kill -STOP $(pgrep -f "nix-daemon --stdio|as_root" | grep -vx $$) || true',
+    );
+    expect(await failed).toMatchObject({ code: 'HOST_UNREACHABLE', disposition: 'transient' });
+  }
+  const next = rig.pusher(host, { settings: { nearMs: Infinity, stallMs: 5_000 }, ssh });
+  await pushed(next, host.connection, large);
+  expect(await validPaths(host)).toContain(large);
+});

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { eventually } from '../../support/eventually.ts';
-import { expectNothingLeft, expectWhole, pushProcesses } from '../../support/host-store.ts';
-import type { LoopbackHost } from '../../support/loopback-host.ts';
-import { addPaths, madeUpPath } from '../../support/private-store.ts';
-import { by, createPushRig, failureOf, pushed, ways, type PushRig } from '../../support/push-rig.ts';
-import { daemonsOn, settled, stopsAfter } from '../../support/push-stops.ts';
-import { file } from '../../support/store-tree.ts';
+import { eventually } from '../support/eventually.ts';
+import { expectNothingLeft, expectWhole, pushProcesses } from '../support/host-store.ts';
+import type { LoopbackHost } from '../support/loopback-host.ts';
+import { addPaths, madeUpPath } from '../support/private-store.ts';
+import { by, createPushRig, failureOf, pushed, ways, type PushRig } from '../support/push-rig.ts';
+import { daemonsOn, settled, stopsAfter } from '../support/push-stops.ts';
+import { file } from '../support/store-tree.ts';
 
 let rig: PushRig;
 const large = madeUpPath('large', 'left-behind');
@@ -75,20 +75,18 @@ describe.each(ways)('of a push that sends archives %s', (_, nearMs) => {
     push.ssh.close();
     await expectNothingLeft(host);
   });
-});
 
-test('the shells that wait for the next push end with their connection', async () => {
-  const host = await rig.host();
-  const line = await rig.line(host);
-  const push = rig.pusher(host);
-  await pushed(push, by(host, line), below);
-  await eventually(
-    async () => (await pushProcesses(host)).filter((process) => process.includes('/bin/sh -c')).length >= 2,
-    {
-      what: 'two shells that wait',
-      deadlineMs: 5_000,
-    },
-  );
-  line.cut();
-  await expectNothingLeft(host);
+  test('a push that does not end in its time is given up', async () => {
+    const host = await rig.host();
+    const { stopped, ...deps } = stopsAfter(rig, large, 9);
+    const push = rig.pusher(host, { settings: { nearMs }, ...deps });
+    const failed = failureOf(pushed(push, host.connection, large, { deadlineMs: 1_500 }));
+    await stopped;
+    const failure = await failed;
+    expect(failure).toMatchObject({ code: 'PUSH_FAILED', disposition: 'transient' });
+    expect(failure.hint).toContain('timeouts.push');
+    const next = rig.pusher(host, { settings: { nearMs } });
+    await pushed(next, host.connection, large);
+    await expectWhole(host, rig.workshop, large);
+  });
 });
