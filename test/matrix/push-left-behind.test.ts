@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { eventually } from '../support/eventually.ts';
-import { expectNothingLeft, expectWhole, pushProcesses } from '../support/host-store.ts';
+import { expectNothingLeft, expectWhole } from '../support/host-store.ts';
 import type { LoopbackHost } from '../support/loopback-host.ts';
 import { addPaths, madeUpPath } from '../support/private-store.ts';
 import { by, createPushRig, failureOf, pushed, ways, type PushRig } from '../support/push-rig.ts';

@@ -13,7 +13,7 @@ import {
 import type { LoopbackHost } from '../../support/loopback-host.ts';
 import { addPaths, madeUpPath, type Closure } from '../../support/private-store.ts';
 import { by, createPushRig, failureOf, pushed, ways, type PushRig } from '../../support/push-rig.ts';
-import { settled, stopsAfter } from '../../support/push-stops.ts';
+
 import { file } from '../../support/store-tree.ts';
 
 let rig: PushRig;

@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import type { StorePath } from '../../../shared/domain/names.ts';
