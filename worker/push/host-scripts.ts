@@ -80,7 +80,7 @@ const watchOver = `(
     [ "$now" = "$before" ] || quiet=0
     before=$now
   done
-  kill $daemon $reader 2> /dev/null
+  kill $$
 ) < /dev/null > /dev/null 3>&- 4<&- &
 watcher=$!`;
 
@@ -90,8 +90,9 @@ watcher=$!`;
  *
  * A daemon whose input ends drops what it has not done yet (it takes that for an interrupt), and a decompressor keeps the
  * last bytes to itself until its own input ends. So the daemon reads from a pipe that this shell keeps open, and the
- * shell says goodbye for us. A decompressor that was cut off in the middle says so; one that was cut off between two
- * frames does not, but then nobody is there any more to write to.
+ * shell says goodbye for us. A decompressor that was cut off in the middle says so. One that was cut off between two
+ * frames does not: the daemon then takes the goodbye for a part of what it was given, and waits for the rest of it until
+ * the watch ends it.
  */
 export const dataCommand = asUser(
   `${path}
@@ -104,7 +105,7 @@ daemon=$!
 trap "kill $daemon 2> /dev/null" EXIT
 exec 3> "$folder/in" 4<&0
 rm -r "$folder"
-trap exit PIPE
+trap exit PIPE TERM
 if [ "$how" = zstd ]; then zstd -dcq <&4 >&3 & else cat <&4 >&3 & fi
 reader=$!
 ${watchOver}

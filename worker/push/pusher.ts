@@ -47,8 +47,10 @@ interface Run {
   readonly closure: readonly PathInfo[];
   readonly watch: Watch;
   readonly context: StepContext;
-  /** Acknowledged so far, over however many connections. */
+  /** Of what the host lacked at first: so far, over however many connections. */
   readonly arrived: { paths: number; bytes: number };
+  /** What the host lacked at first; empty before it has said so. */
+  readonly lacked: Map<string, PathInfo>;
 }
 
 /**
@@ -84,7 +86,7 @@ export function createPusher(deps: PusherDeps): Push {
 
   /** Brings what is missing over one connection. */
   async function bring(run: Run): Promise<void> {
-    const { request, closure, watch, context, arrived } = run;
+    const { request, closure, watch, context, lacked } = run;
     const { signal } = watch;
     const answered = compressMeanwhile(run);
     const session = await ssh.pooled(request.connection, { signal }).catch((thrown: unknown) => {
@@ -100,12 +102,13 @@ export function createPusher(deps: PusherDeps): Push {
       const [control, data] = await Promise.all([start(controlCommand), start(dataCommand)]);
       const answer = await ask(run, control);
       answered();
+      const missing = answer.kind === 'rooted' ? [] : orderForSending(closure, answer.valid);
+      countAgain(run, missing);
       if (answer.kind === 'rooted') return;
-      const missing = orderForSending(closure, answer.valid);
       const bytes = missing.reduce((sum, { narSize }) => sum + narSize, 0);
       const room = { free: answer.free, needed: bytes };
       if (answer.free !== undefined && bytes > answer.free) throw hostDiskFull(whereOf(request), room);
-      if (arrived.paths === 0) {
+      if (missing.length === lacked.size) {
         context.log(`sending ${missing.length} paths, ${bytes} bytes, to ${request.connection.address}`);
       }
       const isNear = session.roundTripMs() < nearMs && underWay < 2;
@@ -184,13 +187,14 @@ export function createPusher(deps: PusherDeps): Push {
     async push(request, context): Promise<Pushed> {
       const watch = createWatch(context.signal, { deadlineMs: request.deadlineMs, stallMs });
       const arrived = { paths: 0, bytes: 0 };
+      const lacked = new Map<string, PathInfo>();
       underWay += 1;
       try {
         const closure = await store.closure([...request.paths.values()], { signal: watch.signal });
         for (;;) {
           const before = arrived.paths;
           try {
-            await bring({ request, closure, watch, context, arrived });
+            await bring({ request, closure, watch, context, arrived, lacked });
             return { ...arrived, closure };
           } catch (thrown) {
             // What has arrived stays there, so a line that breaks now and then is got over.
@@ -206,6 +210,15 @@ export function createPusher(deps: PusherDeps): Push {
       }
     },
   };
+}
+
+/** What arrived is known by what is missing now: of the last paths that a line took before it broke nobody heard. */
+function countAgain({ lacked, arrived }: Run, missing: readonly PathInfo[]): void {
+  if (lacked.size === 0) for (const info of missing) lacked.set(info.path, info);
+  const left = new Set(missing.map(({ path }) => path));
+  const there = [...lacked.values()].filter(({ path }) => !left.has(path));
+  arrived.paths = there.length;
+  arrived.bytes = there.reduce((sum, { narSize }) => sum + narSize, 0);
 }
 
 function wanted({ deployment, paths }: PushRequest): Buffer {
