@@ -89,7 +89,11 @@ export function createPusher(deps: PusherDeps): Push {
     try {
       const paths = closure.map(({ path }) => path);
       await control.write(
-        Buffer.concat([wanted(request), greeting(), keepAndQuery(paths, { substitute: false })]),
+        Buffer.concat([
+          wanted(request),
+          greeting(),
+          keepAndQuery(paths, { substitute: request.substitute === true }),
+        ]),
       );
       const answer = await readHostAnswer(watch.watched(control.output), paths.length).catch((thrown) =>
         explained(thrown, control, request),
