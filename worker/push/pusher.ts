@@ -123,7 +123,8 @@ export function createPusher(deps: PusherDeps): Push {
 
   async function ask({ request, closure, watch }: Run, control: Channel): Promise<HostAnswer> {
     const paths = closure.map(({ path }) => path);
-    const question = [wanted(request), greeting(), keepAndQuery(paths, { substitute: false })];
+    const substitute = request.substitute === true;
+    const question = [wanted(request), greeting(), keepAndQuery(paths, { substitute })];
     try {
       await control.write(Buffer.concat(question));
       return await readHostAnswer(watch.watched(control.output), paths.length);

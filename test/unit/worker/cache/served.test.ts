@@ -23,7 +23,7 @@ const infoOf = (letter: string): PathInfo => ({
 /** A store in which `a` references `b`, and each other path nothing. */
 function stage(staleMs?: number) {
   const groups = new Map<string, string[]>([['guard', []]]);
-  const valid = new Set(['a', 'b', 'c'].map(pathOf));
+  const valid = new Set(['a', 'b', 'c', 'd'].map(pathOf));
   let asked = 0;
   const deps: ServedDeps = {
     roots: {
@@ -104,9 +104,9 @@ describe('what a worker serves', () => {
 
   test('costs those who ask together for what is not there two looks, not one each', async () => {
     const { served, questions } = stage();
-    await served.byDigest(digestOf('d'));
+    await served.byDigest(digestOf('e'));
     const one = questions();
-    await Promise.all(Array.from({ length: 50 }, () => served.byDigest(digestOf('e'))));
+    await Promise.all(Array.from({ length: 50 }, () => served.byDigest(digestOf('f'))));
     expect(questions()).toBeLessThanOrEqual(one * 3);
   });
 });
