@@ -1,9 +1,9 @@
-import ssh2, { type AnyAuthMethod, type Client } from 'ssh2';
+import ssh2, { type AnyAuthMethod, type Client, type ClientChannel } from 'ssh2';
 
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
 import { type HostKeyPolicy, hostKeyMismatch } from './host-key.ts';
-import { cancelled } from './ssh-errors.ts';
+import { cancelled, noAnswer, placeOf, unreachable } from './ssh-errors.ts';
 
 /** What proves who we are. Tried in this order. */
 export type Credential =
@@ -12,6 +12,8 @@ export type Credential =
 
 export interface ConnectOptions {
   readonly connection: Connection;
+  /** Gets to the host's SSH port, where a jump host is in between. Without it: over TCP from here. */
+  readonly carrier?: (() => Promise<ClientChannel>) | undefined;
   readonly policy: HostKeyPolicy;
   readonly credentials: readonly Credential[];
   /** From the first packet to being logged in. */
@@ -21,7 +23,7 @@ export interface ConnectOptions {
 }
 
 /**
- * A new TCP connection, logged in.
+ * A new TCP connection to the host's SSH port, logged in.
  * @throws FleetError HOST_UNREACHABLE, HOST_KEY_UNKNOWN, HOST_KEY_MISMATCH, HOST_AUTH_FAILED, CANCELLED
  */
 export function connect(options: ConnectOptions): Promise<Client> {
@@ -43,10 +45,7 @@ export function connect(options: ConnectOptions): Promise<Client> {
         reject(error);
       });
     const onAbort = (): void => fail(cancelled());
-    const timer = setTimeout(
-      () => fail(unreachable(connection, `no answer within ${options.deadlineMs} ms`)),
-      options.deadlineMs,
-    );
+    const timer = setTimeout(() => fail(noAnswer(connection, options.deadlineMs)), options.deadlineMs);
     if (signal?.aborted) {
       onAbort();
       return;
@@ -60,10 +59,9 @@ export function connect(options: ConnectOptions): Promise<Client> {
       client.setNoDelay(true);
       finish(() => resolve(client));
     });
-    try {
+    const start = (carrier?: ClientChannel): void => {
       client.connect({
-        host: connection.address,
-        port: connection.port,
+        ...(carrier === undefined ? { host: connection.address, port: connection.port } : { sock: carrier }),
         username: connection.user,
         readyTimeout: options.deadlineMs + 1_000,
         keepaliveInterval: options.keepaliveMs,
@@ -92,9 +90,20 @@ export function connect(options: ConnectOptions): Promise<Client> {
         },
         authHandler: options.credentials.map((credential) => authMethod(connection.user, credential)),
       });
-    } catch (thrown) {
-      fail(unreachable(connection, 'the connection could not be set up', thrown));
-    }
+    };
+    const begin = async (): Promise<void> => {
+      const carrier = await options.carrier?.();
+      // Who has given up by now connects to nothing any more.
+      if (settled) carrier?.destroy();
+      else start(carrier);
+    };
+    begin().catch((thrown: unknown) =>
+      fail(
+        thrown instanceof FleetError
+          ? thrown
+          : unreachable(connection, 'the connection could not be set up', thrown),
+      ),
+    );
   });
 }
 
@@ -109,7 +118,7 @@ function meaningOf(error: Error & { level?: string; code?: string }, connection:
     return new FleetError({
       code: 'HOST_AUTH_FAILED',
       disposition: 'stalled',
-      message: `${connection.address} port ${connection.port} let nobody in as ${connection.user}`,
+      message: `${placeOf(connection)} let nobody in as ${connection.user}`,
       hint: 'add the public half of the service’s SSH key to the authorized keys of that user',
       cause: error,
     });
@@ -135,18 +144,9 @@ function notTried(connection: Connection, error: Error & { code?: string }): Fle
   return new FleetError({
     code: 'HOST_UNREACHABLE',
     disposition: 'transient',
-    message: `${connection.address} port ${connection.port} cannot be reached from this worker: ${error.code ?? error.message}`,
+    message: `${placeOf(connection)} cannot be reached from this worker: ${error.code ?? error.message}`,
     hint: 'see to the worker: its name service, its network, its SSH agent',
     details: { where: 'worker' },
     cause: error,
-  });
-}
-
-function unreachable(connection: Connection, why: string, cause?: unknown): FleetError {
-  return new FleetError({
-    code: 'HOST_UNREACHABLE',
-    disposition: 'transient',
-    message: `${connection.address} port ${connection.port} cannot be reached: ${why}`,
-    cause,
   });
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,8 +21,14 @@ export interface Sshd {
   readonly strangerKeyFile: string;
   /** What sshd wrote to its log so far. */
   log(): Promise<string>;
+  /** How many logins it has let in so far. */
+  logins(): Promise<number>;
+  /** Sends a signal to the processes of its connections, not to the daemon. */
+  signalConnections(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): Promise<void>;
   /** Ends the daemon; connections stay. */
   stop(): Promise<void>;
+  /** Starts it again, after `stop`. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -50,17 +56,22 @@ export async function startSshd(extra: readonly string[] = []): Promise<Sshd> {
   ];
   await writeFile(file('sshd_config'), `${config.join('\n')}\n`);
   await mkdir('/run/sshd', { recursive: true });
-  const daemon = spawn('/usr/sbin/sshd', ['-D', '-f', file('sshd_config'), '-E', file('log')], {
-    stdio: 'ignore',
-  });
-  const ended = new Promise<void>((resolve) => {
-    daemon.once('exit', () => resolve());
-  });
+  const begin = async (): Promise<ChildProcess> => {
+    const argv = ['-D', '-f', file('sshd_config'), '-E', file('log')];
+    const started = spawn('/usr/sbin/sshd', argv, { stdio: 'ignore' });
+    await eventually(() => answers(port), { deadlineMs: 10_000, what: 'sshd' });
+    return started;
+  };
+  let daemon = await begin();
   const stop = async (): Promise<void> => {
+    if (daemon.exitCode !== null || daemon.signalCode !== null) return;
+    const ended = new Promise((resolve) => daemon.once('exit', resolve));
     daemon.kill('SIGTERM');
     await ended;
   };
-  await eventually(() => answers(port), { deadlineMs: 10_000, what: 'sshd' });
+  const signalConnections = async (signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): Promise<void> => {
+    for (const pid of await descendantsOf(daemon.pid)) process.kill(pid, signal);
+  };
   return {
     port,
     folder,
@@ -69,10 +80,22 @@ export async function startSshd(extra: readonly string[] = []): Promise<Sshd> {
     keyFile: file('user'),
     strangerKeyFile: file('stranger'),
     log: () => readFile(file('log'), 'utf8'),
+    logins: async () => (await readFile(file('log'), 'utf8')).match(/Accepted publickey/g)?.length ?? 0,
+    signalConnections,
     stop,
+    async start() {
+      daemon = await begin();
+    },
     async close() {
       await stop();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function descendantsOf(pid: number | undefined): Promise<readonly number[]> {
+  // A process that has gone meanwhile has none.
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  const children = text.split(' ').filter(Boolean).map(Number);
+  return [...children, ...(await Promise.all(children.map(descendantsOf))).flat()];
 }
