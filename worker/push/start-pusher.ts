@@ -1,15 +1,17 @@
 import { availableParallelism } from 'node:os';
 
 import type { Logger } from '../../shared/platform/logger.ts';
+import type { SigningKey } from '../../shared/platform/signing-key.ts';
 import { archiveOf } from '../nix/nar.ts';
-import { signPath, type SigningKey } from '../nix/signing.ts';
-import { createArchives } from './archives.ts';
+import { signPath } from '../nix/signing.ts';
+import { createArchives, type Archives } from './archives.ts';
 import { createCompressor } from './compressor.ts';
 import { createPusher, type PusherDeps } from './pusher.ts';
 import type { Push } from './push.ts';
 
 export interface StartedPusher {
   readonly push: Push;
+  readonly archives: Pick<Archives, 'pieces'>;
   /** Gives up what is being compressed. */
   close(): Promise<void>;
 }
@@ -33,6 +35,7 @@ export async function startPusher(
   const kept = { source, compressor, folder, maxBytes };
   const archives = await createArchives(log === undefined ? kept : { ...kept, log });
   return {
+    archives,
     push: createPusher({
       ...deps,
       source,

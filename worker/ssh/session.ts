@@ -41,6 +41,8 @@ export interface Session {
    * @throws FleetError HOST_UNREACHABLE, CANCELLED
    */
   start(command: string, options: StartOptions): Promise<Channel>;
+  /** As `Channels.roundTripMs`. */
+  roundTripMs(): number;
   isOpen(): boolean;
   /** Gives it back (pooled) or ends it (fresh). */
   close(): void;
@@ -80,6 +82,7 @@ export function createSession(client: Client, connection: Connection): Link {
   return {
     connection,
     isOpen: () => open,
+    roundTripMs: () => channels.roundTripMs(),
     isFull: () => full,
     carry: (to) => (open ? carryTo(client, connection, to) : Promise.reject(lost(connection))),
     exec(command, options) {

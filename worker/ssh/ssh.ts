@@ -116,6 +116,7 @@ export function createSsh(deps: SshDeps): Ssh {
     return {
       connection,
       isOpen: () => link.isOpen(),
+      roundTripMs: () => link.roundTripMs(),
       exec: (command, execOptions) => link.exec(command, execOptions),
       start: (command, startOptions) => link.start(command, startOptions),
       close: giveBack,

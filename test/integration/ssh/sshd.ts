@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { run } from '../../hosts/command.ts';
 import { makeKey } from '../../hosts/host-disk.ts';
 import { eventually } from '../../support/eventually.ts';
+import { usersWithoutHomes } from '../../support/loopback-host.ts';
 import { answers, freePort } from '../../support/ports.ts';
 
 /** A real sshd on loopback, with keys of its own. */
@@ -56,9 +57,11 @@ export async function startSshd(extra: readonly string[] = []): Promise<Sshd> {
   ];
   await writeFile(file('sshd_config'), `${config.join('\n')}\n`);
   await mkdir('/run/sshd', { recursive: true });
+  await writeFile(file('passwd'), await usersWithoutHomes());
+  const script =
+    'mount --make-rprivate / && mount --bind "$0/passwd" /etc/passwd && exec /usr/sbin/sshd -D -f "$0/sshd_config" -E "$0/log"';
   const begin = async (): Promise<ChildProcess> => {
-    const argv = ['-D', '-f', file('sshd_config'), '-E', file('log')];
-    const started = spawn('/usr/sbin/sshd', argv, { stdio: 'ignore' });
+    const started = spawn('unshare', ['--mount', 'sh', '-c', script, folder], { stdio: 'ignore' });
     await eventually(() => answers(port), { deadlineMs: 10_000, what: 'sshd' });
     return started;
   };
