@@ -120,7 +120,7 @@ describe('host keys on the way', () => {
       );
       expect(isHostsFault(failure)).toBe(false);
     });
-    expect(logged).toBe('');
+    expect(logged).not.toContain('Connection from');
   });
 
   it('that differ at the host end it before anything is sent', async () => {

@@ -94,14 +94,14 @@ describe('the sessions of a connection', () => {
     const session = await open().pooled(there());
     await Promise.all(['echo a; cat', 'echo b; cat'].map((command) => talk(session, command)));
     const all = await Promise.all([
-      ...Array.from({ length: 20 }, async (_, i) => {
-        const { stdout } = await session.exec(`sleep 0.1; echo ${i}`, { deadlineMs: 60_000 });
+      ...Array.from({ length: 12 }, async (_, i) => {
+        const { stdout } = await session.exec(`sleep 0.2; echo ${i}`, { deadlineMs: 60_000 });
         return stdout;
       }),
-      ...Array.from({ length: 20 }, (_, i) => talk(session, `echo ${i % 2 === 0 ? 'a' : 'b'}; cat`)),
+      ...Array.from({ length: 8 }, (_, i) => talk(session, `echo ${i % 2 === 0 ? 'a' : 'b'}; cat`)),
     ]);
-    const numbers = Array.from({ length: 20 }, (_, i) => `${i}\n`);
-    const letters = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 'a\n' : 'b\n'));
+    const numbers = Array.from({ length: 12 }, (_, i) => `${i}\n`);
+    const letters = Array.from({ length: 8 }, (_, i) => (i % 2 === 0 ? 'a\n' : 'b\n'));
     expect(all).toEqual([...numbers, ...letters]);
     expect(await sshd.logins()).toBe(before + 1);
     expect(await sshd.log()).not.toContain('no more sessions');
@@ -190,13 +190,13 @@ describe('whoever does not want to wait any more', () => {
       const stop = new AbortController();
       const { signal } = stop;
       const began = performance.now();
-      const works = Array.from({ length: 10 }, (_, i) =>
-        failureOfWork(
-          i % 2 === 0
-            ? session.start('cat', { signal })
-            : session.exec('true', { deadlineMs: 60_000, signal }),
-        ),
-      );
+      const start = (patience: AbortSignal) => failureOfWork(session.start('cat', { signal: patience }));
+      const exec = (patience: AbortSignal) =>
+        failureOfWork(session.exec('true', { deadlineMs: 60_000, signal: patience }));
+      const opening = [start(signal), exec(signal)];
+      // These have all the turns there are, and do wait.
+      for (const each of [start, start, start, exec, exec, exec]) void each(never());
+      const works = [...opening, start(signal), exec(signal)];
       stop.abort();
       for (const { code } of await Promise.all(works)) expect(code).toBe('CANCELLED');
       expect(performance.now() - began).toBeLessThan(1_000);
