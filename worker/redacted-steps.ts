@@ -7,7 +7,7 @@ import type { Redactor } from '../shared/platform/redact.ts';
 const longestText = 32_000;
 
 /**
- * Steps whose failures hold no secret: they quote what Nix, OpenSSH and hosts say (a substituter's address with its
+ * Steps whose failures hold no secret: they quote what Nix, Git and hosts say (a substituter's address with its
  * password, say), and go to Redis, the ledger and whoever looks.
  */
 export function redactedSteps(steps: Steps, redact: Redactor): Steps {

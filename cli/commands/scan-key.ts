@@ -23,6 +23,7 @@ export async function runScanKey(
 ): Promise<ExitCode> {
   const address = parseAddress(place.address);
   const port = options.port ?? place.port;
+  if (place.behind !== undefined) throw isBehind(place.behind, address);
   const seconds = Math.max(1, Math.round(options.timeoutMs / 1_000));
   const result = await deps.run(
     ['ssh-keyscan', '-T', String(seconds), '-p', String(port), '-t', 'ed25519,ecdsa,rsa', address],
@@ -54,6 +55,16 @@ export async function runScanKey(
     `${terminal.paint('cyan', terminal.signs.arrow)} compare before you commit it; on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`,
   );
   return exitCodes.ok;
+}
+
+/** Whoever answers at that address from here is not the host that the worker reaches through its jump host. */
+function isBehind(jump: string, address: string): FleetError {
+  return new FleetError({
+    code: 'INVALID_INPUT',
+    disposition: 'stalled',
+    message: `${address} is reached through ${jump}, so it is not asked from here`,
+    hint: 'without its hostKeys in varve.yaml, `varve doctor` says which key it showed to the worker; compare it on the host',
+  });
 }
 
 /** Lines of ssh-keyscan: `address type base64`; comments begin with `#`. */

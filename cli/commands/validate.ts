@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { manifestFile, parseManifest } from '../../shared/contracts/manifest.ts';
-import type { Fleet, HostSpec } from '../../shared/domain/fleet.ts';
+import { connectionText, type Fleet, type HostSpec } from '../../shared/domain/fleet.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { renderTable } from '../table.ts';
@@ -55,7 +55,7 @@ export async function runValidate(
   );
   const rows = hosts.map(({ name, connection, mode, checks }) => [
     terminal.paint('bold', name),
-    `${connection.user}@${connection.address}:${connection.port}`,
+    connectionText(connection),
     mode,
     connection.hostKeys.length === 0
       ? terminal.paint('yellow', 'known_hosts')

@@ -82,8 +82,8 @@ const programs: readonly Program[] = [
   {
     names: ['ssh'],
     version: ['-V'],
-    why: 'reaches repositories over SSH, and copies to hosts',
-    needed: true,
+    why: 'Git over SSH: a repository, a ledger remote, inputs of a flake',
+    needed: false,
     debian: 'openssh-client',
     nixpkgs: 'openssh',
   },

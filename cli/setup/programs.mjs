@@ -33,7 +33,7 @@ export const programs = {
   },
   ssh: {
     any: ['ssh'],
-    why: 'reaches the hosts',
+    why: 'lets Git reach repositories over SSH',
     debian: 'openssh-client',
     fedora: 'openssh-clients',
     arch: 'openssh',

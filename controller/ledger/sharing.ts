@@ -1,5 +1,5 @@
 import type { Aim, Fact } from '../../shared/domain/facts.ts';
-import type { Connection } from '../../shared/domain/fleet.ts';
+import { connectionKey, type Connection } from '../../shared/domain/fleet.ts';
 import type { ReleasedHost } from '../../shared/domain/observation.ts';
 
 /**
@@ -31,7 +31,7 @@ export function createSharing(): (fact: Fact) => Fact {
   }
 
   function connection(value: Connection): Connection {
-    const key = JSON.stringify([value.address, value.port, value.user, value.hostKeys]);
+    const key = connectionKey(value);
     const known = connections.get(key);
     if (known === undefined) connections.set(key, value);
     return known ?? value;

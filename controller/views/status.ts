@@ -2,6 +2,7 @@ import { axesOf } from '../../shared/domain/axes.ts';
 import { untidied, type HostContact, type ProbeReport } from '../../shared/domain/contact.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import { hostsOf } from '../../shared/domain/desired.ts';
+import { connectionText } from '../../shared/domain/fleet.ts';
 import type { Failure } from '../../shared/domain/errors.ts';
 import {
   failureAgainst,
@@ -41,7 +42,7 @@ export function hostStatus(context: ViewContext, verdict: Verdict): HostStatus {
     labels: spec?.labels ?? {},
     wave: spec?.wave,
     groups: spec?.groups ?? [],
-    address: connection === undefined ? '' : `${connection.user}@${connection.address}:${connection.port}`,
+    address: connection === undefined ? '' : connectionText(connection),
     ...axesOf(verdict, contact, remembered),
     verdict: verdict.kind,
     reason: verdict.reason,

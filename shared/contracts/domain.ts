@@ -99,12 +99,13 @@ export const Failure = z.object({
 
 export const Token = z.object({ epoch: Count, counter: Count }) satisfies z.ZodType<TokenValue>;
 
-export const Connection = z.object({
+export const Connection: z.ZodType<ConnectionValue> = z.object({
   address: z.string(),
   port: z.int().min(1).max(65_535),
   user: z.string(),
   hostKeys: z.array(z.string()).readonly(),
-}) satisfies z.ZodType<ConnectionValue>;
+  via: z.exactOptional(z.lazy(() => Connection)),
+});
 
 const pace = {
   intervalMs: z.number(),

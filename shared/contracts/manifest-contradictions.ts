@@ -1,4 +1,5 @@
 import { circles, tooManyDependencies } from './manifest-after.ts';
+import { wrongJumps } from './manifest-connections.ts';
 import { tooLittleTime } from './manifest-check-time.ts';
 import { membersOf } from './manifest-members.ts';
 import { wrongNames } from './manifest-references.ts';
@@ -11,6 +12,8 @@ export function contradictions(manifest: WrittenManifest): readonly Contradictio
   const wrong = [...wrongNames(manifest), ...wrongWaves(manifest)];
   // Who waits for whom is only clear when every name stands for something.
   if (wrong.length > 0) return wrong;
+  const ways = wrongJumps(manifest);
+  if (ways.length > 0) return ways;
   const members = membersOf(manifest);
   const circle = circles(manifest, members);
   if (circle.length > 0) return circle;

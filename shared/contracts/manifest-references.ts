@@ -1,4 +1,4 @@
-import type { WrittenManifest } from './manifest-schema.ts';
+import type { WrittenJump, WrittenManifest } from './manifest-schema.ts';
 import { nearest } from './nearest.ts';
 
 /** Something that no single value of the file is wrong about, with the place where it shows. */
@@ -38,6 +38,7 @@ export function* references({ groups, hosts, rollout, freezes }: WrittenManifest
   }
   for (const [name, host] of Object.entries(hosts ?? {})) {
     yield* each(['hosts', name, 'after'], host?.after, ['host', 'group']);
+    yield* jumpsIn(['hosts', name, 'jump'], host?.jump);
   }
   for (const [i, wave] of (rollout?.waves ?? []).entries()) {
     yield* each(['rollout', 'waves', i, 'hosts'], wave.hosts, ['host']);
@@ -47,6 +48,12 @@ export function* references({ groups, hosts, rollout, freezes }: WrittenManifest
     if (host !== undefined) yield { path: ['freezes', i, 'host'], name: host, to: ['host'] };
     if (group !== undefined) yield { path: ['freezes', i, 'group'], name: group, to: ['group'] };
   }
+}
+
+/** A jump host of the fleet: it ends what is written of the way. */
+function* jumpsIn(path: Reference['path'], jump: WrittenJump | undefined): Iterable<Reference> {
+  if (typeof jump === 'string') yield { path, name: jump, to: ['host'] };
+  else if (jump !== undefined) yield* jumpsIn([...path, 'jump'], jump.jump);
 }
 
 /** To find what was meant takes a look at every name: for the first ones, which are those that are shown. */

@@ -3,13 +3,14 @@ import type { HostSpec, Timeouts, Transport } from '../domain/fleet.ts';
 import { parseHostName } from '../domain/names.ts';
 import type { Window } from '../domain/policy.ts';
 import { dependenciesIn } from './manifest-after.ts';
+import { connectionsIn } from './manifest-connections.ts';
 import { layersIn, type Treatment } from './manifest-layers.ts';
 import type { Members } from './manifest-members.ts';
 import { resolveReboot, resolveRetention, resolveWindow } from './manifest-resolve-policy.ts';
 import { resolveCheck } from './manifest-check.ts';
 import type { WrittenManifest, WrittenTimeouts } from './manifest-schema.ts';
 import type { WrittenWindow } from './manifest-schema-policy.ts';
-import { msOf, normalHostKey } from './manifest-words.ts';
+import { msOf } from './manifest-words.ts';
 
 export const defaultTimeouts: Timeouts = {
   buildMs: 3_600_000,
@@ -23,26 +24,21 @@ export const defaultTimeouts: Timeouts = {
 export function hostResolver(manifest: WrittenManifest, members: Members): (key: string) => HostSpec {
   const dependenciesOf = dependenciesIn(manifest, members);
   const windowsOf = sharedWindows();
-  const defaults = manifest.defaults ?? {};
+  const connectionOf = connectionsIn(manifest);
   const layersOf = layersIn(manifest, members);
   return (key) => {
     const name = parseHostName(key);
     const host = manifest.hosts?.[key] ?? {};
     const groups = members.groupsOf.get(key) ?? [];
     const layers = layersOf(key).map(({ says }) => says);
-    const address = host.address ?? name;
+    const connection = connectionOf(key);
     return {
       name,
       attribute: host.attribute ?? name,
-      connection: {
-        address,
-        port: host.port ?? defaults.port ?? 22,
-        user: host.user ?? defaults.user ?? 'root',
-        hostKeys: (host.hostKeys ?? []).flatMap((hostKey) => normalHostKey(hostKey) ?? []),
-      },
+      connection,
       labels: host.labels ?? {},
       mode: last(layers, 'mode') ?? plainHost.mode,
-      checks: (last(layers, 'checks') ?? []).flatMap((check) => resolveCheck(check, address)),
+      checks: (last(layers, 'checks') ?? []).flatMap((check) => resolveCheck(check, connection.address)),
       timeouts: layers.reduce((base, layer) => resolveTimeouts(base, layer.timeouts), defaultTimeouts),
       unitFailures: last(layers, 'unitFailures') ?? plainHost.unitFailures,
       transport: transportOf(last(layers, 'transport'), last(layers, 'substituteOnHost')),

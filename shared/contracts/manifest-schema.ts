@@ -45,17 +45,51 @@ const relativeFolder = z
 
 const attributeName = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 
+const hostKeys = z.array(hostKey).max(32).meta({
+  description: "Accepted SSH host keys, `type base64`. Default: the service's known_hosts.",
+});
+
+/** A jump host: one of the fleet, by its name, or one that is in no fleet. */
+export type WrittenJump =
+  | string
+  | {
+      readonly address: string;
+      readonly port?: number | undefined;
+      readonly user?: string | undefined;
+      readonly hostKeys?: readonly string[] | undefined;
+      readonly jump?: WrittenJump | undefined;
+    };
+
+const jump: z.ZodType<WrittenJump> = z
+  .union(
+    [
+      nameOf('a host'),
+      z.strictObject({
+        address: address.meta({ description: 'DNS name or IP address.' }),
+        port: port.meta({ description: 'Default 22.' }).optional(),
+        user: user.meta({ description: 'Default root.' }).optional(),
+        hostKeys: hostKeys.optional(),
+        jump: z.lazy(() => jump).optional(),
+      }),
+    ],
+    {
+      error:
+        'a jump host is the name of a host, or an `address` with what else it takes to get there: `port`, `user`, ' +
+        '`hostKeys`, `jump`',
+    },
+  )
+  .meta({
+    id: 'jump',
+    description:
+      'The host that connections go through: the name of one of the fleet, or how another is reached.',
+  });
+
 const host = z.strictObject({
   address: address.meta({ description: "DNS name or IP address. Default: the host's name." }).optional(),
   port: port.optional(),
   user: user.optional(),
-  hostKeys: z
-    .array(hostKey)
-    .max(32)
-    .meta({
-      description: "Accepted SSH host keys, `type base64`. Default: the service's known_hosts.",
-    })
-    .optional(),
+  hostKeys: hostKeys.optional(),
+  jump: jump.optional(),
   labels: labels.optional(),
   mode: mode.optional(),
   attribute: z

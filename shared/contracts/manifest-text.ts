@@ -1,4 +1,4 @@
-import { LineCounter, isMap, isNode, isScalar, parseDocument, visit } from 'yaml';
+import { LineCounter, isCollection, isMap, isNode, isScalar, parseDocument, visit } from 'yaml';
 import type { Document } from 'yaml';
 import type { z } from 'zod';
 import type { Failure } from '../domain/errors.ts';
@@ -42,7 +42,7 @@ export function readManifestText(text: string, file: string): ReadManifest {
 
   let data: unknown;
   try {
-    const refused = refusedKeys(document);
+    const refused = refusedNodes(document);
     if (refused.length > 0) return invalid(refused, lines, file);
     // The bound keeps a file of nested aliases from growing without end.
     data = document.toJS({ maxAliasCount: 100 });
@@ -79,10 +79,18 @@ function withoutContradictions(
   return invalid(problems, lines, file, found.length - problems.length);
 }
 
-/** Keys that JavaScript keeps apart, which would pass the schema unseen, and keys that are there twice. */
-function refusedKeys(document: Document): readonly Problem[] {
+/**
+ * Keys that JavaScript keeps apart, which would pass the schema unseen, keys that are there twice, and aliases of what they
+ * are in, which would have no end.
+ */
+function refusedNodes(document: Document): readonly Problem[] {
   const problems: Problem[] = [];
   visit(document, {
+    Alias(_, { source, range }, path) {
+      const isInside = path.some((node) => isCollection(node) && node.anchor === source);
+      if (isInside)
+        problems.push({ offset: range?.[0] ?? 0, message: `${quoted(source)} is an alias of what it is in` });
+    },
     Map(_, { items }) {
       const seen = new Set<unknown>();
       for (const { key } of items) {

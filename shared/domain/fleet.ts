@@ -11,6 +11,8 @@ export interface Connection {
   readonly user: string;
   /** Accepted host keys, `type base64` as in known_hosts; empty: the service's known_hosts decides. */
   readonly hostKeys: readonly string[];
+  /** The jump host that it goes through, which may be behind another one. None: straight from the worker. */
+  readonly via?: Connection;
 }
 
 export type Mode = 'switch' | 'boot' | 'test' | 'dry-activate';
@@ -136,8 +138,20 @@ export function sameConnection(a: Connection, b: Connection): boolean {
     a.port === b.port &&
     a.user === b.user &&
     a.hostKeys.length === b.hostKeys.length &&
-    a.hostKeys.every((key, i) => key === b.hostKeys[i])
+    a.hostKeys.every((key, i) => key === b.hostKeys[i]) &&
+    (a.via === undefined || b.via === undefined ? a.via === b.via : sameConnection(a.via, b.via))
   );
+}
+
+/** One text for equal connections, to find them by. */
+export function connectionKey({ address, port, user, hostKeys, via }: Connection): string {
+  return JSON.stringify([address, port, user, hostKeys, via === undefined ? '' : connectionKey(via)]);
+}
+
+/** `user@address:port`, and through which jump hosts, the nearest to the host first. */
+export function connectionText({ user, address, port, via }: Connection): string {
+  const end = `${user}@${address}:${port}`;
+  return via === undefined ? end : `${end} through ${connectionText(via)}`;
 }
 
 /** A record, so that none can be forgotten. */

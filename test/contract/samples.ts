@@ -62,7 +62,11 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
     owner: 'owner-of-this-fleet',
     known: [connection],
     next: { ...connection, port: 2222, hostKeys: [] },
-    nextFallback: { ...connection, address: '192.0.2.9' },
+    nextFallback: {
+      ...connection,
+      address: '192.0.2.9',
+      via: { ...connection, address: 'gate', via: { ...connection, address: 'bastion', user: 'hop' } },
+    },
     checks: [
       { ...pace, kind: 'unit', name: 'web.service' },
       { ...pace, kind: 'http', url: 'http://127.0.0.1:8080/', status: 200 },

@@ -16,7 +16,14 @@ const toplevel = parseStorePath(`/nix/store/${hash}-nixos-system-web1`);
 const drvPath = parseDrvPath(`/nix/store/${hash}-nixos-system-web1.drv`);
 const revision = parseRevision('ab'.repeat(20));
 const tree = parseTree('cd'.repeat(20));
-const connection = { address: 'web1.example', port: 22, user: 'root', hostKeys: ['ssh-ed25519 AAAA'] };
+const gate = { address: 'gate.example', port: 22, user: 'root', hostKeys: ['ssh-ed25519 BBBB'] };
+const connection = {
+  address: 'web1.example',
+  port: 22,
+  user: 'root',
+  hostKeys: ['ssh-ed25519 AAAA'],
+  via: gate,
+};
 const failure = {
   code: 'ACTIVATION_FAILED',
   disposition: 'stalled',

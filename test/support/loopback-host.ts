@@ -25,6 +25,8 @@ export async function startLoopbackHost(options: {
   readonly diskMiB?: number;
   /** Log in as somebody whom the host's Nix daemon does not trust. */
   readonly untrusted?: boolean;
+  /** That user may not root paths, and needs sudo for it. */
+  readonly unprivileged?: boolean;
   /** What its nix.conf says. */
   readonly nixConfig?: Readonly<Record<string, string>>;
 }): Promise<LoopbackHost> {
@@ -78,7 +80,8 @@ export async function startLoopbackHost(options: {
     'mount -t tmpfs varve-test /run',
     'mkdir -m 755 /run/sshd',
     'mount --bind "$2" /etc/passwd',
-    ...(untrusted ? [writableRoots, '{ nix-daemon & }'] : []),
+    ...(untrusted && options.unprivileged !== true ? [writableRoots] : []),
+    ...(untrusted ? ['{ nix-daemon & }'] : []),
     'exec /usr/sbin/sshd -D -e -f "$1"',
   ].join(' && ');
   const env = { PATH: process.env['PATH'] ?? '', NIX_CONF_DIR: confFolder };
@@ -137,7 +140,7 @@ export async function startLoopbackHost(options: {
   };
 }
 
-/** There is no sudo: whom Nix does not trust may root paths all the same. */
+/** Without sudo: whom Nix does not trust may root paths all the same. */
 const writableRoots = [
   'mkdir -p /nix/var/nix/profiles /nix/var/nix/gcroots/varve',
   'chown nobody /nix/var/nix/profiles /nix/var/nix/gcroots/varve',

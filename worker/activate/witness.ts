@@ -30,7 +30,8 @@ export function createWitness(): Witness {
 
 /** What a broken host, network or sshd looks like from here. All else is our own trouble, and proves nothing. */
 export function isHostsFault({ code, details }: Failure): boolean {
-  if (details?.['where'] === 'worker') return false;
+  // It was never asked: we could not, or the jump host on the way did not let us.
+  if (details?.['where'] === 'worker' || details?.['where'] === 'jump') return false;
   switch (code) {
     case 'HOST_UNREACHABLE':
     case 'HOST_KEY_UNKNOWN':

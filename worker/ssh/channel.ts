@@ -17,7 +17,9 @@ export interface Channel {
   end(): void;
   /** The last of what it said on its standard error. */
   complaint(): string;
-  /** How it ended; `lost` when nobody knows. */
+  /** False as soon as its end is known here, with what it said read or not. */
+  isRunning(): boolean;
+  /** How it ended; `lost` when nobody knows. Not before all that it said is read. */
   readonly ended: Promise<ChannelEnd>;
   /** Gives it up, if it still runs. */
   close(): void;
@@ -100,6 +102,7 @@ function talkOver(opened: ClientChannel, client: Client, connection: Connection)
       if (!over) opened.end();
     },
     complaint: () => complaint,
+    isRunning: () => !over && exit === undefined,
     ended,
     close,
   };

@@ -2,6 +2,7 @@ import type { Client } from 'ssh2';
 
 import type { Connection } from '../../shared/domain/fleet.ts';
 import { type Channel, openChannel } from './channel.ts';
+import { unlessAborted } from './patience.ts';
 import { cancelled, lost } from './ssh-errors.ts';
 
 export interface StartOptions {
@@ -44,17 +45,22 @@ export function createChannels(client: Client, connection: Connection, isOpen: (
   };
 
   const take = async (command: string): Promise<Channel | undefined> => {
-    const channel = waiting.get(command);
+    const prepared = waiting.get(command);
     waiting.delete(command);
-    return channel?.catch(() => undefined);
+    const channel = await prepared?.catch(() => undefined);
+    if (channel === undefined || channel.isRunning()) return channel;
+    // It died there while it waited. One whose end is still on its way is handed out: that ends like any other.
+    channel.close();
+    return undefined;
   };
 
   return {
     roundTripMs: () => roundTripMs,
     async start(command, { signal, again }) {
       if (!isOpen()) throw lost(connection);
+      if (signal.aborted) throw cancelled();
       const opening = take(command).then((channel) => channel ?? open(command));
-      const channel = await unlessAborted(opening, signal);
+      const channel = await unlessAborted(opening, signal, (late) => late.close());
       const close = (): void => channel.close();
       signal.addEventListener('abort', close, { once: true });
       void channel.ended.then(() => {
@@ -64,20 +70,4 @@ export function createChannels(client: Client, connection: Connection, isOpen: (
       return channel;
     },
   };
-}
-
-/** A host that does not answer keeps nobody waiting who does not want it any more. */
-function unlessAborted(opening: Promise<Channel>, signal: AbortSignal): Promise<Channel> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      reject(cancelled());
-      opening.then(
-        (channel) => channel.close(),
-        () => {},
-      );
-    };
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    opening.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

@@ -1,12 +1,12 @@
 import { Socket } from 'node:net';
 
-import ssh2, { type AnyAuthMethod, type Client } from 'ssh2';
+import ssh2, { type AnyAuthMethod, type Client, type ClientChannel } from 'ssh2';
 
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
 import { type HostKeyPolicy, hostKeyMismatch } from './host-key.ts';
 import { endWhenSilent } from './liveness.ts';
-import { cancelled } from './ssh-errors.ts';
+import { cancelled, noAnswer, placeOf, unreachable } from './ssh-errors.ts';
 
 /** What proves who we are. Tried in this order. */
 export type Credential =
@@ -15,6 +15,8 @@ export type Credential =
 
 export interface ConnectOptions {
   readonly connection: Connection;
+  /** Gets to the host's SSH port, where a jump host is in between. Without it: over TCP from here. */
+  readonly carrier?: (() => Promise<ClientChannel>) | undefined;
   readonly policy: HostKeyPolicy;
   readonly credentials: readonly Credential[];
   /** From the first packet to being logged in. */
@@ -24,7 +26,7 @@ export interface ConnectOptions {
 }
 
 /**
- * A new TCP connection, logged in.
+ * A new TCP connection to the host's SSH port, logged in.
  * @throws FleetError HOST_UNREACHABLE, HOST_KEY_UNKNOWN, HOST_KEY_MISMATCH, HOST_AUTH_FAILED, CANCELLED
  */
 export function connect(options: ConnectOptions): Promise<Client> {
@@ -46,28 +48,24 @@ export function connect(options: ConnectOptions): Promise<Client> {
         reject(error);
       });
     const onAbort = (): void => fail(cancelled());
-    const timer = setTimeout(
-      () => fail(unreachable(connection, `no answer within ${options.deadlineMs} ms`)),
-      options.deadlineMs,
-    );
+    const timer = setTimeout(() => fail(noAnswer(connection, options.deadlineMs)), options.deadlineMs);
     if (signal?.aborted) {
       onAbort();
       return;
     }
     signal?.addEventListener('abort', onAbort, { once: true });
-    const carrier = new Socket();
 
     // Stays for the life of the connection: an error without a listener would end the process.
     client.on('error', (error) => fail(refusal ?? meaningOf(error, connection)));
     client.on('close', () => fail(refusal ?? unreachable(connection, 'the server closed the connection')));
     client.on('ready', () => {
       client.setNoDelay(true);
-      endWhenSilent(client, carrier, options.keepaliveMs);
       finish(() => resolve(client));
     });
-    try {
+    const start = (carrier: Socket | ClientChannel): void => {
+      client.on('ready', () => endWhenSilent(client, carrier, options.keepaliveMs));
       client.connect({
-        sock: carrier.connect({ host: connection.address, port: connection.port }),
+        sock: carrier,
         username: connection.user,
         readyTimeout: options.deadlineMs + 1_000,
         keepaliveInterval: options.keepaliveMs,
@@ -97,9 +95,20 @@ export function connect(options: ConnectOptions): Promise<Client> {
         },
         authHandler: options.credentials.map((credential) => authMethod(connection.user, credential)),
       });
-    } catch (thrown) {
-      fail(unreachable(connection, 'the connection could not be set up', thrown));
-    }
+    };
+    const begin = async (): Promise<void> => {
+      const through = await options.carrier?.();
+      // Who has given up by now connects to nothing any more.
+      if (settled) through?.destroy();
+      else start(through ?? new Socket().connect({ host: connection.address, port: connection.port }));
+    };
+    begin().catch((thrown: unknown) =>
+      fail(
+        thrown instanceof FleetError
+          ? thrown
+          : unreachable(connection, 'the connection could not be set up', thrown),
+      ),
+    );
   });
 }
 
@@ -114,7 +123,7 @@ function meaningOf(error: Error & { level?: string; code?: string }, connection:
     return new FleetError({
       code: 'HOST_AUTH_FAILED',
       disposition: 'stalled',
-      message: `${connection.address} port ${connection.port} let nobody in as ${connection.user}`,
+      message: `${placeOf(connection)} let nobody in as ${connection.user}`,
       hint: 'add the public half of the service’s SSH key to the authorized keys of that user',
       cause: error,
     });
@@ -140,18 +149,9 @@ function notTried(connection: Connection, error: Error & { code?: string }): Fle
   return new FleetError({
     code: 'HOST_UNREACHABLE',
     disposition: 'transient',
-    message: `${connection.address} port ${connection.port} cannot be reached from this worker: ${error.code ?? error.message}`,
+    message: `${placeOf(connection)} cannot be reached from this worker: ${error.code ?? error.message}`,
     hint: 'see to the worker: its name service, its network, its SSH agent',
     details: { where: 'worker' },
     cause: error,
-  });
-}
-
-function unreachable(connection: Connection, why: string, cause?: unknown): FleetError {
-  return new FleetError({
-    code: 'HOST_UNREACHABLE',
-    disposition: 'transient',
-    message: `${connection.address} port ${connection.port} cannot be reached: ${why}`,
-    cause,
   });
 }

@@ -3,6 +3,7 @@ import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
 import { type KnownKeys, lookUp } from './known-hosts.ts';
+import { placeOf } from './ssh-errors.ts';
 
 /** Decides about the key that a server shows, before anything is sent to it. */
 export interface HostKeyPolicy {
@@ -47,7 +48,7 @@ function judge(
   known: KnownKeys,
   connection: Connection,
 ): FleetError | undefined {
-  const where = `${connection.address} port ${connection.port}`;
+  const where = placeOf(connection);
   if (known.revoked.includes(shown)) {
     return new FleetError({
       code: 'HOST_KEY_MISMATCH',
@@ -66,7 +67,7 @@ export function unknownHostKey(connection: Connection, shown: string): FleetErro
   return new FleetError({
     code: 'HOST_KEY_UNKNOWN',
     disposition: 'stalled',
-    message: `nothing says which host key ${connection.address} port ${connection.port} should have`,
+    message: `nothing says which host key ${placeOf(connection)} should have`,
     hint: `compare it with the host's own, then put it in varve.yaml, under the host: hostKeys: ["${shown}"]`,
     details: { shown },
   });
@@ -76,7 +77,7 @@ export function hostKeyMismatch(connection: Connection, shown: string | undefine
   return new FleetError({
     code: 'HOST_KEY_MISMATCH',
     disposition: 'stalled',
-    message: `${connection.address} port ${connection.port} shows another host key than the expected one; nothing was sent`,
+    message: `${placeOf(connection)} shows another host key than the expected one; nothing was sent`,
     hint: 'if the host was given a new key, put that one in varve.yaml; if not, somebody may be in between',
     ...(shown === undefined ? {} : { details: { shown } }),
   });

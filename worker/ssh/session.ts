@@ -1,10 +1,12 @@
 import pLimit from 'p-limit';
-import type { Client } from 'ssh2';
+import type { Client, ClientChannel } from 'ssh2';
 
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
 import type { Channel } from './channel.ts';
 import { createChannels, type StartOptions } from './channels.ts';
+import { carryTo, openFailureOf } from './jump.ts';
+import { unlessAborted } from './patience.ts';
 import { cancelled, lost } from './ssh-errors.ts';
 
 export interface ExecOptions {
@@ -46,16 +48,34 @@ export interface Session {
   close(): void;
 }
 
+/** One connection as the pool has it. */
+export interface Link extends Session {
+  /**
+   * A way from there to the SSH port of another host.
+   * @throws FleetError HOST_UNREACHABLE
+   */
+  carry(to: Connection): Promise<ClientChannel>;
+  /** Whether the server has said that it runs no more commands for this connection. */
+  isFull(): boolean;
+}
+
 /** sshd allows 10 by default; two may wait for their next time, and some are left to others. */
 const maxChannels = 6;
 const defaultOutputBytes = 1024 * 1024;
 
-export function createSession(client: Client, connection: Connection): Session {
+export function createSession(client: Client, connection: Connection): Link {
   const limit = pLimit(maxChannels);
   // Whatever runs on it wants to know of its end.
   client.setMaxListeners(50);
   let open = true;
+  let full = false;
   const channels = createChannels(client, connection, () => open);
+  // What was given up counts for sshd as long as it runs there: a host may have no room although we have.
+  const orFull = async <Value>(work: Promise<Value>): Promise<Value> =>
+    work.catch((thrown: unknown) => {
+      if (isRefusedChannel(thrown)) full = true;
+      throw thrown;
+    });
   client.once('close', () => {
     open = false;
   });
@@ -63,16 +83,23 @@ export function createSession(client: Client, connection: Connection): Session {
     connection,
     isOpen: () => open,
     roundTripMs: () => channels.roundTripMs(),
-    exec: (command, options) => limit(() => exec(client, connection, command, options, () => open)),
-    start: (command, options) =>
-      new Promise((resolve, reject) => {
+    isFull: () => full,
+    carry: (to) => (open ? carryTo(client, connection, to) : Promise.reject(lost(connection))),
+    exec(command, options) {
+      const run = limit(() => exec(client, connection, command, options, () => open));
+      return unlessAborted(orFull(run), options.signal);
+    },
+    start(command, options) {
+      const started = new Promise<Channel>((resolve, reject) => {
         const untilItEnds = async (): Promise<void> => {
           const channel = await channels.start(command, options);
           resolve(channel);
           await channel.ended;
         };
         limit(untilItEnds).catch(reject);
-      }),
+      });
+      return unlessAborted(orFull(started), options.signal);
+    },
     close() {
       open = false;
       client.end();
@@ -173,6 +200,10 @@ function collect(maxBytes: number, onLine?: (line: string) => void) {
     },
     text: (): string => Buffer.concat(parts).toString('utf8'),
   };
+}
+
+function isRefusedChannel(thrown: unknown): boolean {
+  return thrown instanceof FleetError && openFailureOf(thrown.cause) !== undefined;
 }
 
 function timedOut(connection: Connection, deadlineMs: number): FleetError {

@@ -1,13 +1,32 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
 
+/** `address port n`, and through which jump hosts. */
+export function placeOf({ address, port, via }: Connection): string {
+  const end = `${address} port ${port}`;
+  return via === undefined ? end : `${end} through ${placeOf(via)}`;
+}
+
 export function lost(connection: Connection, cause?: unknown): FleetError {
   return new FleetError({
     code: 'HOST_UNREACHABLE',
     disposition: 'transient',
-    message: `the connection to ${connection.address} port ${connection.port} was lost`,
+    message: `the connection to ${placeOf(connection)} was lost`,
     cause,
   });
+}
+
+export function unreachable(connection: Connection, why: string, cause?: unknown): FleetError {
+  return new FleetError({
+    code: 'HOST_UNREACHABLE',
+    disposition: 'transient',
+    message: `${placeOf(connection)} cannot be reached: ${why}`,
+    cause,
+  });
+}
+
+export function noAnswer(connection: Connection, deadlineMs: number): FleetError {
+  return unreachable(connection, `no answer within ${Math.round(deadlineMs)} ms`);
 }
 
 export function cancelled(): FleetError {

@@ -7,7 +7,9 @@ import type { Connection } from '../../shared/domain/fleet.ts';
 import { type Credential, connect } from './connect.ts';
 import { fingerprintsOf } from './fingerprints.ts';
 import { hostKeyPolicy } from './host-key.ts';
-import { type Session, createSession } from './session.ts';
+import { noWayThrough } from './jump.ts';
+import { type Lent, createPool } from './pool.ts';
+import { type Link, type Session, createSession } from './session.ts';
 import { cancelled } from './ssh-errors.ts';
 
 export interface SshDeps {
@@ -34,7 +36,10 @@ export interface DialOptions {
 export interface Ssh {
   /** A shared connection, opened when there is none; `close` gives it back. */
   pooled(connection: Connection, options?: DialOptions): Promise<Session>;
-  /** A TCP connection of its own: what the confirmation of an activation needs. */
+  /**
+   * A TCP connection of its own to the host: what the confirmation of an activation needs. The one to its jump host may be
+   * shared.
+   */
   fresh(connection: Connection, options?: DialOptions): Promise<Session>;
   /** The first of the candidates that answers, pooled. The error of the first one if none does. */
   firstReachable(candidates: readonly Connection[], options?: DialOptions): Promise<Session>;
@@ -44,90 +49,77 @@ export interface Ssh {
   close(): void;
 }
 
-interface Pooled {
-  readonly session: Promise<Session>;
-  users: number;
-  idle: NodeJS.Timeout | undefined;
-}
-
 export function createSsh(deps: SshDeps): Ssh {
-  const pool = new Map<string, Pooled>();
   const all = new Set<Session>();
   let closed = false;
+  const longest = deps.connectDeadlineMs ?? 10_000;
 
-  const fresh = async (connection: Connection, options: DialOptions = {}): Promise<Session> => {
+  const open = async (
+    connection: Connection,
+    { deadlineMs, signal }: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<Link> => {
+    const until = performance.now() + deadlineMs;
     const [credentials, knownHosts] = await Promise.all([
       readCredentials(deps),
       readKnownHosts(deps.knownHostsFile),
     ]);
-    const client = await connect({
-      connection,
-      credentials,
-      policy: hostKeyPolicy(connection, knownHosts),
-      deadlineMs: options.deadlineMs ?? deps.connectDeadlineMs ?? 10_000,
-      keepaliveMs: deps.keepaliveMs ?? 2_000,
-      signal: options.signal,
-    });
-    const session = createSession(client, connection);
-    all.add(session);
-    client.once('close', () => all.delete(session));
-    if (closed) {
-      session.close();
-      throw cancelled();
+    const jump = await jumpFor(connection, { deadlineMs, signal });
+    try {
+      const client = await connect({
+        connection,
+        carrier: jump && (() => jump.link.carry(connection)),
+        credentials,
+        policy: hostKeyPolicy(connection, knownHosts),
+        deadlineMs: Math.max(1, until - performance.now()),
+        keepaliveMs: deps.keepaliveMs ?? 2_000,
+        signal,
+      });
+      const link = createSession(client, connection);
+      all.add(link);
+      client.once('close', () => {
+        all.delete(link);
+        jump?.giveBack();
+      });
+      if (closed) {
+        link.close();
+        throw cancelled();
+      }
+      return link;
+    } catch (thrown) {
+      jump?.giveBack();
+      throw thrown;
     }
-    return session;
   };
 
-  const pooled = async (connection: Connection, options: DialOptions = {}): Promise<Session> => {
-    const key = JSON.stringify([connection.address, connection.port, connection.user, connection.hostKeys]);
-    let entry = pool.get(key);
-    if (entry === undefined) {
-      // Without the caller's signal: others may be waiting for the same connection.
-      const { deadlineMs } = options;
-      entry = {
-        session: fresh(connection, deadlineMs === undefined ? {} : { deadlineMs }),
-        users: 0,
-        idle: undefined,
-      };
-      pool.set(key, entry);
-    }
-    const mine = entry;
-    clearTimeout(mine.idle);
-    mine.users += 1;
-    const drop = (): void => {
-      if (pool.get(key) === mine) pool.delete(key);
-    };
-    const giveBack = (session: Session): void => {
-      mine.users -= 1;
-      if (mine.users > 0) return;
-      const end = (): void => {
-        drop();
-        session.close();
-      };
-      if (!session.isOpen() || pool.get(key) !== mine) end();
-      else mine.idle = setTimeout(end, deps.idleMs ?? 60_000).unref();
-    };
-    const session = await mine.session.catch((thrown: unknown) => {
-      drop();
-      throw thrown;
+  const pool = createPool(open, deps.idleMs ?? 60_000);
+
+  // Shared, also by what must be fresh: what a confirmation proves is that its own host takes a new connection and lets
+  // us in, and that is made anew from the jump host on. Whether the jump host takes new ones is for its own
+  // confirmation to prove; while it is switched, the connection that is there holds out longest.
+  const jumpFor = async (
+    connection: Connection,
+    options: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<Lent | undefined> => {
+    if (connection.via === undefined) return undefined;
+    return pool.lend(connection.via, options).catch((thrown: unknown) => {
+      throw thrown instanceof FleetError && thrown.code.startsWith('HOST_')
+        ? noWayThrough(connection, thrown)
+        : thrown;
     });
-    if (!session.isOpen()) {
-      // It died unnoticed since it was last used.
-      drop();
-      return pooled(connection, options);
-    }
-    let given = false;
+  };
+
+  const fresh = (connection: Connection, options: DialOptions = {}): Promise<Session> =>
+    open(connection, { deadlineMs: longest, ...options });
+
+  const pooled = async (connection: Connection, options: DialOptions = {}): Promise<Session> => {
+    const { link, giveBack } = await pool.lend(connection, { deadlineMs: longest, ...options });
     return {
       connection,
-      isOpen: () => session.isOpen(),
-      roundTripMs: () => session.roundTripMs(),
-      exec: (command, execOptions) => session.exec(command, execOptions),
-      start: (command, startOptions) => session.start(command, startOptions),
-      close() {
-        if (given) return;
-        given = true;
-        giveBack(session);
-      },
+      isOpen: () => link.isOpen(),
+      roundTripMs: () => link.roundTripMs(),
+      exec: (command, execOptions) => link.exec(command, execOptions),
+      start: (command, startOptions) => link.start(command, startOptions),
+      close: giveBack,
     };
   };
 
@@ -150,8 +142,7 @@ export function createSsh(deps: SshDeps): Ssh {
     ownKeys: async () => fingerprintsOf(await readCredentials(deps)),
     close() {
       closed = true;
-      for (const entry of pool.values()) clearTimeout(entry.idle);
-      pool.clear();
+      pool.close();
       for (const session of all) session.close();
     },
   };

@@ -551,6 +551,24 @@ describe('host scan-key, of a real sshd', () => {
     expect(stderr).toContain(`of 127.0.0.1 port ${sshd.port}, as ./varve.yaml says`);
   });
 
+  test('does not ask who answers here when the host is behind a jump host, as either knows', async () => {
+    controller.backend.state = aStatus({
+      hosts: [aHost('web1', { address: `root@127.0.0.1:${sshd.port} through root@gate:22` })],
+    });
+    const folder = await mkdtemp(join(tmpdir(), 'varve-scan-'));
+    const yaml = `hosts: { web1: { address: 127.0.0.1, port: ${sshd.port}, jump: gate }, gate: }\n`;
+    await writeFile(join(folder, 'varve.yaml'), yaml);
+    const answers = await Promise.all([
+      varve(['host', 'scan-key', 'web1'], { url }),
+      varve(['host', 'scan-key', 'web1'], { url: 'http://127.0.0.1:9', cwd: folder }),
+    ]);
+    await rm(folder, { recursive: true });
+    for (const { code, stdout, stderr } of answers) {
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toContain('127.0.0.1 is reached through root@gate:22, so it is not asked from here');
+    }
+  });
+
   test('says where it has asked when nobody answers there', async () => {
     const port = String(await freePort());
     const { code, stderr } = await varve(['host', 'scan-key', '127.0.0.1', '-p', port, '--timeout', '1s']);

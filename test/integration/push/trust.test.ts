@@ -1,4 +1,4 @@
-import { chmod, chown, writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -26,15 +26,9 @@ beforeAll(async () => {
 afterEach(() => rig?.endTest());
 afterAll(() => rig?.close());
 
-const nobody = 65_534;
-
 /** Whoever logs in may root paths there, and is not trusted with what they are. */
 async function distrustful(trustedKey: string): Promise<LoopbackHost> {
   const host = await rig.host({ untrusted: true, nixConfig: { 'trusted-public-keys': trustedKey } });
-  await host.inside('mkdir', '-p', '/nix/var/nix/profiles', '/nix/var/nix/gcroots/varve');
-  for (const name of ['profiles', 'gcroots/varve']) {
-    await chown(join(host.nixFolder, 'var/nix', name), nobody, nobody);
-  }
   return host;
 }
 
@@ -69,7 +63,7 @@ describe.each(ways)('by a user whom the host does not trust, of archives that ar
 
   test('a host whose sudo refuses says so, and has the paths for the next time', async () => {
     const nixConfig = { 'trusted-public-keys': publicKeyOf(key) };
-    const host = await rig.host({ untrusted: true, nixConfig });
+    const host = await rig.host({ untrusted: true, unprivileged: true, nixConfig });
     const sudo = join(rig.workshop.folder, 'sudo');
     await writeFile(sudo, '#!/bin/sh\necho "sudo: a password is required" >&2\nexit 1\n', { mode: 0o755 });
     await host.inside('mkdir', '-p', '/run/wrappers/bin');

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,8 +22,14 @@ export interface Sshd {
   readonly strangerKeyFile: string;
   /** What sshd wrote to its log so far. */
   log(): Promise<string>;
+  /** How many logins it has let in so far. */
+  logins(): Promise<number>;
+  /** Sends a signal to the processes of its connections, not to the daemon. */
+  signalConnections(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): Promise<void>;
   /** Ends the daemon; connections stay. */
   stop(): Promise<void>;
+  /** Starts it again, after `stop`. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,15 +60,27 @@ export async function startSshd(extra: readonly string[] = []): Promise<Sshd> {
   await writeFile(file('passwd'), await usersWithoutHomes());
   const script =
     'mount --make-rprivate / && mount --bind "$0/passwd" /etc/passwd && exec /usr/sbin/sshd -D -f "$0/sshd_config" -E "$0/log"';
-  const daemon = spawn('unshare', ['--mount', 'sh', '-c', script, folder], { stdio: 'ignore' });
-  const ended = new Promise<void>((resolve) => {
-    daemon.once('exit', () => resolve());
-  });
+  const begin = async (): Promise<ChildProcess> => {
+    const started = spawn('unshare', ['--mount', 'sh', '-c', script, folder], { stdio: 'ignore' });
+    await eventually(() => answers(port), { deadlineMs: 10_000, what: 'sshd' });
+    return started;
+  };
+  let daemon = await begin();
   const stop = async (): Promise<void> => {
+    if (daemon.exitCode !== null || daemon.signalCode !== null) return;
+    const ended = new Promise((resolve) => daemon.once('exit', resolve));
     daemon.kill('SIGTERM');
     await ended;
   };
-  await eventually(() => answers(port), { deadlineMs: 10_000, what: 'sshd' });
+  const signalConnections = async (signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): Promise<void> => {
+    for (const pid of await descendantsOf(daemon.pid)) {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // It ended with another one of them.
+      }
+    }
+  };
   return {
     port,
     folder,
@@ -71,10 +89,22 @@ export async function startSshd(extra: readonly string[] = []): Promise<Sshd> {
     keyFile: file('user'),
     strangerKeyFile: file('stranger'),
     log: () => readFile(file('log'), 'utf8'),
+    logins: async () => (await readFile(file('log'), 'utf8')).match(/Accepted publickey/g)?.length ?? 0,
+    signalConnections,
     stop,
+    async start() {
+      daemon = await begin();
+    },
     async close() {
       await stop();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function descendantsOf(pid: number | undefined): Promise<readonly number[]> {
+  // A process that has gone meanwhile has none.
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  const children = text.split(' ').filter(Boolean).map(Number);
+  return [...children, ...(await Promise.all(children.map(descendantsOf))).flat()];
 }

@@ -40,7 +40,7 @@ describe('the machine of a controller and a worker', () => {
     expect(await complaints(aMachine())).toEqual([]);
   });
 
-  test.each(['git', 'flock', 'nix', 'nix-store', 'nix-daemon', 'prlimit', 'ssh'])(
+  test.each(['git', 'flock', 'nix', 'nix-store', 'nix-daemon', 'prlimit'])(
     'does not work without %s',
     async (name) => {
       const has = everything.filter((each) => each !== name);
@@ -49,6 +49,11 @@ describe('the machine of a controller and a worker', () => {
       ]);
     },
   );
+
+  test('needs ssh for Git over SSH only: the worker speaks it itself', async () => {
+    const has = everything.filter((each) => each !== 'ssh');
+    expect(await complaints(aMachine({ has }))).toEqual([expect.stringMatching(/^note ssh: .*Git over SSH/)]);
+  });
 
   test('needs prlimit on Linux only', async () => {
     const has = everything.filter((each) => each !== 'prlimit' && each !== 'setpriv');

@@ -92,6 +92,7 @@ describe('the live state as JSON', () => {
     ['version', -1],
     ['version', 1.5],
     ['known', [{ address: 'x', port: 70_000, user: 'root', hostKeys: [] }]],
+    ['next', { address: 'x', port: 22, user: 'root', hostKeys: [], via: { address: 'y' } }],
   ])('a deployment with %s = %j is refused', (field, value) => {
     const json = { ...JSON.parse(JSON.stringify(aDeployment())), [field]: value };
     const result = Deployment.safeParse(json);

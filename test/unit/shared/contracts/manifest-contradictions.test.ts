@@ -44,10 +44,50 @@ describe('names in varve.yaml', () => {
       'groups:\n  fleet: { hosts: [r1] }\nhosts: { r1: }',
       'varve.yaml:2:3: groups.fleet: for commands "fleet" means all hosts: choose another name',
     ],
+    [
+      'hosts:\n  r1:\n    jump: gat\n  gate:\n',
+      'varve.yaml:3:11: hosts.r1.jump: there is no host "gat"; did you mean `gate`?',
+    ],
+    [
+      'hosts: { r1: { jump: { address: bastion.example, jump: gat } }, gate: }',
+      'hosts.r1.jump.jump: there is no host "gat"; did you mean `gate`?',
+    ],
+    ['groups: { g: { hosts: [] } }\nhosts: { r1: { jump: g } }', 'there is no host "g"; that is a group'],
     ['groups: { constructor: { hosts: [toString] } }\nhosts: { r1: }', 'a host name is 1 to 63'],
     ['hosts: { r1: { after: [constructor] } }', 'there is no host or group "constructor"'],
   ])('stand for one thing: %j', (text, error) => {
     expect(errorOf(text)).toContain(error);
+  });
+});
+
+describe('jump hosts in varve.yaml', () => {
+  it.each([
+    [
+      'hosts:\n  r1:\n    jump: r1\n',
+      'varve.yaml:3:11: hosts.r1.jump: hosts would be reached through each other for ever: r1 → r1 ',
+    ],
+    [
+      'hosts: { x: { jump: a }, a: { jump: { address: out, jump: b } }, b: { jump: a } }',
+      'hosts.a.jump: hosts would be reached through each other for ever: a → b → a (an arrow: goes through)',
+    ],
+    [
+      `hosts: { ${Array.from({ length: 10 }, (_, i) => `h${i}: { jump: h${i + 1} }`).join(', ')}, h10: }`,
+      'varve.yaml:1:22: hosts.h0.jump: more than 8 jump hosts, one behind the other',
+    ],
+    [
+      'hosts: { r1: { jump: &j { address: x, jump: *j } } }',
+      'varve.yaml:1:45: "j" is an alias of what it is in',
+    ],
+    ['hosts: { r1: { jump: { port: 22 } } }', 'a jump host is the name of a host, or an `address`'],
+    ['hosts: { r1: { jump: { address: a, hostKeys: [x] } } }', 'hosts.r1.jump.hostKeys.0: a host key is'],
+    ['hosts: { r1: { jump: Gate } }', 'hosts.r1.jump: a host name is 1 to 63'],
+  ])('lead somewhere: %j', (text, error) => {
+    expect(errorOf(text)).toContain(error);
+  });
+
+  it('may be eight, one behind the other', () => {
+    const chain = Array.from({ length: 8 }, (_, i) => `h${i}: { jump: h${i + 1} }`).join(', ');
+    expect(messageOf(`hosts: { ${chain}, h8: }`)).toBe('valid');
   });
 });
 

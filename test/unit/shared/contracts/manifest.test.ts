@@ -100,6 +100,26 @@ hosts:
     expect(web1?.connection.hostKeys).toEqual([keyLine]);
   });
 
+  it('resolves jump hosts: of the fleet by name, others as they are written, one behind the other', () => {
+    const hosts = hostsOf(`
+defaults: { user: deploy, port: 2222 }
+hosts:
+  gate: { address: gate.example, hostKeys: ["${keyLine}"], jump: { address: bastion.example, user: hop } }
+  web1: { jump: gate }
+  web2: { jump: gate }
+`);
+    const bastion = { address: 'bastion.example', port: 22, user: 'hop', hostKeys: [] };
+    const shared = { port: 2222, user: 'deploy' };
+    const gate = { ...shared, address: 'gate.example', hostKeys: [keyLine], via: bastion };
+    const ways = hosts.map(({ connection }) => connection);
+    expect(ways).toEqual([
+      gate,
+      { ...shared, address: 'web1', hostKeys: [], via: gate },
+      { ...shared, address: 'web2', hostKeys: [], via: gate },
+    ]);
+    expect(ways[1]?.via).toBe(ways[2]?.via);
+  });
+
   it('gives the same fleet whatever the order of the hosts', () => {
     expect(fleetOf('hosts: { b: {}, a: {} }')).toEqual(fleetOf('hosts: { a: {}, b: {} }'));
   });

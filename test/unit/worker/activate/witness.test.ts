@@ -58,8 +58,10 @@ describe('isHostsFault', () => {
     expect(isHostsFault(aFailure({ code: 'CANCELLED' }))).toBe(false);
   });
 
-  it('is not about a worker that could not even try', () => {
+  it('is not about a host that was not even tried: the worker or the jump host could not', () => {
     const own = aFailure({ code: 'HOST_UNREACHABLE', details: { where: 'worker' } });
     expect(isHostsFault(own)).toBe(false);
+    const jump = aFailure({ code: 'HOST_KEY_MISMATCH', details: { where: 'jump' } });
+    expect(isHostsFault(jump)).toBe(false);
   });
 });
