@@ -14,14 +14,11 @@ import { createPushRig, ways, type PushRig } from '../support/push-rig.ts';
 const hosts = 8;
 
 let rig: PushRig;
-let warmUp: Closure;
 let huge: Closure;
 
 beforeAll(async () => {
   rig = await createPushRig();
   const origin = { seed: 'memory', round: '1' };
-  // Enough of it that all parts of the program have run.
-  warmUp = await closureOf(rig.workshop, { kind: 'system', paths: 20, bytes: 20_000_000 }, origin);
   huge = await closureOf(rig.workshop, { kind: 'huge', bytes: 1024 ** 3 }, origin);
 });
 afterEach(() => rig?.endTest());
@@ -38,7 +35,6 @@ test.each(ways)('a gigabyte to eight hosts at once, %s, takes less than 200 MB',
     nixConfig: rig.workshop.nixConfig,
     folder,
     compress: nearMs === 0,
-    warmUp: warmUp.root,
     path: huge.root,
     hosts: targets.map(({ identityFile, connection }) => ({ identityFile, connection })),
   };

@@ -15,14 +15,14 @@ import { createSsh } from '../../worker/ssh/ssh.ts';
 import { recordingContext } from './nix-workshop.ts';
 
 // A worker that does nothing but push, so that the memory of its process is what pushes take:
-// node --import tsx test/support/push-memory-main.ts ORDER. Prints a line of JSON with its peak above what it had before.
+// node --import tsx test/support/push-memory-main.ts ORDER. Prints a line of JSON with its peak above what it had before
+// anything was pushed.
 
 const Order = z.object({
   storeRoot: z.string(),
   folder: z.string(),
   nixConfig: z.record(z.string(), z.string()),
   compress: z.boolean(),
-  warmUp: z.string(),
   path: z.string(),
   hosts: z.array(
     z.object({
@@ -77,10 +77,9 @@ async function main(): Promise<void> {
       ),
     );
 
-  await pushAll(order.warmUp, 'd000001');
   const idle = process.memoryUsage().rss;
   const began = performance.now();
-  await pushAll(order.path, 'd000002');
+  await pushAll(order.path, 'd000001');
   const peak = process.resourceUsage().maxRSS * 1024;
   const said = {
     idleMiB: Math.round(idle / MiB),
