@@ -119,9 +119,9 @@ module.exports = {
     only('worker-alone', 'Controller and worker never meet.', '^worker/', '^(worker|shared)/'),
     only(
       'cli-sees-contracts',
-      'The command speaks to the service over its API.',
+      'The command speaks to the service over its API. Only keys it makes itself: a secret stays where it was made.',
       ['^cli/', '^cli/up/'],
-      '^(cli/|shared/(contracts|domain)/)',
+      '^(cli/|shared/(contracts|domain)/|shared/platform/signing-key\\.ts$)',
     ),
     only(
       'up-starts-programs',
@@ -144,6 +144,12 @@ module.exports = {
       to: { path: steps.filter((other) => other !== step).map((other) => `^worker/${other}/`) },
     })),
     only(
+      'cache-knows-technologies',
+      'A cache is what archives and Nix know; it knows no step.',
+      '^worker/cache/',
+      '^(worker/(cache|push|nix)/|shared/)',
+    ),
+    only(
       'push-knows-technologies',
       'Pushing brings Nix and SSH together; it knows no step.',
       '^worker/push/',
@@ -151,9 +157,10 @@ module.exports = {
     ),
     {
       name: 'push-is-for-deliver',
-      comment: 'Delivering is what pushes; no other step, and no technology, does.',
+      comment:
+        'Delivering is what pushes; no other step, and no technology, does. Caches have the same archives.',
       severity: 'error',
-      from: { path: '^worker/', pathNot: ['^worker/(push|deliver)/', mains] },
+      from: { path: '^worker/', pathNot: ['^worker/(push|deliver|cache)/', mains] },
       to: { path: '^worker/push/' },
     },
     {

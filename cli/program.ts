@@ -3,6 +3,7 @@ import { defineActCommands } from './define/act.ts';
 import { defineCheckCommands } from './define/check.ts';
 import { type ProgramDeps, examples, outputOption } from './define/common.ts';
 import { definePeopleCommands } from './define/people.ts';
+import { definePrepareCommands } from './define/prepare.ts';
 import { defineRunCommands } from './define/run.ts';
 import { defineSeeCommands } from './define/see.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
@@ -37,6 +38,7 @@ export function createProgram(deps: ProgramDeps): Command {
   defineActCommands(program, deps);
   definePeopleCommands(program, deps);
   defineCheckCommands(program, deps);
+  definePrepareCommands(program, deps);
   defineCompletion(program, deps);
   program.helpCommand('help [command]', 'help for a command');
   return program;

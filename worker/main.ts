@@ -26,8 +26,10 @@ import {
   serviceConfigInput,
   untilSignalled,
 } from '../shared/platform/service.ts';
+import { parseSigningKey, type SigningKey } from '../shared/platform/signing-key.ts';
 import { createSystemClock } from '../shared/platform/system-clock.ts';
 import { version } from '../shared/platform/version.ts';
+import { startCache } from './cache/start-cache.ts';
 import { askWorkerCommand } from './checks/ask-worker.ts';
 import { createChecks } from './checks/checks.ts';
 import { createActivate } from './activate/activate.ts';
@@ -44,7 +46,6 @@ import { createHostHas } from './host-has.ts';
 import { createLocalDaemon } from './nix/local-daemon.ts';
 import { createNix } from './nix/nix.ts';
 import { createRoots } from './nix/roots.ts';
-import { parseSigningKey, type SigningKey } from './nix/signing.ts';
 import { createNixStore } from './nix/store.ts';
 import { createProbe } from './probe/probe.ts';
 import { createProcessor } from './processor.ts';
@@ -90,6 +91,7 @@ async function main(): Promise<void> {
     const localDaemon = createLocalDaemon({ nix });
     closers.add('nix daemon', () => localDaemon.close());
     const nixStore = createNixStore({ nix, daemon: localDaemon });
+    const signingKey = await readSigningKey(config.push.signingKey);
     const pusher = await startPusher({
       ssh,
       store: nixStore,
@@ -97,11 +99,17 @@ async function main(): Promise<void> {
       folder: join(folder, 'archives'),
       maxBytes: config.push.archivesMiB * 1024 ** 2,
       log: logger,
-      signingKey: await readSigningKey(config.push.signingKey),
+      signingKey,
     });
     closers.add('pusher', () => pusher.close());
     // Workers of several fleets may share a machine's store: each keeps roots of its own.
     const roots = createRoots({ folder: join(workerRootsFolder, digest(config.dataDir)) });
+    const { listen } = config.cache;
+    if (listen !== undefined && signingKey !== undefined) {
+      const { archives } = pusher;
+      const cache = await startCache({ roots, store: nixStore, archives, signingKey, listen, logger });
+      closers.add('cache', () => cache.close());
+    }
     const trees = createTreeStore({
       git: createGitProgram({ run }),
       fetchTree: createFetchTree({

@@ -10,6 +10,7 @@ import type {
   Tidy as TidyValue,
 } from '../domain/contact.ts';
 import type { Deployment as DeploymentValue } from '../domain/deployment.ts';
+import { plainHost } from '../domain/fleet.ts';
 import { driftKinds, type Drift as DriftValue, type Sighting as SightingValue } from '../domain/drift.ts';
 import type {
   EvaluationOutcome as EvaluationOutcomeValue,
@@ -65,6 +66,10 @@ export const Deployment = z.object({
   checks: z.array(Check).readonly(),
   timeouts: Timeouts,
   unitFailures: UnitFailures,
+  // Records of older versions have none.
+  transport: z
+    .object({ by: z.enum(['push', 'cache']), substitute: z.boolean() })
+    .default(plainHost.transport),
   reboot: maybe(z.object({ deadlineMs: z.number(), drain: maybe(Hook), undrain: maybe(Hook) })),
   knownBad: z.array(DrvPath).readonly(),
   retained: z.array(StorePath).readonly(),

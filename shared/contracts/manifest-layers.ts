@@ -4,7 +4,16 @@ import type { WrittenGroup, WrittenManifest } from './manifest-schema.ts';
 /** What `defaults`, groups and hosts may all say of a host, with the windows. */
 export type Treatment = Pick<
   WrittenGroup,
-  'mode' | 'checks' | 'timeouts' | 'unitFailures' | 'windows' | 'reboot' | 'drift' | 'retention'
+  | 'mode'
+  | 'checks'
+  | 'timeouts'
+  | 'unitFailures'
+  | 'transport'
+  | 'substituteOnHost'
+  | 'windows'
+  | 'reboot'
+  | 'drift'
+  | 'retention'
 >;
 
 /** One place of the file that says something of a host. */

@@ -1,5 +1,5 @@
 import { plainHost } from '../domain/fleet.ts';
-import type { HostSpec, Timeouts } from '../domain/fleet.ts';
+import type { HostSpec, Timeouts, Transport } from '../domain/fleet.ts';
 import { parseHostName } from '../domain/names.ts';
 import type { Window } from '../domain/policy.ts';
 import { dependenciesIn } from './manifest-after.ts';
@@ -45,6 +45,7 @@ export function hostResolver(manifest: WrittenManifest, members: Members): (key:
       checks: (last(layers, 'checks') ?? []).flatMap((check) => resolveCheck(check, address)),
       timeouts: layers.reduce((base, layer) => resolveTimeouts(base, layer.timeouts), defaultTimeouts),
       unitFailures: last(layers, 'unitFailures') ?? plainHost.unitFailures,
+      transport: transportOf(last(layers, 'transport'), last(layers, 'substituteOnHost')),
       wave: members.waves[members.waveOf.get(key) ?? 0]?.name ?? plainHost.wave,
       groups,
       after: dependenciesOf(key),
@@ -59,6 +60,16 @@ export function hostResolver(manifest: WrittenManifest, members: Members): (key:
 
 const plainReboot: HostSpec['reboot'] = plainHost.reboot;
 const plainRetention: HostSpec['retention'] = plainHost.retention;
+
+/** What is published for a host it is to fetch, whatever else is said. */
+function transportOf(by: Transport['by'] | undefined, substitute: boolean | undefined): Transport {
+  if (by === 'cache') return viaCache;
+  return substitute === true ? withSubstitutes : plainHost.transport;
+}
+
+// Shared by all hosts that have them.
+const viaCache: Transport = { by: 'cache', substitute: true };
+const withSubstitutes: Transport = { by: 'push', substitute: true };
 
 /** What the innermost layer says that says anything. */
 function last<Key extends keyof Treatment>(layers: readonly Treatment[], key: Key): Treatment[Key] {

@@ -134,6 +134,20 @@ export const treatmentPolicy = {
       description: 'Which failed units make a switch a failure. Default `new`: those that had not failed.',
     })
     .optional(),
+  transport: z
+    .enum(['push', 'cache'])
+    .meta({
+      description:
+        "How a closure gets to a host. Default `push`. `cache`: it is published to the service configuration's cache, and fetched from there; the rest is pushed.",
+    })
+    .optional(),
+  substituteOnHost: z
+    .boolean()
+    .meta({
+      description:
+        'The host first fetches what its own substituters have; the rest is pushed. Default false.',
+    })
+    .optional(),
   reboot: reboot.optional(),
   drift: z
     .enum(['report', 'heal'])

@@ -157,6 +157,18 @@ export const WrittenServiceConfig = z.strictObject({
           signingKey: z.string().min(1).optional(),
         })
         .prefault({}),
+      // Closures for others to fetch, signed with `push.signingKey`.
+      cache: z
+        .strictObject({
+          // A binary cache over HTTP: whoever reaches the address can read the closures of all hosts. Absent: none.
+          listen: z
+            .strictObject({
+              address: z.string().min(1),
+              port: z.int().min(0).max(65_535).default(7_421),
+            })
+            .optional(),
+        })
+        .prefault({}),
       // Checks in `varve.yaml` name these, and cannot define any: what runs here is said here.
       commands: z
         .record(

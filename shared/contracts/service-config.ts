@@ -93,6 +93,10 @@ export interface WorkerConfig extends CommonConfig {
     /** The file of the key that closures are signed with. */
     readonly signingKey: string | undefined;
   };
+  readonly cache: {
+    /** Where the worker's closures are served; `undefined`: nowhere. */
+    readonly listen: { readonly address: string; readonly port: number } | undefined;
+  };
   /** Programs that checks may name. */
   readonly commands: ReadonlyMap<string, WorkerCommand>;
   readonly nixSettings: Readonly<Record<string, string>>;
@@ -173,9 +177,15 @@ export function parseControllerConfig(input: ServiceConfigInput): ParsedConfig<C
 /** @throws FleetError CONFIG_INVALID */
 export function parseWorkerConfig(input: ServiceConfigInput): ParsedConfig<WorkerConfig> {
   const read = readServiceConfig(input);
-  const { written } = read;
+  const { written, complain } = read;
   const secrets = createSecrets(input, read);
   const { worker, listen } = written;
+  if (worker.cache.listen !== undefined && worker.push.signingKey === undefined) {
+    complain(
+      ['worker', 'cache', 'listen'],
+      'hosts take nothing from a cache that is not signed: set `worker.push.signingKey` (`varve keygen` makes one)',
+    );
+  }
   const config: WorkerConfig = {
     ...commonConfig(written, secrets),
     controllerUrl: (worker.controllerUrl ?? ownUrl(listen)).replace(/\/+$/, ''),
@@ -188,6 +198,7 @@ export function parseWorkerConfig(input: ServiceConfigInput): ParsedConfig<Worke
       memoryMiB: worker.evaluation.memoryMiB,
     },
     push: { archivesMiB: worker.push.archivesMiB, signingKey: worker.push.signingKey },
+    cache: { listen: worker.cache.listen },
     commands: new Map(
       Object.entries(worker.commands).map(([name, { argv, timeoutSeconds }]): [string, WorkerCommand] => [
         name,

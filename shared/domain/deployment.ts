@@ -1,6 +1,6 @@
 import type { Failure } from './errors.ts';
 import type { Check } from './check.ts';
-import type { Connection, FlakeSpec, Mode, Timeouts, UnitFailures } from './fleet.ts';
+import type { Connection, FlakeSpec, Mode, Timeouts, Transport, UnitFailures } from './fleet.ts';
 import type { RebootPolicy } from './policy.ts';
 import type { DeploymentId, DrvPath, HostName, Revision, StorePath, Tree } from './names.ts';
 import type { Token } from './token.ts';
@@ -87,6 +87,7 @@ export interface Deployment {
   readonly checks: readonly Check[];
   readonly timeouts: Timeouts;
   readonly unitFailures: UnitFailures;
+  readonly transport: Transport;
   /** How a reboot goes about it; `undefined` for every other action. */
   readonly reboot: RebootWay | undefined;
   /** Derivations whose build is remembered as failed. */

@@ -39,6 +39,7 @@ export interface HostSpec {
   readonly checks: readonly Check[];
   readonly timeouts: Timeouts;
   readonly unitFailures: UnitFailures;
+  readonly transport: Transport;
   /** The name of its wave. */
   readonly wave: string;
   /** The groups that it is in. */
@@ -57,12 +58,21 @@ export interface HostSpec {
 /** Which failed units make a switch a failure: those that had not failed before, any, or none. */
 export type UnitFailures = 'new' | 'any' | 'ignore';
 
+/** How a closure gets to a host. Whatever it does not get in these ways is pushed to it by a worker. */
+export interface Transport {
+  /** `cache`: workers publish the closure to the cache that the service configuration names, before the host is asked. */
+  readonly by: 'push' | 'cache';
+  /** The host first fetches what its own substituters have, a cache that was published to among them. */
+  readonly substitute: boolean;
+}
+
 /** What a host has that no `varve.yaml` says anything of. */
 export const plainHost = {
   labels: {},
   mode: 'switch',
   checks: [],
   unitFailures: 'new',
+  transport: { by: 'push', substitute: false },
   wave: 'all',
   groups: [],
   after: [],

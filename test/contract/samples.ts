@@ -79,6 +79,7 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
       settleMs: 1_000,
     },
     unitFailures: 'new',
+    transport: { by: 'push', substitute: false },
     reboot: undefined,
     knownBad: [drvPath],
     retained: [previous],

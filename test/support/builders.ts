@@ -186,6 +186,7 @@ export function aDeployment(change: Partial<Deployment> = {}): Deployment {
     checks: [],
     timeouts: { buildMs: 1000, pushMs: 1000, activationMs: 1000, confirmMs: 1000, settleMs: 0 },
     unitFailures: 'new',
+    transport: { by: 'push', substitute: false },
     reboot: undefined,
     knownBad: [],
     retained: [],

@@ -25,15 +25,17 @@ export async function startLoopbackHost(options: {
   readonly diskMiB?: number;
   /** Log in as somebody whom the host's Nix daemon does not trust. */
   readonly untrusted?: boolean;
-  /** Public keys whose signatures its Nix daemon believes. */
-  readonly trustedKeys?: readonly string[];
+  /** What its nix.conf says. */
+  readonly nixConfig?: Readonly<Record<string, string>>;
 }): Promise<LoopbackHost> {
-  const { folder, trustedKeys = [] } = options;
+  const { folder } = options;
   const run = createRun();
   const port = await freePort();
   const nixFolder = join(folder, 'nix');
   const file = (name: string): string => join(folder, name);
+  const confFolder = join(folder, 'etc-nix');
   await mkdir(nixFolder, { recursive: true });
+  await mkdir(confFolder, { recursive: true });
   await mkdir('/nix', { recursive: true });
   await mkdir('/run/sshd', { recursive: true });
   for (const name of ['host-key', 'user-key']) {
@@ -41,6 +43,11 @@ export async function startLoopbackHost(options: {
   }
   const userKey = await readFile(file('user-key.pub'), 'utf8');
   await writeFile(file('authorized_keys'), userKey);
+  const nixConfig = Object.entries({ 'build-users-group': '', ...options.nixConfig });
+  await writeFile(
+    join(confFolder, 'nix.conf'),
+    nixConfig.map(([name, value]) => `${name} = ${value}\n`).join(''),
+  );
   await writeFile(
     file('sshd_config'),
     [
@@ -53,17 +60,13 @@ export async function startLoopbackHost(options: {
       'UsePAM no',
       'PasswordAuthentication no',
       'PermitRootLogin prohibit-password',
-      `SetEnv "NIX_CONFIG=build-users-group = "${options.untrusted === true ? ' NIX_REMOTE=daemon' : ''}`,
+      `SetEnv NIX_CONF_DIR=${confFolder}${options.untrusted === true ? ' NIX_REMOTE=daemon' : ''}`,
       '',
     ].join('\n'),
   );
   const untrusted = options.untrusted === true;
-  const passwd = await readFile('/etc/passwd', 'utf8');
-  // What the people of this machine have in their shells' start-up files is no part of the host.
-  const users = passwd
-    .replace(/^(nobody:.*):[^:]*$/m, '$1:/bin/sh')
-    .replace(/^(root:(?:[^:]*:){4}).*$/m, '$1/nonexistent:/bin/sh');
-  await writeFile(file('passwd'), users);
+  const users = await usersWithoutHomes();
+  await writeFile(file('passwd'), users.replace(/^(nobody:.*):[^:]*$/m, '$1:/bin/sh'));
   const mount =
     options.diskMiB === undefined
       ? 'mount --bind "$0" /nix'
@@ -75,9 +78,10 @@ export async function startLoopbackHost(options: {
     'mount -t tmpfs varve-test /run',
     'mkdir -m 755 /run/sshd',
     'mount --bind "$2" /etc/passwd',
-    ...(untrusted ? ['{ nix-daemon & }'] : []),
+    ...(untrusted ? [writableRoots, '{ nix-daemon & }'] : []),
     'exec /usr/sbin/sshd -D -e -f "$1"',
   ].join(' && ');
+  const env = { PATH: process.env['PATH'] ?? '', NIX_CONF_DIR: confFolder };
   const child = spawn(
     'unshare',
     [
@@ -96,10 +100,7 @@ export async function startLoopbackHost(options: {
     ],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        NIX_CONFIG: `build-users-group =\ntrusted-public-keys = ${trustedKeys.join(' ')}\n`,
-      },
+      env,
     },
   );
   const said: string[] = [];
@@ -120,7 +121,7 @@ export async function startLoopbackHost(options: {
       const target = await firstChild(child);
       const result = await run(['nsenter', '--target', target, '--mount', '--pid', ...argv], {
         deadlineMs: 60_000,
-        env: { PATH: process.env['PATH'] ?? '', NIX_CONFIG: 'build-users-group = ' },
+        env,
       });
       if (result.code !== 0) throw new Error(`${argv.join(' ')}: ${result.stderrTail}`);
       return result.stdout.toString('utf8').trim();
@@ -136,7 +137,19 @@ export async function startLoopbackHost(options: {
   };
 }
 
+/** There is no sudo: whom Nix does not trust may root paths all the same. */
+const writableRoots = [
+  'mkdir -p /nix/var/nix/profiles /nix/var/nix/gcroots/varve',
+  'chown nobody /nix/var/nix/profiles /nix/var/nix/gcroots/varve',
+].join(' && ');
+
 async function firstChild(child: ChildProcess): Promise<string> {
   const text = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
   return text.trim().split(' ')[0] ?? '';
+}
+
+/** The machine's users, for an sshd of a test: what people have in their shells' start-up files is no part of a host. */
+export async function usersWithoutHomes(): Promise<string> {
+  const users = await readFile('/etc/passwd', 'utf8');
+  return users.replace(/^(root:(?:[^:]*:){4}).*$/m, '$1/:/bin/sh');
 }

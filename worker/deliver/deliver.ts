@@ -108,6 +108,25 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     });
   };
 
+  const pushOver = async (
+    connection: Connection,
+    deployment: Deployment,
+    paths: ReadonlyMap<string, StorePath>,
+    context: StepContext,
+  ): Promise<Pushed> => {
+    const { host, id, timeouts, transport } = deployment;
+    const request = { host, deployment: id, connection, paths, deadlineMs: timeouts.pushMs };
+    if (!transport.substitute) return deps.push.push(request, context);
+    try {
+      return await deps.push.push({ ...request, substitute: true }, context);
+    } catch (thrown) {
+      if (!(thrown instanceof FleetError) || thrown.code !== 'HOST_UNREACHABLE') throw thrown;
+      // A host waits long for a substituter that does not answer, and says nothing meanwhile.
+      context.log(`${thrown.message}; once more, without its substituters`);
+      return deps.push.push(request, context);
+    }
+  };
+
   const pushTo = async (
     deployment: Deployment,
     paths: ReadonlyMap<string, StorePath>,
@@ -116,9 +135,7 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     let first: unknown;
     for (const connection of candidates(deployment)) {
       try {
-        const { host, id } = deployment;
-        const deadlineMs = deployment.timeouts.pushMs;
-        return await deps.push.push({ host, deployment: id, connection, paths, deadlineMs }, context);
+        return await pushOver(connection, deployment, paths, context);
       } catch (thrown) {
         // What the connection of the last confirmed generation says comes first.
         first ??= thrown;

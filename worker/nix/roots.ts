@@ -13,6 +13,8 @@ export interface Roots {
   put(group: readonly string[], name: string, path: StorePath | DrvPath): Promise<void>;
   /** Marks an entry as used now. Nothing happens if it is not there. */
   touch(entry: readonly string[]): Promise<void>;
+  /** The names in a group; none where there is no such group. */
+  names(group: readonly string[]): Promise<readonly string[]>;
   /** Removes one link. */
   drop(group: readonly string[], name: string): Promise<void>;
   /** Removes the entries of a group but the `keep` last used, and those that something still needs. */
@@ -39,6 +41,7 @@ export function createRoots(deps: { readonly folder: string }): Roots {
     },
     drop: (group, name) => rm(join(within(group), checked(name)), { force: true }),
     touch: (entry) => touch(within(entry)),
+    names: (group) => readdir(within(group)).catch(() => []),
     async prune(group, keep, needed = new Set()) {
       const folder = within(group);
       const names = await readdir(folder).catch(() => []);

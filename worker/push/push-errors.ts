@@ -28,7 +28,7 @@ export function pushError(text: string, connection: Connection, room: Room = {})
       code: 'PUSH_FAILED',
       disposition: 'stalled',
       message: `${where} does not accept what ${connection.user} brings: it lacks a signature by a key that the host trusts`,
-      hint: 'sign on the worker (secret-key-files) and trust the key on the host (nix.settings.trusted-public-keys), or make the deploying user a trusted one (nix.settings.trusted-users)',
+      hint: 'make a key with `varve keygen`, sign with it on the worker (worker.push.signingKey) and trust it on the host (nix.settings.trusted-public-keys); or make the deploying user a trusted one (nix.settings.trusted-users)',
       details,
     });
   }

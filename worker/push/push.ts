@@ -11,6 +11,8 @@ export interface PushRequest {
   /** What is to be valid and rooted on the host, by the name of its root. */
   readonly paths: ReadonlyMap<string, StorePath>;
   readonly deadlineMs: number;
+  /** The host first fetches what its own substituters have. Not unless it is said. */
+  readonly substitute?: boolean;
 }
 
 export interface Pushed {

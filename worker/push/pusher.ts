@@ -123,7 +123,8 @@ export function createPusher(deps: PusherDeps): Push {
 
   async function ask({ request, closure, watch }: Run, control: Channel): Promise<HostAnswer> {
     const paths = closure.map(({ path }) => path);
-    const question = [wanted(request), greeting(), keepAndQuery(paths, { substitute: false })];
+    const substitute = request.substitute === true;
+    const question = [wanted(request), greeting(), keepAndQuery(paths, { substitute })];
     try {
       await control.write(Buffer.concat(question));
       return await readHostAnswer(watch.watched(control.output), paths.length);
@@ -142,8 +143,17 @@ export function createPusher(deps: PusherDeps): Push {
       await data.write(bytes);
       watch.moved();
     };
-    const total = arrived.paths + missing.length;
-    const tell = (): void => context.progress({ what: 'copying', done: arrived.paths, total });
+    const total = {
+      bytes: arrived.bytes + missing.reduce((sum, { narSize }) => sum + narSize, 0),
+      paths: arrived.paths + missing.length,
+    };
+    const tell = (): void =>
+      context.progress({
+        what: 'bytes',
+        done: arrived.bytes,
+        total: total.bytes,
+        paths: { done: arrived.paths, total: total.paths },
+      });
     tell();
     const over = new AbortController();
     const signal = AbortSignal.any([watch.signal, over.signal]);

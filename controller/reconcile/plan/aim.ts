@@ -51,6 +51,7 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     checks: spec.checks,
     timeouts: spec.timeouts,
     unitFailures: spec.unitFailures,
+    transport: spec.transport,
     reboot: action === 'reboot' ? wayOf(spec.reboot) : undefined,
     knownBad: knownBad(memory),
     retained: neededOn(memory.hosts.get(spec.name)),

@@ -4,17 +4,19 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Deployment } from '../../../shared/domain/deployment.ts';
+import { type ErrorCode, FleetError } from '../../../shared/domain/errors.ts';
 import { parseDeploymentId, parseDrvPath, parseHostName } from '../../../shared/domain/names.ts';
 import type { Tree } from '../../../shared/domain/names.ts';
 import type { DeliverOutcome, Steps } from '../../../shared/platform/ports/steps.ts';
 import { guardBytes, guardStorePath } from '../../../worker/guard/guard-path.ts';
 import { createBuilds } from '../../../worker/deliver/builds.ts';
-import { createDeliver } from '../../../worker/deliver/deliver.ts';
+import { createDeliver, type DeliverDeps } from '../../../worker/deliver/deliver.ts';
 import { createLocalGuard } from '../../../worker/deliver/local-guard.ts';
 import { createEvaluate, type Evaluation } from '../../../worker/evaluate/evaluate.ts';
 import { createEvaluator, usualEvaluatorSettings } from '../../../worker/evaluate/evaluator.ts';
 import { machineNow } from '../../../worker/evaluate/machine.ts';
 import { createTreeStore } from '../../../worker/evaluate/tree-store.ts';
+import type { PushRequest } from '../../../worker/push/push.ts';
 import { startPusher, type StartedPusher } from '../../../worker/push/start-pusher.ts';
 import { createSsh, type Ssh } from '../../../worker/ssh/ssh.ts';
 import { aDeployment } from '../../support/builders.ts';
@@ -48,6 +50,7 @@ let host: LoopbackHost;
 let pusher: StartedPusher;
 let pool: Ssh;
 let evaluation: Evaluation;
+let deps: DeliverDeps;
 let deliver: Steps['deliver'];
 let counter = 0;
 let has = { toplevel: false, guard: false };
@@ -81,7 +84,7 @@ beforeAll(async () => {
     roots,
     settings: { keepReleases: 20 },
   });
-  deliver = createDeliver({
+  deps = {
     closures: { put: async () => {} },
     store,
     roots,
@@ -100,7 +103,8 @@ beforeAll(async () => {
         context,
       ),
     settings: { keepToplevels: 3 },
-  });
+  };
+  deliver = createDeliver(deps);
 });
 
 afterAll(async () => {
@@ -401,5 +405,50 @@ describe('what was collected', () => {
     expect((await storeNix('--gc')).code).toBe(0);
     const failure = failed(await deliver({ ...before, tree: after.tree }, recordingContext()));
     expect(failure).toMatchObject({ code: 'RELEASE_MISMATCH', disposition: 'stalled' });
+  });
+});
+
+describe('a host that is to fetch what its own substituters have', () => {
+  const requestsOf = async (deployment: Deployment, fail: FleetError | undefined) => {
+    const requests: PushRequest[] = [];
+    const context = recordingContext();
+    const step = createDeliver({
+      ...deps,
+      push: {
+        push: async (push) => {
+          requests.push(push);
+          if (fail !== undefined && push.substitute === true) throw fail;
+          return { paths: 0, bytes: 0, closure: [] };
+        },
+      },
+    });
+    return {
+      outcome: await step(deployment, context),
+      asked: requests.map(({ substitute }) => substitute),
+      context,
+    };
+  };
+  const failure = (code: ErrorCode) =>
+    new FleetError({ code, disposition: 'transient', message: 'it said nothing' });
+  const substitute: Partial<Deployment> = { transport: { by: 'push', substitute: true } };
+
+  test('is asked to do so', async () => {
+    const deployment = { ...(await released({}))('web1'), ...substitute };
+    expect((await requestsOf(deployment, undefined)).asked).toEqual([true]);
+  });
+
+  test('is sent all of it where asking came to nothing: its substituters may hold it up', async () => {
+    const deployment = { ...(await released({}))('web1'), ...substitute };
+    const { asked, outcome, context } = await requestsOf(deployment, failure('HOST_UNREACHABLE'));
+    expect(asked).toEqual([true, undefined]);
+    expect(outcome.kind).toBe('delivered');
+    expect(context.lines.join('\n')).toMatch(/it said nothing; once more, without its substituters/);
+  });
+
+  test('is not pushed to again where it is something else that fails', async () => {
+    const deployment = { ...(await released({}))('web1'), ...substitute };
+    const { asked, outcome } = await requestsOf(deployment, failure('DISK_FULL'));
+    expect(asked).toEqual([true]);
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'DISK_FULL' } });
   });
 });

@@ -107,6 +107,7 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
       next: connection,
       checks: [],
       unitFailures: 'new',
+      transport: { by: 'push', substitute: false },
       reboot: undefined,
       knownBad: [],
       retained: [],

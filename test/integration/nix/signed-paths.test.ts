@@ -4,18 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { parseDrvPath, parseStorePath, type StorePath } from '../../../shared/domain/names.ts';
 import { createRun } from '../../../shared/platform/exec.ts';
+import { generateSigningKey, parseSigningKey, publicKeyOf } from '../../../shared/platform/signing-key.ts';
 import { archiveOf } from '../../../worker/nix/nar.ts';
 import { formatNarinfo, parseNarinfo } from '../../../worker/nix/narinfo.ts';
 import { createNix, type Nix, type NixResult } from '../../../worker/nix/nix.ts';
 import { encodePathInfo, type ValidPathInfo } from '../../../worker/nix/protocol/path-info.ts';
 import { createWireReader, encodeNumber, type WireReader } from '../../../worker/nix/protocol/wire.ts';
-import {
-  generateSigningKey,
-  parseSigningKey,
-  publicKeyOf,
-  signPath,
-  verifySignature,
-} from '../../../worker/nix/signing.ts';
+import { signPath, verifySignature } from '../../../worker/nix/signing.ts';
 import type { PathInfo } from '../../../worker/nix/store.ts';
 import { addBusybox, createWorkshop, type Workshop } from '../../support/nix-workshop.ts';
 

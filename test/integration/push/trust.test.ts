@@ -3,7 +3,8 @@ import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
-import { generateSigningKey, parseSigningKey, publicKeyOf, signPath } from '../../../worker/nix/signing.ts';
+import { generateSigningKey, parseSigningKey, publicKeyOf } from '../../../shared/platform/signing-key.ts';
+import { signPath } from '../../../worker/nix/signing.ts';
 import type { PathInfo } from '../../../worker/nix/store.ts';
 import { closureOf } from '../../support/closures.ts';
 import { expectWhole, validPaths } from '../../support/host-store.ts';
@@ -28,8 +29,8 @@ afterAll(() => rig?.close());
 const nobody = 65_534;
 
 /** Whoever logs in may root paths there, and is not trusted with what they are. */
-async function distrustful(trustedKeys: readonly string[]): Promise<LoopbackHost> {
-  const host = await rig.host({ untrusted: true, trustedKeys });
+async function distrustful(trustedKey: string): Promise<LoopbackHost> {
+  const host = await rig.host({ untrusted: true, nixConfig: { 'trusted-public-keys': trustedKey } });
   await host.inside('mkdir', '-p', '/nix/var/nix/profiles', '/nix/var/nix/gcroots/varve');
   for (const name of ['profiles', 'gcroots/varve']) {
     await chown(join(host.nixFolder, 'var/nix', name), nobody, nobody);
@@ -39,7 +40,7 @@ async function distrustful(trustedKeys: readonly string[]): Promise<LoopbackHost
 
 describe.each(ways)('by a user whom the host does not trust, of archives that are sent %s', (_, nearMs) => {
   test('what is signed by a key that it trusts is accepted', async () => {
-    const host = await distrustful([publicKeyOf(key)]);
+    const host = await distrustful(publicKeyOf(key));
     const push = rig.pusher(host, { settings: { nearMs }, sign });
     const { root, paths } = closure;
     expect(await pushed(push, host.connection, root)).toMatchObject({ paths });
@@ -49,7 +50,7 @@ describe.each(ways)('by a user whom the host does not trust, of archives that ar
 
   test('what is signed by another key is not, and how to change that is said', async () => {
     const other = parseSigningKey(generateSigningKey('other.example.org-1'));
-    const host = await distrustful([publicKeyOf(other)]);
+    const host = await distrustful(publicKeyOf(other));
     const push = rig.pusher(host, { settings: { nearMs }, sign });
     const failure = await failureOf(pushed(push, host.connection, closure.root));
     expect(failure).toMatchObject({ code: 'PUSH_FAILED', disposition: 'stalled' });
@@ -58,7 +59,7 @@ describe.each(ways)('by a user whom the host does not trust, of archives that ar
   });
 
   test('what was signed as something else is not', async () => {
-    const host = await distrustful([publicKeyOf(key)]);
+    const host = await distrustful(publicKeyOf(key));
     const forged = (info: PathInfo): readonly string[] => sign({ ...info, narSize: info.narSize + 8 });
     const push = rig.pusher(host, { settings: { nearMs }, sign: forged });
     const failure = await failureOf(pushed(push, host.connection, closure.root));
@@ -67,7 +68,8 @@ describe.each(ways)('by a user whom the host does not trust, of archives that ar
   });
 
   test('a host whose sudo refuses says so, and has the paths for the next time', async () => {
-    const host = await rig.host({ untrusted: true, trustedKeys: [publicKeyOf(key)] });
+    const nixConfig = { 'trusted-public-keys': publicKeyOf(key) };
+    const host = await rig.host({ untrusted: true, nixConfig });
     const sudo = join(rig.workshop.folder, 'sudo');
     await writeFile(sudo, '#!/bin/sh\necho "sudo: a password is required" >&2\nexit 1\n', { mode: 0o755 });
     await host.inside('mkdir', '-p', '/run/wrappers/bin');

@@ -48,6 +48,13 @@ describe('the live state as JSON', () => {
     expect(throughJson(Deployment, reboot)).toEqual(reboot);
   });
 
+  test('a deployment of an older version is one that is pushed', () => {
+    const { transport: _, ...older } = aDeployment();
+    expect(Deployment.parse(JSON.parse(JSON.stringify(older)))).toEqual(aDeployment());
+    const fetched = aDeployment({ transport: { by: 'cache', substitute: true } });
+    expect(throughJson(Deployment, fetched)).toEqual(fetched);
+  });
+
   test('contacts and targets come back as they were', () => {
     const well = reached(web1, 'life', 10);
     const asked = (problem?: string) => ({ ...well, readiness: { problem } });

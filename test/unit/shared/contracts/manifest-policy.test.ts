@@ -143,6 +143,26 @@ hosts:
     });
   });
 
+  it('is the way in which closures get there, and what is published for it is fetched', () => {
+    const hosts = hostsOf(`
+defaults: { substituteOnHost: true }
+groups:
+  far: { hosts: [a, b], transport: cache, substituteOnHost: false }
+hosts:
+  a:
+  b: { transport: push }
+  c:
+  d: { substituteOnHost: false }
+`);
+    expect(Object.fromEntries(hosts.map(({ name, transport }) => [name, transport]))).toEqual({
+      a: { by: 'cache', substitute: true },
+      b: { by: 'push', substitute: false },
+      c: { by: 'push', substitute: true },
+      d: { by: 'push', substitute: false },
+    });
+    expect(() => hostsOf('hosts: { a: { transport: carrier-pigeon } }')).toThrow(/transport/);
+  });
+
   it('is a reboot policy part by part', () => {
     const [r1, r2] = hostsOf(`
 defaults: { reboot: { when: window, drain: { command: [drain, "--all"] } } }

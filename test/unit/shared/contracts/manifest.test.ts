@@ -24,6 +24,7 @@ describe('varve.yaml', () => {
           settleMs: 10_000,
         },
         unitFailures: 'new',
+        transport: { by: 'push', substitute: false },
         wave: 'all',
         groups: [],
         after: [],

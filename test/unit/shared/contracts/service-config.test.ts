@@ -251,6 +251,16 @@ describe('the configuration of a worker', () => {
     });
   });
 
+  test('serves closures where it is told, and only signed ones', () => {
+    const cache = '  cache: { listen: { address: 10.0.0.5 } }\n';
+    const { config } = parseWorkerConfig(input(`worker:\n  push: { signingKey: /key }\n${cache}`));
+    expect(config.cache.listen).toEqual({ address: '10.0.0.5', port: 7_421 });
+    expect(parseWorkerConfig(input(undefined)).config.cache.listen).toBeUndefined();
+    expect(() => parseWorkerConfig(input(`worker:\n${cache}`))).toThrow(
+      /worker\.cache\.listen: .*worker\.push\.signingKey.*varve keygen/,
+    );
+  });
+
   test('comes from the same file as the controller’s', () => {
     const { config } = parseWorkerConfig(
       input(

@@ -3,15 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { FleetError } from '../../../../shared/domain/errors.ts';
+import { generateSigningKey, parseSigningKey, publicKeyOf } from '../../../../shared/platform/signing-key.ts';
 import type { ValidPathInfo } from '../../../../worker/nix/protocol/path-info.ts';
-import {
-  fingerprintOf,
-  generateSigningKey,
-  parseSigningKey,
-  publicKeyOf,
-  signPath,
-  verifySignature,
-} from '../../../../worker/nix/signing.ts';
+import { fingerprintOf, signPath, verifySignature } from '../../../../worker/nix/signing.ts';
 import { added } from './protocol/recorded.ts';
 
 /** The seed is the bytes 0 to 31. */
