@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+
+import { encodeNumber, encodeTexts } from '../../../../worker/nix/protocol/wire.ts';
+import { readHostAnswer } from '../../../../worker/push/host-answer.ts';
+import { words } from './daemon-words.ts';
+import { pathOf } from './path-infos.ts';
+
+const kept = Buffer.concat([words.done, encodeNumber(1)]);
+const answer = Buffer.concat([words.greeting, kept, kept, words.done, encodeTexts([pathOf(2)])]);
+
+async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+const said = (text: string): Buffer => Buffer.concat([Buffer.from(text), answer]);
+
+test.each([1, 7, 100_000])('is read the same in pieces of %i bytes', async (size) => {
+  const bytes = said('free 100 4096\nzstd\nready\n');
+  expect(await readHostAnswer(inPieces(bytes, size), 2)).toEqual({
+    kind: 'lacks',
+    valid: new Set([pathOf(2)]),
+    free: 409_600,
+    zstd: true,
+  });
+});
+
+test('of a host that cannot decompress, does not know its room, and greets all who log in', async () => {
+  const bytes = said('Welcome!\nfree lunch\nready\n');
+  expect(await readHostAnswer(inPieces(bytes, 50), 2)).toMatchObject({ free: undefined, zstd: false });
+});
+
+test('that all is there needs no daemon', async () => {
+  expect(await readHostAnswer(inPieces(Buffer.from('Welcome!\nrooted\n'), 5), 2)).toEqual({ kind: 'rooted' });
+});
+
+test.each([
+  ['nothing', ''],
+  ['no Nix', 'free 1 1\nready\nsh: exec: nix-daemon: not found'],
+])('of a host that has %s is an error', async (_, text) => {
+  await expect(readHostAnswer(inPieces(Buffer.from(text), 9), 2)).rejects.toThrow(
+    /it ended|no Nix daemon|too/,
+  );
+});
