@@ -22,6 +22,8 @@ export interface DeliverDeps {
   readonly roots: Roots;
   readonly builds: Builds;
   readonly push: Push;
+  /** Publishes closures to the cache of the configuration; `undefined`: it has none. @throws FleetError */
+  readonly publish: ((paths: readonly StorePath[], context: StepContext) => Promise<void>) | undefined;
   readonly guard: LocalGuard;
   /**
    * What is valid and rooted on the host already. One exec on a connection that is open anyway; a host that cannot
@@ -108,6 +110,27 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     });
   };
 
+  /** So that the host can fetch it. Whatever is not there in the end is pushed: no delivery fails for it. */
+  const publish = async (
+    { transport, timeouts }: Deployment,
+    paths: ReadonlyMap<string, StorePath>,
+    context: StepContext,
+  ): Promise<void> => {
+    if (transport.by !== 'cache') return;
+    if (deps.publish === undefined) {
+      context.log('this worker has no cache to publish to (`worker.cache.publish`): all is pushed');
+      return;
+    }
+    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeouts.pushMs)]);
+    try {
+      await deps.publish([...paths.values()], { ...context, signal });
+    } catch (thrown) {
+      if (context.signal.aborted || !(thrown instanceof FleetError || signal.aborted)) throw thrown;
+      const why = thrown instanceof FleetError ? thrown.message : 'it took too long';
+      context.log(`not all is published, the rest is pushed: ${why}`);
+    }
+  };
+
   const pushOver = async (
     connection: Connection,
     deployment: Deployment,
@@ -166,6 +189,7 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     }
     const count = await makeValid(deployment, context);
     const paths = new Map([['toplevel', deployment.toplevel], guard]);
+    await publish(deployment, paths, context);
     const pushed = await pushTo(deployment, paths, context);
     await catalogue(deployment, pushed, context);
     return delivery(count, pushed);

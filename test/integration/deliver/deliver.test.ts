@@ -90,6 +90,7 @@ beforeAll(async () => {
     roots,
     builds: createBuilds({ nix, store }),
     push: pusher.push,
+    publish: undefined,
     guard: createLocalGuard({
       store,
       roots,
@@ -451,4 +452,59 @@ describe('a host that is to fetch what its own substituters have', () => {
     expect(asked).toEqual([true]);
     expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'DISK_FULL' } });
   });
+});
+
+describe('a host that is to fetch what workers publish', () => {
+  const viaCache: Partial<Deployment> = { transport: { by: 'cache', substitute: true } };
+  const run = async (publish: DeliverDeps['publish'], signal: AbortSignal = new AbortController().signal) => {
+    const deployment = { ...(await released({}))('web1'), ...viaCache };
+    const order: string[] = [];
+    const context = recordingContext(signal);
+    const step = createDeliver({
+      ...deps,
+      publish:
+        publish &&
+        (async (paths, inner) => {
+          order.push(`publish ${paths.join(' ')}`);
+          await publish(paths, inner);
+        }),
+      push: {
+        push: async ({ paths, substitute: asks }) => {
+          order.push(`push ${[...paths.values()].join(' ')} ${asks === true ? 'after asking' : ''}`);
+          return { paths: 0, bytes: 0, closure: [] };
+        },
+      },
+    });
+    const outcome = step(deployment, context);
+    return { outcome, order, context, all: `${deployment.toplevel} ${deps.guard.path}` };
+  };
+
+  test('is asked when all is there, guard included', async () => {
+    const { outcome, order, all } = await run(async () => {});
+    expect((await outcome).kind).toBe('delivered');
+    expect(order).toEqual([`publish ${all}`, `push ${all} after asking`]);
+  });
+
+  test.each([
+    ['cannot be published', 'the cache is full', () => Promise.reject(failed('the cache is full'))],
+    ['has nowhere to go', 'no cache to publish to', undefined],
+  ])('is sent what %s, and the log says why', async (_, why, publish) => {
+    const { outcome, order, context, all } = await run(publish);
+    expect((await outcome).kind).toBe('delivered');
+    expect(order.at(-1)).toBe(`push ${all} after asking`);
+    expect(context.lines.join('\n')).toContain(why);
+  });
+
+  test('is sent nothing after it was given up', async () => {
+    const leave = new AbortController();
+    const { outcome, order } = await run(async () => {
+      leave.abort();
+      throw failed('given up', 'CANCELLED');
+    }, leave.signal);
+    await expect(outcome).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(order).toHaveLength(1);
+  });
+
+  const failed = (message: string, code: ErrorCode = 'PUSH_FAILED') =>
+    new FleetError({ code, disposition: 'transient', message });
 });
