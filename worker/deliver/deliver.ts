@@ -140,13 +140,14 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     const { host, id, timeouts, transport } = deployment;
     const request = { host, deployment: id, connection, paths, deadlineMs: timeouts.pushMs };
     if (!transport.substitute) return deps.push.push(request, context);
+    // A host may wait for ever for a substituter that does not answer: that must not be all that happens.
+    const deadlineMs = timeouts.pushMs / 2;
     try {
-      return await deps.push.push({ ...request, substitute: true }, context);
+      return await deps.push.push({ ...request, deadlineMs, substitute: true }, context);
     } catch (thrown) {
-      if (!(thrown instanceof FleetError) || thrown.code !== 'HOST_UNREACHABLE') throw thrown;
-      // A host waits long for a substituter that does not answer, and says nothing meanwhile.
+      if (!(thrown instanceof FleetError) || !mayBeSubstituters(thrown)) throw thrown;
       context.log(`${thrown.message}; once more, without its substituters`);
-      return deps.push.push(request, context);
+      return deps.push.push({ ...request, deadlineMs }, context);
     }
   };
 
@@ -221,6 +222,11 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
       return { kind: 'failed', failure: failureOf(thrown) };
     }
   };
+}
+
+/** Whether a push may have failed because the host's Nix was busy with its substituters, which it does not say. */
+function mayBeSubstituters({ code, disposition }: FleetError): boolean {
+  return (code === 'HOST_UNREACHABLE' || code === 'PUSH_FAILED') && disposition === 'transient';
 }
 
 function rootName(toplevel: StorePath): string {

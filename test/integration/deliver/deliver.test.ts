@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Deployment } from '../../../shared/domain/deployment.ts';
-import { type ErrorCode, FleetError } from '../../../shared/domain/errors.ts';
+import { type Disposition, type ErrorCode, FleetError } from '../../../shared/domain/errors.ts';
 import { parseDeploymentId, parseDrvPath, parseHostName } from '../../../shared/domain/names.ts';
 import type { Tree } from '../../../shared/domain/names.ts';
 import type { DeliverOutcome, Steps } from '../../../shared/platform/ports/steps.ts';
@@ -429,8 +429,8 @@ describe('a host that is to fetch what its own substituters have', () => {
       context,
     };
   };
-  const failure = (code: ErrorCode) =>
-    new FleetError({ code, disposition: 'transient', message: 'it said nothing' });
+  const failure = (code: ErrorCode, disposition: Disposition = 'transient') =>
+    new FleetError({ code, disposition, message: 'it said nothing' });
   const substitute: Partial<Deployment> = { transport: { by: 'push', substitute: true } };
 
   test('is asked to do so', async () => {
@@ -438,20 +438,26 @@ describe('a host that is to fetch what its own substituters have', () => {
     expect((await requestsOf(deployment, undefined)).asked).toEqual([true]);
   });
 
-  test('is sent all of it where asking came to nothing: its substituters may hold it up', async () => {
-    const deployment = { ...(await released({}))('web1'), ...substitute };
-    const { asked, outcome, context } = await requestsOf(deployment, failure('HOST_UNREACHABLE'));
-    expect(asked).toEqual([true, undefined]);
-    expect(outcome.kind).toBe('delivered');
-    expect(context.lines.join('\n')).toMatch(/it said nothing; once more, without its substituters/);
-  });
+  test.each<ErrorCode>(['HOST_UNREACHABLE', 'PUSH_FAILED'])(
+    'is sent all of it where asking came to nothing (%s): its substituters may hold it up',
+    async (code) => {
+      const deployment = { ...(await released({}))('web1'), ...substitute };
+      const { asked, outcome, context } = await requestsOf(deployment, failure(code));
+      expect(asked).toEqual([true, undefined]);
+      expect(outcome.kind).toBe('delivered');
+      expect(context.lines.join('\n')).toMatch(/it said nothing; once more, without its substituters/);
+    },
+  );
 
-  test('is not pushed to again where it is something else that fails', async () => {
-    const deployment = { ...(await released({}))('web1'), ...substitute };
-    const { asked, outcome } = await requestsOf(deployment, failure('DISK_FULL'));
-    expect(asked).toEqual([true]);
-    expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'DISK_FULL' } });
-  });
+  test.each([failure('DISK_FULL'), failure('PUSH_FAILED', 'stalled')])(
+    'is not pushed to again where it is something else that fails: $code',
+    async (fail) => {
+      const deployment = { ...(await released({}))('web1'), ...substitute };
+      const { asked, outcome } = await requestsOf(deployment, fail);
+      expect(asked).toEqual([true]);
+      expect(outcome).toMatchObject({ kind: 'failed', failure: { code: fail.code } });
+    },
+  );
 });
 
 describe('a host that is to fetch what workers publish', () => {
