@@ -104,5 +104,7 @@ export function progressText(progress: ProgressView | undefined): string | undef
   const sized = /byte/i.test(progress.what);
   const done = sized ? bytes(progress.done) : String(progress.done);
   const total = sized ? bytes(progress.total) : String(progress.total);
-  return `${done} of ${total}${sized ? '' : ` ${progress.what}`}`;
+  const { paths } = progress;
+  const also = paths === undefined ? '' : `, ${paths.done} of ${paths.total} paths`;
+  return `${done} of ${total}${sized ? '' : ` ${progress.what}`}${also}`;
 }

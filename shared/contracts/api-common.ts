@@ -34,6 +34,7 @@ export const ProgressView = z.object({
   what: Text,
   done: z.number().nonnegative(),
   total: z.number().nonnegative(),
+  paths: z.object({ done: z.number().nonnegative(), total: z.number().nonnegative() }).optional(),
 });
 export type ProgressView = z.infer<typeof ProgressView>;
 

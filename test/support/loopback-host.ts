@@ -14,7 +14,7 @@ export interface LoopbackHost {
   readonly identityFile: string;
   /** Its `/nix`, as seen from outside; not for a host with a small disk. */
   readonly nixFolder: string;
-  /** Runs a command where the host is. */
+  /** Runs a command where the host is, as one of its processes. */
   inside(...argv: readonly [string, ...string[]]): Promise<string>;
   /** Ends sshd and all sessions. */
   stop(): Promise<void>;
@@ -65,12 +65,8 @@ export async function startLoopbackHost(options: {
     ].join('\n'),
   );
   const untrusted = options.untrusted === true;
-  const passwd = await readFile('/etc/passwd', 'utf8');
-  // What the people of this machine have in their shells' start-up files is no part of the host.
-  const users = passwd
-    .replace(/^(nobody:.*):[^:]*$/m, '$1:/bin/sh')
-    .replace(/^(root:(?:[^:]*:){4}).*$/m, '$1/nonexistent:/bin/sh');
-  await writeFile(file('passwd'), users);
+  const users = await usersWithoutHomes();
+  await writeFile(file('passwd'), users.replace(/^(nobody:.*):[^:]*$/m, '$1:/bin/sh'));
   const mount =
     options.diskMiB === undefined
       ? 'mount --bind "$0" /nix'
@@ -78,6 +74,9 @@ export async function startLoopbackHost(options: {
   const script = [
     'mount --make-rprivate /',
     mount,
+    // What is left behind there is of this host.
+    'mount -t tmpfs varve-test /run',
+    'mkdir -m 755 /run/sshd',
     'mount --bind "$2" /etc/passwd',
     ...(untrusted ? [writableRoots, '{ nix-daemon & }'] : []),
     'exec /usr/sbin/sshd -D -e -f "$1"',
@@ -120,7 +119,7 @@ export async function startLoopbackHost(options: {
     nixFolder,
     async inside(...argv) {
       const target = await firstChild(child);
-      const result = await run(['nsenter', `--mount=/proc/${target}/ns/mnt`, ...argv], {
+      const result = await run(['nsenter', '--target', target, '--mount', '--pid', ...argv], {
         deadlineMs: 60_000,
         env,
       });
@@ -147,4 +146,10 @@ const writableRoots = [
 async function firstChild(child: ChildProcess): Promise<string> {
   const text = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
   return text.trim().split(' ')[0] ?? '';
+}
+
+/** The machine's users, for an sshd of a test: what people have in their shells' start-up files is no part of a host. */
+export async function usersWithoutHomes(): Promise<string> {
+  const users = await readFile('/etc/passwd', 'utf8');
+  return users.replace(/^(root:(?:[^:]*:){4}).*$/m, '$1/:/bin/sh');
 }

@@ -13,7 +13,7 @@ export interface Encoder {
   flush(): Promise<void>;
 }
 
-/** @param write waits until the line takes more */
+/** @param write waits until the bytes may be overwritten */
 export function createPlainEncoder(write: (bytes: Uint8Array) => Promise<void>): Encoder {
   const batch = createBatch(write);
   return { plain: batch.add, piece: batch.add, flush: batch.flush };
@@ -47,22 +47,24 @@ export function createZstdEncoder(write: (bytes: Uint8Array) => Promise<void>): 
   };
 }
 
+/** One memory for all that is sent: to ask for a new one each time would cost more than to copy. */
 function createBatch(write: (bytes: Uint8Array) => Promise<void>) {
-  let parts: Uint8Array[] = [];
+  const batch = Buffer.allocUnsafeSlow(batchBytes);
   let size = 0;
   const flush = async (): Promise<void> => {
     if (size === 0) return;
-    const [first] = parts;
-    const bytes = parts.length === 1 && first !== undefined ? first : Buffer.concat(parts);
-    parts = [];
+    await write(batch.subarray(0, size));
     size = 0;
-    await write(bytes);
   };
   return {
     async add(bytes: Uint8Array): Promise<void> {
-      parts.push(bytes);
-      size += bytes.length;
-      if (size >= batchBytes) await flush();
+      for (let from = 0; from < bytes.length;) {
+        const part = bytes.subarray(from, from + batchBytes - size);
+        batch.set(part, size);
+        size += part.length;
+        from += part.length;
+        if (size === batchBytes) await flush();
+      }
     },
     flush,
   };

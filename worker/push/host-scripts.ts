@@ -15,45 +15,10 @@ while IFS= read -r line && [ "$line" != . ]; do
 done
 [ "$line" = . ] || exit 1`;
 
-/** Roots of deployments that never came to an activation are dropped, but for the last few. */
-const tidy = `kept=0
-ls -1t "$roots" | while IFS= read -r other; do
-  case $other in d*[!0-9a-z]* | [!d]*) continue ;; esac
-  [ -e "/nix/var/varve/records/$other" ] && continue
-  kept=$((kept + 1))
-  [ "$kept" -le 5 ] || rm -rf "$roots/$other"
-done
-echo rooted`;
-
-/**
- * As root. In: what is to be rooted. Whatever a root holds is valid, and no Nix is needed to know it: if that is so of
- * all, they are rooted for the deployment too.
- */
-const holdScript = `PATH=/run/current-system/sw/bin:/usr/bin:/bin
-roots=/nix/var/nix/gcroots/varve
-held=$(readlink /nix/var/nix/profiles/system-*-link "$roots"/guard "$roots"/*/* 2> /dev/null)
-IFS= read -r id || exit 1
-set --
-while read -r name store_path; do
-  case "
-$held
-" in *"
-$store_path
-"*) ;; *) exit 1 ;; esac
-  [ -e "$store_path" ] || exit 1
-  set -- "$@" "$name" "$store_path"
-done
-umask 022
-mkdir -p "$roots/$id" || exit 1
-while [ $# -gt 0 ]; do
-  ln -sfn "$2" "$roots/$id/$1" || exit 1
-  shift 2
-done
-${tidy}`;
-
 /**
  * As root. In: what is to be rooted. Roots it, and then looks whether it is valid, so that no garbage collection comes in
- * between. Out: the paths that are not, `rooted`.
+ * between. Out: `rooted`. Roots of deployments that never came to an activation are dropped, but
+ * for the last few.
  */
 const rootScript = `${path}
 set -u
@@ -66,35 +31,68 @@ while read -r name store_path; do
   ln -sfn "$store_path" "$roots/$id/$name" || exit 1
   set -- "$@" "$store_path"
 done
-nix-store --check-validity --print-invalid "$@" || exit 1
-${tidy}`;
+nix-store --check-validity "$@" || exit 1
+kept=0
+ls -1t "$roots" | while IFS= read -r other; do
+  case $other in d*[!0-9a-z]* | [!d]*) continue ;; esac
+  [ -e "/nix/var/varve/records/$other" ] && continue
+  kept=$((kept + 1))
+  [ "$kept" -le 5 ] || rm -rf "$roots/$other"
+done
+echo rooted`;
 
 /**
- * In: what is to be rooted, then Nix's daemon protocol. Out: \`rooted\` if it was there already, and that is all;
- * otherwise \`free <blocks> <bytes of a block>\`, \`zstd\` if the host has it, \`ready\`, and what the daemon says.
+ * In: what is to be rooted, then Nix's daemon protocol. Out: `rooted` if it was there already, and that is all (a path
+ * that is valid has all that it references); otherwise `free <blocks> <bytes of a block>`, `zstd` if the host has it,
+ * `ready`, and what the daemon says.
  */
 export const controlCommand = asUser(
   `${path}
 ${readWanted}
-printf %s "$wanted" | as_root && exit 0
+all_there() {
+  IFS= read -r id
+  while read -r name store_path; do [ -e "$store_path" ] || return 1; done
+}
+printf %s "$wanted" | all_there && printf %s "$wanted" | as_root && exit 0
 for folder in /nix/store /nix; do stat -f -c "free %a %S" $folder 2> /dev/null && break; done
 command -v zstd > /dev/null && echo zstd
 echo ready
 exec nix-daemon --stdio`,
-  holdScript,
+  rootScript,
 );
 
 /** What makes a daemon end once it has done all that came before: no path is called so. */
 const goodbye = String.raw`printf "\001\000\000\000\000\000\000\000\003\000\000\000\000\000\000\000bye\000\000\000\000\000"`;
 
 /**
- * In: \`zstd\` or \`plain\`, what is to be rooted, then Nix's daemon protocol, compressed or not. Out: what the daemon says;
- * after the end of the input \`rooted\`.
+ * Ends what runs for a push that nobody waits for any more: a daemon holds the lock of the path that it is given, and the
+ * next push would wait for it. A line that has died is told by the empty line that cannot be said; one that only seems to
+ * be there, by nothing having come for longer than any worker is patient (which says so sooner). A daemon that has died
+ * is told too, by the end of it all.
+ */
+const watchOver = `(
+  trap "" PIPE
+  quiet=0
+  before=
+  while sleep 2 2> /dev/null && echo >&2 && kill -0 $daemon 2> /dev/null && [ $quiet -lt 45 ]; do
+    now=$(grep rchar /proc/$reader/io 2> /dev/null)
+    quiet=$((quiet + 1))
+    [ "$now" = "$before" ] || quiet=0
+    before=$now
+  done
+  kill $$
+) < /dev/null > /dev/null 3>&- 4<&- &
+watcher=$!`;
+
+/**
+ * In: `zstd` or `plain`, what is to be rooted, then Nix's daemon protocol, compressed or not. Out: what the daemon says;
+ * after the end of the input `rooted`. On standard error also an empty line now and then.
  *
  * A daemon whose input ends drops what it has not done yet (it takes that for an interrupt), and a decompressor keeps the
  * last bytes to itself until its own input ends. So the daemon reads from a pipe that this shell keeps open, and the
- * shell says goodbye for us. A decompressor that was cut off in the middle says so; one that was cut off between two
- * frames does not, but then nobody is there any more to write to.
+ * shell says goodbye for us. A decompressor that was cut off in the middle says so. One that was cut off between two
+ * frames does not: the daemon then takes the goodbye for a part of what it was given, and waits for the rest of it until
+ * the watch ends it.
  */
 export const dataCommand = asUser(
   `${path}
@@ -105,14 +103,18 @@ mkfifo -m 600 "$folder/in" || exit 1
 nix-daemon --stdio < "$folder/in" &
 daemon=$!
 trap "kill $daemon 2> /dev/null" EXIT
-exec 3> "$folder/in"
+exec 3> "$folder/in" 4<&0
 rm -r "$folder"
-trap exit PIPE
+trap exit PIPE TERM
+if [ "$how" = zstd ]; then zstd -dcq <&4 >&3 & else cat <&4 >&3 & fi
+reader=$!
+${watchOver}
+trap "kill $daemon $reader $watcher 2> /dev/null" EXIT
+wait $reader && echo received >&2 || exit 1
 if [ "$how" = zstd ]; then
-  zstd -dcq >&3 && echo received >&2 && ${goodbye} >&3 || exit 1
+  ${goodbye} >&3 || exit 1
   wait $daemon
 else
-  cat >&3 && echo received >&2 || exit 1
   kill $daemon
 fi
 exec 3>&-

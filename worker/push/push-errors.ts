@@ -1,6 +1,7 @@
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
 import { isDiskFull } from '../nix/failure-words.ts';
+import type { Refused } from './send.ts';
 
 const longest = 1_000;
 
@@ -9,12 +10,18 @@ export function isConnectionError(error: unknown): boolean {
   return error instanceof FleetError && error.code.startsWith('HOST_');
 }
 
+/** Of a host's disk, in bytes, as far as they are known. */
+export interface Room {
+  readonly free?: number | undefined;
+  readonly needed?: number | undefined;
+}
+
 /** Why a push over a working connection failed. */
-export function pushError(text: string, connection: Connection, free: number | undefined): FleetError {
+export function pushError(text: string, connection: Connection, room: Room = {}): FleetError {
   const where = `${connection.address}:${connection.port}`;
   const details = { address: where, user: connection.user };
   if (isDiskFull(text)) {
-    return hostDiskFull(where, free, undefined);
+    return hostDiskFull(where, room);
   }
   if (/lacks a (?:valid )?signature|signature by a trusted key/i.test(text)) {
     return new FleetError({
@@ -42,11 +49,19 @@ export function pushError(text: string, connection: Connection, free: number | u
   });
 }
 
-export function hostDiskFull(
-  where: string,
-  free: number | undefined,
-  needed: number | undefined,
-): FleetError {
+/**
+ * What a host's daemon refused of a push. A disk that is full is why most of it was refused, if not the first: what is
+ * small may still fit, and what references the others is refused for their sake.
+ * @param refused not none of it
+ */
+export function refusal(refused: readonly Refused[], connection: Connection, room: Room): FleetError {
+  const first = refused.find(({ why }) => isDiskFull(why)) ?? refused[0];
+  if (first === undefined) throw new RangeError('nothing was refused');
+  const { info, why } = first;
+  return pushError(why.includes(info.path) ? why : `${info.path}: ${why}`, connection, room);
+}
+
+export function hostDiskFull(where: string, { free, needed }: Room): FleetError {
   const sizes = [
     ...(needed === undefined ? [] : [`${needed} bytes are needed`]),
     ...(free === undefined ? [] : [`${free} are free`]),

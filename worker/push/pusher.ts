@@ -6,15 +6,15 @@ import { greeting } from '../nix/protocol/greeting.ts';
 import { WireError } from '../nix/protocol/wire.ts';
 import type { NixStore, PathInfo } from '../nix/store.ts';
 import type { Channel } from '../ssh/channel.ts';
-import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
+import { compressAhead, newestFirst } from './ahead.ts';
 import type { ArchiveSource } from './archive.ts';
 import type { Archives } from './archives.ts';
 import { createPlainEncoder, createZstdEncoder } from './encoding.ts';
-import { readHostAnswer } from './host-answer.ts';
+import { type HostAnswer, readHostAnswer } from './host-answer.ts';
 import { controlCommand, dataCommand } from './host-scripts.ts';
 import { orderForSending } from './plan.ts';
-import { hostDiskFull, pushError } from './push-errors.ts';
+import { hostDiskFull, pushError, refusal, type Room } from './push-errors.ts';
 import type { Push, Pushed, PushRequest } from './push.ts';
 import { type Piece, sendPaths } from './send.ts';
 import { createWatch, type Watch } from './watch.ts';
@@ -23,7 +23,7 @@ export interface PusherDeps {
   readonly ssh: Pick<Ssh, 'pooled'>;
   readonly store: Pick<NixStore, 'closure'>;
   readonly source: ArchiveSource;
-  readonly archives: Pick<Archives, 'pieces'>;
+  readonly archives: Pick<Archives, 'pieces' | 'has'>;
   /** Signatures of our own, besides those that the worker's store has. */
   readonly sign: (info: PathInfo) => readonly string[];
   readonly settings?: Partial<PushSettings>;
@@ -36,7 +36,22 @@ export interface PushSettings {
   readonly nearMs: number;
 }
 
+/** Who has not answered after so long is far away: then what is sent there is compressed. */
+const farMs = 150;
+
 export const usualPushSettings: PushSettings = { stallMs: 60_000, nearMs: 10 };
+
+/** A push under way. */
+interface Run {
+  readonly request: PushRequest;
+  readonly closure: readonly PathInfo[];
+  readonly watch: Watch;
+  readonly context: StepContext;
+  /** Of what the host lacked at first: so far, over however many connections. */
+  readonly arrived: { paths: number; bytes: number };
+  /** What the host lacked at first; empty before it has said so. */
+  readonly lacked: Map<string, PathInfo>;
+}
 
 /**
  * The push: one flight of questions over a connection that is kept open, and one stream of what is missing. What is said
@@ -46,7 +61,7 @@ export const usualPushSettings: PushSettings = { stallMs: 60_000, nearMs: 10 };
 export function createPusher(deps: PusherDeps): Push {
   const { ssh, store, source, archives, sign } = deps;
   const { stallMs, nearMs } = { ...usualPushSettings, ...deps.settings };
-  let under = 0;
+  let underWay = 0;
 
   async function* plain({ path }: PathInfo): AsyncGenerator<Piece> {
     for await (const bytes of source.read(path)) yield { length: bytes.length, bytes };
@@ -56,144 +71,155 @@ export function createPusher(deps: PusherDeps): Push {
     for await (const { length, frame } of archives.pieces(info, signal)) yield { length, bytes: frame };
   }
 
-  async function attempt(
-    request: PushRequest,
-    closure: readonly PathInfo[],
-    watch: Watch,
-    told: { paths: number; bytes: number },
-    context: StepContext,
-  ): Promise<void> {
-    const session = await ssh.pooled(request.connection, { signal: watch.signal });
+  /** What is done in vain is not done for long: the answer ends it. */
+  function compressMeanwhile({ closure, watch }: Run): () => void {
+    const answered = new AbortController();
+    const signal = AbortSignal.any([watch.signal, answered.signal]);
+    const timer = setTimeout(() => {
+      void compressAhead(archives, newestFirst(orderForSending(closure, new Set())), signal);
+    }, farMs);
+    return () => {
+      clearTimeout(timer);
+      answered.abort();
+    };
+  }
+
+  /** Brings what is missing over one connection. */
+  async function bring(run: Run): Promise<void> {
+    const { request, closure, watch, context, lacked } = run;
+    const { signal } = watch;
+    const answered = compressMeanwhile(run);
+    const session = await ssh.pooled(request.connection, { signal }).catch((thrown: unknown) => {
+      answered();
+      throw thrown;
+    });
+    const over = new AbortController();
     try {
-      await bring(session, request, closure, watch, told, context);
+      // Also one that is open only when all is over.
+      const untilOver = AbortSignal.any([signal, over.signal]);
+      const start = (command: string): Promise<Channel> =>
+        session.start(command, { signal: untilOver, again: true });
+      const [control, data] = await Promise.all([start(controlCommand), start(dataCommand)]);
+      const answer = await ask(run, control);
+      answered();
+      const missing = answer.kind === 'rooted' ? [] : orderForSending(closure, answer.valid);
+      countAgain(run, missing);
+      if (answer.kind === 'rooted') return;
+      const bytes = missing.reduce((sum, { narSize }) => sum + narSize, 0);
+      const room = { free: answer.free, needed: bytes };
+      if (answer.free !== undefined && bytes > answer.free) throw hostDiskFull(whereOf(request), room);
+      if (missing.length === lacked.size) {
+        context.log(`sending ${missing.length} paths, ${bytes} bytes, to ${request.connection.address}`);
+      }
+      const isNear = session.roundTripMs() < nearMs && underWay < 2;
+      await send(run, data, missing, { compress: answer.zstd && !isNear, room });
     } finally {
+      answered();
+      // What has arrived is protected until it is rooted.
+      over.abort();
       session.close();
     }
   }
 
-  async function bring(
-    session: Session,
-    request: PushRequest,
-    closure: readonly PathInfo[],
-    watch: Watch,
-    told: { paths: number; bytes: number },
-    context: StepContext,
-  ): Promise<void> {
-    const { signal } = watch;
-    const opened = performance.now();
-    const [control, data] = await Promise.all(
-      [controlCommand, dataCommand].map((command) => session.start(command, { signal, again: true })),
-    );
-    if (control === undefined || data === undefined) throw new Error('two were started');
-    const nearby = (performance.now() - opened) / 2 < nearMs;
+  async function ask({ request, closure, watch }: Run, control: Channel): Promise<HostAnswer> {
+    const paths = closure.map(({ path }) => path);
+    const substitute = request.substitute === true;
+    const question = [wanted(request), greeting(), keepAndQuery(paths, { substitute })];
     try {
-      const paths = closure.map(({ path }) => path);
-      await control.write(
-        Buffer.concat([
-          wanted(request),
-          greeting(),
-          keepAndQuery(paths, { substitute: request.substitute === true }),
-        ]),
-      );
-      const answer = await readHostAnswer(watch.watched(control.output), paths.length).catch((thrown) =>
-        explained(thrown, control, request),
-      );
-      if (answer.kind === 'rooted') return;
-      const missing = orderForSending(closure, answer.valid);
-      const bytes = missing.reduce((sum, { narSize }) => sum + narSize, 0);
-      if (answer.free !== undefined && bytes > answer.free) {
-        throw hostDiskFull(whereOf(request), answer.free, bytes);
-      }
-      // Nobody sends more than what is missing at first, however often the line breaks.
-      if (told.paths === 0)
-        context.log(`sending ${missing.length} paths, ${bytes} bytes, to ${request.connection.address}`);
-      await stream(
-        missing,
-        data,
-        answer.zstd && !(nearby && under < 2),
-        answer.free,
-        request,
-        watch,
-        told,
-        context,
-      );
-    } finally {
-      // The paths stay protected until they are rooted.
-      control.close();
-      data.close();
+      await control.write(Buffer.concat(question));
+      return await readHostAnswer(watch.watched(control.output), paths.length);
+    } catch (thrown) {
+      throw await explained(thrown, control, request);
     }
   }
 
-  async function stream(
-    missing: readonly PathInfo[],
+  async function send(
+    { request, watch, context, arrived }: Run,
     data: Channel,
-    compress: boolean,
-    free: number | undefined,
-    request: PushRequest,
-    watch: Watch,
-    told: { paths: number; bytes: number },
-    context: StepContext,
+    missing: readonly PathInfo[],
+    { compress, room }: { readonly compress: boolean; readonly room: Room },
   ): Promise<void> {
     const write = async (bytes: Uint8Array): Promise<void> => {
       await data.write(bytes);
       watch.moved();
     };
-    const total = told.paths + missing.length;
-    const progress = (): void => context.progress({ what: 'copying', done: told.paths, total });
-    progress();
-    await data.write(Buffer.concat([Buffer.from(compress ? 'zstd\n' : 'plain\n'), wanted(request)]));
-    const { refused, rest } = await sendPaths({
-      paths: missing.map((info) => ({ ...info, signatures: [...info.signatures, ...sign(info)] })),
-      pieces: (info) => (compress ? compressed(info, watch.signal) : plain(info)),
-      encoder: compress ? createZstdEncoder(write) : createPlainEncoder(write),
-      output: watch.watched(data.output),
-      sent: () => {
-        if (compress) data.end();
-      },
-      answered: () => {
-        if (!compress) data.end();
-      },
-      acknowledged({ narSize }) {
-        told.paths += 1;
-        told.bytes += narSize;
-        progress();
-      },
-    }).catch((thrown) => explained(thrown, data, request));
-    const [first] = refused;
-    if (first !== undefined) throw pushError(first.why, request.connection, free);
-    if (!rest.toString('latin1').endsWith('rooted\n')) {
-      throw pushError(`what was sent is not rooted: ${data.complaint()}`, request.connection, free);
+    const total = {
+      bytes: arrived.bytes + missing.reduce((sum, { narSize }) => sum + narSize, 0),
+      paths: arrived.paths + missing.length,
+    };
+    const tell = (): void =>
+      context.progress({
+        what: 'bytes',
+        done: arrived.bytes,
+        total: total.bytes,
+        paths: { done: arrived.paths, total: total.paths },
+      });
+    tell();
+    const over = new AbortController();
+    const signal = AbortSignal.any([watch.signal, over.signal]);
+    if (compress) void compressAhead(archives, missing, signal);
+    try {
+      await data.write(Buffer.concat([Buffer.from(compress ? 'zstd\n' : 'plain\n'), wanted(request)]));
+      const { refused, rest } = await sendPaths({
+        paths: missing.map((info) => ({ ...info, signatures: [...info.signatures, ...sign(info)] })),
+        pieces: (info) => (compress ? compressed(info, signal) : plain(info)),
+        encoder: compress ? createZstdEncoder(write) : createPlainEncoder(write),
+        output: watch.watched(data.output),
+        // A decompressor gives the last bytes only at the end; a daemon that is talked to directly must not see one.
+        sent: () => compress && data.end(),
+        answered: () => !compress && data.end(),
+        acknowledged({ narSize }) {
+          arrived.paths += 1;
+          arrived.bytes += narSize;
+          tell();
+        },
+      });
+      if (refused.length > 0) throw refusal(refused, request.connection, room);
+      if (rest.toString('latin1').endsWith('rooted\n')) return;
+    } catch (thrown) {
+      throw await explained(thrown, data, request);
+    } finally {
+      over.abort();
     }
+    throw pushError(`what was sent is not rooted: ${data.complaint().trim()}`, request.connection, room);
   }
 
   return {
     async push(request, context): Promise<Pushed> {
       const watch = createWatch(context.signal, { deadlineMs: request.deadlineMs, stallMs });
-      const told = { paths: 0, bytes: 0 };
-      under += 1;
+      const arrived = { paths: 0, bytes: 0 };
+      const lacked = new Map<string, PathInfo>();
+      underWay += 1;
       try {
         const closure = await store.closure([...request.paths.values()], { signal: watch.signal });
         for (;;) {
-          const before = told.paths;
+          const before = arrived.paths;
           try {
-            await attempt(request, closure, watch, told, context);
-            return { ...told, closure };
+            await bring({ request, closure, watch, context, arrived, lacked });
+            return { ...arrived, closure };
           } catch (thrown) {
             // What has arrived stays there, so a line that breaks now and then is got over.
-            if (!isLost(thrown) || told.paths === before || watch.signal.aborted) throw thrown;
-            context.log(
-              `the connection was lost after ${told.paths} paths; the rest is sent over another one`,
-            );
+            if (!isLost(thrown) || arrived.paths === before || watch.signal.aborted) throw thrown;
+            context.log(`the connection was lost after ${arrived.paths} paths; the rest takes another one`);
           }
         }
       } catch (thrown) {
         throw watch.why(request) ?? thrown;
       } finally {
-        under -= 1;
+        underWay -= 1;
         watch.end();
       }
     },
   };
+}
+
+/** What arrived is known by what is missing now: of the last paths that a line took before it broke nobody heard. */
+function countAgain({ lacked, arrived }: Run, missing: readonly PathInfo[]): void {
+  if (lacked.size === 0) for (const info of missing) lacked.set(info.path, info);
+  const left = new Set(missing.map(({ path }) => path));
+  const there = [...lacked.values()].filter(({ path }) => !left.has(path));
+  arrived.paths = there.length;
+  arrived.bytes = there.reduce((sum, { narSize }) => sum + narSize, 0);
 }
 
 function wanted({ deployment, paths }: PushRequest): Buffer {
@@ -210,12 +236,14 @@ function isLost(thrown: unknown): boolean {
 }
 
 /** A daemon that ends in the middle has said why on its standard error, or the connection is lost. */
-async function explained(thrown: unknown, channel: Channel, request: PushRequest): Promise<never> {
-  if (thrown instanceof DaemonError) throw pushError(thrown.message, request.connection, undefined);
-  if (!(thrown instanceof WireError)) throw thrown;
+async function explained(thrown: unknown, channel: Channel, request: PushRequest): Promise<unknown> {
+  if (thrown instanceof DaemonError) return pushError(thrown.message, request.connection);
+  if (!(thrown instanceof WireError)) return thrown;
+  // One that says what cannot be still waits for more.
+  channel.end();
   const end = await channel.ended;
   if (end.kind === 'lost') {
-    throw new FleetError({
+    return new FleetError({
       code: 'HOST_UNREACHABLE',
       disposition: 'transient',
       message: `the connection to ${whereOf(request)} was lost`,
@@ -223,5 +251,5 @@ async function explained(thrown: unknown, channel: Channel, request: PushRequest
     });
   }
   const said = channel.complaint().trim();
-  throw pushError(said === '' ? thrown.message : said, request.connection, undefined);
+  return pushError(said === '' ? thrown.message : said, request.connection);
 }

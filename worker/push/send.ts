@@ -1,7 +1,7 @@
 import { DaemonError, untilAnswer } from '../nix/protocol/answers.ts';
 import { beginAdding, endOfFrames, frameHead } from '../nix/protocol/adding.ts';
 import { greeting, readGreeting } from '../nix/protocol/greeting.ts';
-import { createWireReader } from '../nix/protocol/wire.ts';
+import { createWireReader, WireError } from '../nix/protocol/wire.ts';
 import type { PathInfo } from '../nix/store.ts';
 import type { Encoder } from './encoding.ts';
 
@@ -26,9 +26,9 @@ export interface Sending {
   /** What the daemon says. */
   readonly output: AsyncIterable<Uint8Array>;
   /** Everything is on its way. */
-  readonly sent: () => void;
+  readonly sent: () => unknown;
   /** Everything is answered. */
-  readonly answered: () => void;
+  readonly answered: () => unknown;
   /** The host has it. */
   readonly acknowledged: (info: PathInfo) => void;
 }
@@ -42,7 +42,7 @@ export interface Sent {
 /**
  * Sends paths to a daemon, all in one go, and reads meanwhile how each of them fared: both sides would wait for each
  * other if nobody read. A path that is refused keeps none but its referrers from arriving.
- * @throws WireError when the daemon has gone; whatever `pieces` and the encoder throw
+ * @throws WireError when the daemon has gone, and had refused nothing; whatever `pieces` and the encoder throw
  */
 export async function sendPaths(sending: Sending): Promise<Sent> {
   const [, sent] = await Promise.all([write(sending), read(sending)]);
@@ -72,6 +72,8 @@ async function read({ paths, output, acknowledged, answered }: Sending): Promise
       await untilAnswer(reader);
       acknowledged(info);
     } catch (thrown) {
+      // What a daemon could not do, and ended over: its last words say more than that it has ended.
+      if (thrown instanceof WireError && refused.length > 0) return { refused, rest: Buffer.alloc(0) };
       if (!(thrown instanceof DaemonError)) throw thrown;
       refused.push({ info, why: thrown.message });
     }

@@ -8,6 +8,8 @@ import { createArchives, type Archives } from './archives.ts';
 import { createCompressor } from './compressor.ts';
 import { createPusher, type PusherDeps } from './pusher.ts';
 import type { Push } from './push.ts';
+import { rememberRecent } from './recent-archives.ts';
+import { rememberClosures } from './recent-closures.ts';
 
 export interface StartedPusher {
   readonly push: Push;
@@ -15,6 +17,8 @@ export interface StartedPusher {
   /** Gives up what is being compressed. */
   close(): Promise<void>;
 }
+
+const recentBytes = 64 * 1024 * 1024;
 
 /** A pusher with all that it needs: archives on the disk, and threads that compress them. */
 export async function startPusher(
@@ -33,11 +37,13 @@ export async function startPusher(
   const source = { read: (path: string) => archiveOf(`${storeRoot}${path}`) };
   const compressor = createCompressor({ threads: Math.min(availableParallelism(), 4) });
   const kept = { source, compressor, folder, maxBytes };
-  const archives = await createArchives(log === undefined ? kept : { ...kept, log });
+  const onDisk = await createArchives(log === undefined ? kept : { ...kept, log });
+  const archives = rememberRecent(onDisk, recentBytes);
   return {
     archives,
     push: createPusher({
       ...deps,
+      store: rememberClosures(deps.store),
       source,
       archives,
       sign: (info) => (signingKey === undefined ? [] : [signPath(signingKey, info)]),

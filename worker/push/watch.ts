@@ -9,7 +9,7 @@ export interface Watch {
   moved(): void;
   /** The same, and whatever comes of it has moved. */
   watched(output: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
-  /** Why it was ended, if it was this that ended it. */
+  /** Why it was ended, if it was: what breaks then breaks for that. */
   why(request: PushRequest): FleetError | undefined;
   end(): void;
 }
@@ -45,7 +45,7 @@ export function createWatch(
       const where = `${connection.address}:${connection.port}`;
       switch (reason) {
         case undefined:
-          return undefined;
+          return outer.aborted ? cancelled(where) : undefined;
         case 'deadline':
           return new FleetError({
             code: 'PUSH_FAILED',
@@ -67,4 +67,12 @@ export function createWatch(
       clearInterval(look);
     },
   };
+}
+
+function cancelled(where: string): FleetError {
+  return new FleetError({
+    code: 'CANCELLED',
+    disposition: 'transient',
+    message: `the push to ${where} was given up`,
+  });
 }

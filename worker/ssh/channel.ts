@@ -8,8 +8,8 @@ export interface Channel {
   /** What it says. Ends when it does, and when the connection is lost. */
   readonly output: AsyncIterable<Uint8Array>;
   /**
-   * Sends, and resolves when the connection takes more. Pieces of 32 KiB and more: small ones cost far more time than
-   * their bytes do.
+   * Sends, and resolves when the connection has taken it all: the bytes may be overwritten then. Pieces of 32 KiB and
+   * more: small ones cost far more time than their bytes do.
    * @throws FleetError HOST_UNREACHABLE when the command or the connection is gone
    */
   write(bytes: Uint8Array): Promise<void>;
@@ -92,9 +92,8 @@ function talkOver(opened: ClientChannel, client: Client, connection: Connection)
     output: until(isCut, opened.iterator({ destroyOnReturn: false })),
     async write(bytes) {
       if (over) throw lost(connection);
-      if (opened.write(bytes)) return;
-      const drained = new Promise<void>((resolve) => void opened.once('drain', resolve));
-      await Promise.race([drained, ended]);
+      const taken = new Promise<void>((resolve) => void opened.write(bytes, () => resolve()));
+      await Promise.race([taken, ended]);
       if (over) throw lost(connection);
     },
     end: () => {

@@ -15,16 +15,27 @@ export interface StartOptions {
 
 /** The commands of one connection that are talked to while they run. */
 export interface Channels {
+  /** Of a message and its answer, in milliseconds: the shortest that was seen. Infinity before anything was started. */
+  roundTripMs(): number;
   /** @throws FleetError HOST_UNREACHABLE, CANCELLED */
   start(command: string, options: StartOptions): Promise<Channel>;
 }
 
 export function createChannels(client: Client, connection: Connection, isOpen: () => boolean): Channels {
   const waiting = new Map<string, Promise<Channel>>();
+  let roundTripMs = Infinity;
+
+  const open = async (command: string): Promise<Channel> => {
+    const began = performance.now();
+    const channel = await openChannel(client, connection, command);
+    // Two: it asks for a channel, and then for the command.
+    roundTripMs = Math.min(roundTripMs, (performance.now() - began) / 2);
+    return channel;
+  };
 
   const prepare = (command: string): void => {
     if (waiting.has(command) || !isOpen()) return;
-    const channel = openChannel(client, connection, command);
+    const channel = open(command);
     waiting.set(command, channel);
     const forget = (): void => {
       if (waiting.get(command) === channel) waiting.delete(command);
@@ -39,9 +50,10 @@ export function createChannels(client: Client, connection: Connection, isOpen: (
   };
 
   return {
+    roundTripMs: () => roundTripMs,
     async start(command, { signal, again }) {
       if (!isOpen()) throw lost(connection);
-      const opening = take(command).then((channel) => channel ?? openChannel(client, connection, command));
+      const opening = take(command).then((channel) => channel ?? open(command));
       const channel = await unlessAborted(opening, signal);
       const close = (): void => channel.close();
       signal.addEventListener('abort', close, { once: true });

@@ -1,8 +1,11 @@
+import { Socket } from 'node:net';
+
 import ssh2, { type AnyAuthMethod, type Client } from 'ssh2';
 
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
 import { type HostKeyPolicy, hostKeyMismatch } from './host-key.ts';
+import { endWhenSilent } from './liveness.ts';
 import { cancelled } from './ssh-errors.ts';
 
 /** What proves who we are. Tried in this order. */
@@ -52,22 +55,24 @@ export function connect(options: ConnectOptions): Promise<Client> {
       return;
     }
     signal?.addEventListener('abort', onAbort, { once: true });
+    const carrier = new Socket();
 
     // Stays for the life of the connection: an error without a listener would end the process.
     client.on('error', (error) => fail(refusal ?? meaningOf(error, connection)));
     client.on('close', () => fail(refusal ?? unreachable(connection, 'the server closed the connection')));
     client.on('ready', () => {
       client.setNoDelay(true);
+      endWhenSilent(client, carrier, options.keepaliveMs);
       finish(() => resolve(client));
     });
     try {
       client.connect({
-        host: connection.address,
-        port: connection.port,
+        sock: carrier.connect({ host: connection.address, port: connection.port }),
         username: connection.user,
         readyTimeout: options.deadlineMs + 1_000,
         keepaliveInterval: options.keepaliveMs,
-        keepaliveCountMax: 3,
+        // Whether it has answered is not all that tells: `endWhenSilent`.
+        keepaliveCountMax: Infinity,
         algorithms: {
           serverHostKey: policy.algorithms,
           kex: [

@@ -39,6 +39,8 @@ export interface Session {
    * @throws FleetError HOST_UNREACHABLE, CANCELLED
    */
   start(command: string, options: StartOptions): Promise<Channel>;
+  /** As `Channels.roundTripMs`. */
+  roundTripMs(): number;
   isOpen(): boolean;
   /** Gives it back (pooled) or ends it (fresh). */
   close(): void;
@@ -60,6 +62,7 @@ export function createSession(client: Client, connection: Connection): Session {
   return {
     connection,
     isOpen: () => open,
+    roundTripMs: () => channels.roundTripMs(),
     exec: (command, options) => limit(() => exec(client, connection, command, options, () => open)),
     start: (command, options) =>
       new Promise((resolve, reject) => {

@@ -120,6 +120,7 @@ export function createSsh(deps: SshDeps): Ssh {
     return {
       connection,
       isOpen: () => session.isOpen(),
+      roundTripMs: () => session.roundTripMs(),
       exec: (command, execOptions) => session.exec(command, execOptions),
       start: (command, startOptions) => session.start(command, startOptions),
       close() {

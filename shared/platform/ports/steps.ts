@@ -17,6 +17,8 @@ export interface Progress {
   readonly what: string;
   readonly done: number;
   readonly total: number;
+  /** Of a push that is measured in bytes: how many store paths they are. */
+  readonly paths?: { readonly done: number; readonly total: number };
 }
 
 export type DeliverOutcome =

@@ -23,7 +23,13 @@ const mostBytes = 4_096;
 const keptMs = 7 * 24 * 60 * 60 * 1_000;
 const pageSize = 500;
 
-const ToldProgress = z.object({ what: z.string(), done: z.number(), total: z.number(), at: z.number() });
+const Share = { done: z.number(), total: z.number() };
+const ToldProgress = z.object({
+  what: z.string(),
+  ...Share,
+  paths: z.object(Share).exactOptional(),
+  at: z.number(),
+});
 
 type Item =
   | { readonly kind: 'line'; readonly deployment: DeploymentId; readonly at: number; readonly line: string }
@@ -88,9 +94,9 @@ export function createRedisDeploymentLog(deps: RedisDeploymentLogDeps): Deployme
       for (const line of plainLines(redact(text), mostBytes))
         batch.add({ kind: 'line', deployment, at, line });
     },
-    progress(deployment, { what, done, total }) {
-      const [plain = ''] = plainLines(redact(what), 200);
-      batch.add({ kind: 'progress', deployment, at: clock.now(), progress: { what: plain, done, total } });
+    progress(deployment, progress) {
+      const [what = ''] = plainLines(redact(progress.what), 200);
+      batch.add({ kind: 'progress', deployment, at: clock.now(), progress: { ...progress, what } });
     },
     flush: () => batch.flush(),
     read,

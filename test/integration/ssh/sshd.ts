@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { run } from '../../hosts/command.ts';
 import { makeKey } from '../../hosts/host-disk.ts';
 import { eventually } from '../../support/eventually.ts';
+import { usersWithoutHomes } from '../../support/loopback-host.ts';
 import { answers, freePort } from '../../support/ports.ts';
 
 /** A real sshd on loopback, with keys of its own. */
@@ -50,9 +51,10 @@ export async function startSshd(extra: readonly string[] = []): Promise<Sshd> {
   ];
   await writeFile(file('sshd_config'), `${config.join('\n')}\n`);
   await mkdir('/run/sshd', { recursive: true });
-  const daemon = spawn('/usr/sbin/sshd', ['-D', '-f', file('sshd_config'), '-E', file('log')], {
-    stdio: 'ignore',
-  });
+  await writeFile(file('passwd'), await usersWithoutHomes());
+  const script =
+    'mount --make-rprivate / && mount --bind "$0/passwd" /etc/passwd && exec /usr/sbin/sshd -D -f "$0/sshd_config" -E "$0/log"';
+  const daemon = spawn('unshare', ['--mount', 'sh', '-c', script, folder], { stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => {
     daemon.once('exit', () => resolve());
   });

@@ -27,6 +27,7 @@ function withGuard(answer: (verb: string, request: readonly string[]) => readonl
       return { code: 0, signal: undefined, stdout: '', stderr: '' };
     },
     start: () => Promise.reject(new Error('nothing here is talked to')),
+    roundTripMs: () => Infinity,
     close() {},
   };
   return {

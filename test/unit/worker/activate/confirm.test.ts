@@ -33,6 +33,7 @@ async function waysTo(reachable: string): Promise<readonly string[]> {
       return { code: 0, signal: undefined, stdout: '', stderr: '' };
     },
     start: () => Promise.reject(new Error('nothing here is talked to')),
+    roundTripMs: () => Infinity,
     close() {},
   };
   const tried: string[] = [];

@@ -25,6 +25,7 @@ function world(answer: string | undefined, runNamedCommand: RunNamedCommand = as
       return { code: 0, signal: undefined, stdout: '', stderr: '' };
     },
     start: () => Promise.reject(new Error('nothing here is talked to')),
+    roundTripMs: () => Infinity,
     close() {},
   };
   const open = async () => {

@@ -21,6 +21,7 @@ function subject(code = 0) {
       return { code, signal: undefined, stdout: '', stderr: '' };
     },
     start: () => Promise.reject(new Error('nothing here is talked to')),
+    roundTripMs: () => Infinity,
     close() {},
   };
   return { host: host('web1'), session, toplevel: toplevel('A'), deployment: undefined };

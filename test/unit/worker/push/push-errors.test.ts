@@ -8,20 +8,22 @@ test('what Nix says about a push becomes a code, with a hint', () => {
   const unsigned = pushError(
     "error: cannot add path '/nix/store/x' because it lacks a valid signature",
     connection,
-    5,
+    { free: 5 },
   );
   expect(unsigned).toMatchObject({ code: 'PUSH_FAILED', disposition: 'stalled' });
   expect(unsigned.hint).toContain('trusted-public-keys');
-  expect(pushError('error: writing to file: No space left on device', connection, 5)).toMatchObject({
-    code: 'DISK_FULL',
-    disposition: 'transient',
-    details: { freeBytes: '5' },
-  });
-  expect(pushError('sh: nix-daemon: not found', connection, 5)).toMatchObject({
+  expect(pushError('error: writing to file: No space left on device', connection, { free: 5 })).toMatchObject(
+    {
+      code: 'DISK_FULL',
+      disposition: 'transient',
+      details: { freeBytes: '5' },
+    },
+  );
+  expect(pushError('sh: nix-daemon: not found', connection, { free: 5 })).toMatchObject({
     code: 'PUSH_FAILED',
     disposition: 'stalled',
   });
-  expect(pushError('something else', connection, 5)).toMatchObject({
+  expect(pushError('something else', connection, { free: 5 })).toMatchObject({
     code: 'PUSH_FAILED',
     disposition: 'transient',
   });
