@@ -104,12 +104,11 @@ async function main(): Promise<void> {
     closers.add('pusher', () => pusher.close());
     // Workers of several fleets may share a machine's store: each keeps roots of its own.
     const roots = createRoots({ folder: join(workerRootsFolder, digest(config.dataDir)) });
-    const { listen } = config.cache;
-    if (listen !== undefined && signingKey !== undefined) {
-      const { archives } = pusher;
-      const cache = await startCache({ roots, store: nixStore, archives, signingKey, listen, logger });
-      closers.add('cache', () => cache.close());
-    }
+    const cache = await startCache({
+      ...{ roots, store: nixStore, archives: pusher.archives, signingKey, logger },
+      config: config.cache,
+    });
+    closers.add('cache', () => cache.close());
     const trees = createTreeStore({
       git: createGitProgram({ run }),
       fetchTree: createFetchTree({
@@ -151,6 +150,7 @@ async function main(): Promise<void> {
         roots,
         builds: createBuilds({ nix, store: nixStore }),
         push: pusher.push,
+        publish: cache.publish,
         guard: createLocalGuard({ store: nixStore, roots, guard, folder }),
         hostHas: createHostHas({ ssh, guard: guard.path }),
         evaluateAgain: (deployment, context) =>

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseCachePlace } from './service-config-cache.ts';
 
 /** A secret is never written into the configuration: it is in a file, or in an environment variable. */
 const SecretRef = z
@@ -41,6 +42,11 @@ const Credentials = z
     env: z.string().min(1).optional(),
   })
   .refine((ref) => (ref.file === undefined) !== (ref.env === undefined), 'give either `file` or `env`');
+
+const CacheUrl = z.string().superRefine((text, context) => {
+  const place = parseCachePlace(text);
+  if (place.kind === 'wrong') context.addIssue({ code: 'custom', message: place.why });
+});
 
 const SshAccess = z.strictObject({
   identity: z.string().min(1).optional(),
@@ -167,6 +173,8 @@ export const WrittenServiceConfig = z.strictObject({
               port: z.int().min(0).max(65_535).default(7_421),
             })
             .optional(),
+          // Where workers publish closures for hosts with `transport: cache`. Absent: they are pushed.
+          publish: z.strictObject({ url: CacheUrl, credentials: Credentials.optional() }).optional(),
         })
         .prefault({}),
       // Checks in `varve.yaml` name these, and cannot define any: what runs here is said here.

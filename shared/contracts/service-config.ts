@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { type ReadServiceConfig, type ServiceConfigInput, readServiceConfig } from './service-config-text.ts';
+import { type CacheAccess, parseCachePlace } from './service-config-cache.ts';
 import type { WrittenServiceConfig } from './service-config-schema.ts';
 
 export type { ServiceConfigInput } from './service-config-text.ts';
@@ -96,6 +97,8 @@ export interface WorkerConfig extends CommonConfig {
   readonly cache: {
     /** Where the worker's closures are served; `undefined`: nowhere. */
     readonly listen: { readonly address: string; readonly port: number } | undefined;
+    /** Where they are published for hosts to fetch; `undefined`: nowhere. */
+    readonly publish: CacheAccess | undefined;
   };
   /** Programs that checks may name. */
   readonly commands: ReadonlyMap<string, WorkerCommand>;
@@ -180,9 +183,10 @@ export function parseWorkerConfig(input: ServiceConfigInput): ParsedConfig<Worke
   const { written, complain } = read;
   const secrets = createSecrets(input, read);
   const { worker, listen } = written;
-  if (worker.cache.listen !== undefined && worker.push.signingKey === undefined) {
+  const way = (['listen', 'publish'] as const).find((each) => worker.cache[each] !== undefined);
+  if (way !== undefined && worker.push.signingKey === undefined) {
     complain(
-      ['worker', 'cache', 'listen'],
+      ['worker', 'cache', way],
       'hosts take nothing from a cache that is not signed: set `worker.push.signingKey` (`varve keygen` makes one)',
     );
   }
@@ -198,7 +202,10 @@ export function parseWorkerConfig(input: ServiceConfigInput): ParsedConfig<Worke
       memoryMiB: worker.evaluation.memoryMiB,
     },
     push: { archivesMiB: worker.push.archivesMiB, signingKey: worker.push.signingKey },
-    cache: { listen: worker.cache.listen },
+    cache: {
+      listen: worker.cache.listen,
+      publish: cacheAccess(worker.cache.publish, secrets, input, complain),
+    },
     commands: new Map(
       Object.entries(worker.commands).map(([name, { argv, timeoutSeconds }]): [string, WorkerCommand] => [
         name,
@@ -307,6 +314,53 @@ function remoteAccess(
           },
     ssh: { identity: ssh?.identity, knownHosts: ssh?.knownHosts },
   };
+}
+
+function cacheAccess(
+  written: WrittenServiceConfig['worker']['cache']['publish'],
+  secrets: Secrets,
+  { env }: ServiceConfigInput,
+  complain: ReadServiceConfig['complain'],
+): CacheAccess | undefined {
+  if (written === undefined) return undefined;
+  const path = ['worker', 'cache', 'publish'];
+  const place = parseCachePlace(written.url);
+  const { credentials } = written;
+  if (credentials !== undefined && place.kind !== 'http') {
+    complain([...path, 'credentials'], 'credentials: a user name and a password are for http(s) addresses');
+  }
+  switch (place.kind) {
+    // The schema has complained.
+    case 'wrong':
+      return undefined;
+    case 'folder':
+      return place;
+    case 'http':
+      return {
+        ...place,
+        credentials:
+          credentials === undefined
+            ? undefined
+            : {
+                username: credentials.username,
+                password: secrets.read([...path, 'credentials'], credentials),
+              },
+      };
+    case 's3': {
+      const sessionToken = env['AWS_SESSION_TOKEN'];
+      return {
+        ...place,
+        keys: {
+          accessKeyId: secrets.read(path, { env: 'AWS_ACCESS_KEY_ID' }),
+          secretAccessKey: secrets.read(path, { env: 'AWS_SECRET_ACCESS_KEY' }),
+          sessionToken:
+            sessionToken === undefined || sessionToken === ''
+              ? undefined
+              : secrets.read(path, { env: 'AWS_SESSION_TOKEN' }),
+        },
+      };
+    }
+  }
 }
 
 /** A token file may hold the token, or `sha256:` and its digest. */

@@ -1,26 +1,53 @@
+import type { WorkerConfig } from '../../shared/contracts/service-config.ts';
+import type { CacheAccess } from '../../shared/contracts/service-config-cache.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
 import type { SigningKey } from '../../shared/platform/signing-key.ts';
 import { signPath } from '../nix/signing.ts';
-import { createBinaryCache, type BinaryCache, type BinaryCacheDeps } from './binary-cache.ts';
+import type { PathInfo } from '../nix/store.ts';
+import { createBinaryCache, type BinaryCacheDeps } from './binary-cache.ts';
+import { createFolderTarget, type CacheTarget } from './cache-target.ts';
+import { basicAuthorization, createHttpTarget } from './http-target.ts';
+import { createPublisher, type Publish } from './publisher.ts';
+import { s3Authorization } from './s3-authorization.ts';
 import { createServed, type ServedDeps } from './served.ts';
 
-/** A binary cache of what the worker delivers, that answers. */
+export interface StartedCache {
+  /** `undefined`: there is no cache to publish to. */
+  readonly publish: Publish | undefined;
+  close(): Promise<void>;
+}
+
+/** What the configuration says of caches: the one that the worker is itself, and the one that it publishes to. */
 export async function startCache(
   deps: ServedDeps &
     Pick<BinaryCacheDeps, 'archives'> & {
-      readonly signingKey: SigningKey;
-      readonly listen: { readonly address: string; readonly port: number };
+      readonly config: WorkerConfig['cache'];
+      readonly signingKey: SigningKey | undefined;
       readonly logger: Pick<Logger, 'info' | 'warn'>;
     },
-): Promise<Pick<BinaryCache, 'close'>> {
-  const { archives, signingKey, logger } = deps;
-  const cache = createBinaryCache({
-    served: createServed(deps),
-    archives,
-    sign: (info) => [signPath(signingKey, info)],
-    log: logger,
-  });
-  const url = await cache.listen(deps.listen);
+): Promise<StartedCache> {
+  const { archives, store, config, signingKey, logger } = deps;
+  const sign = (info: PathInfo): readonly string[] =>
+    signingKey === undefined ? [] : [signPath(signingKey, info)];
+  const publish =
+    config.publish === undefined
+      ? undefined
+      : createPublisher({ target: targetOf(config.publish), store, archives, sign });
+  if (config.listen === undefined) return { publish, close: async () => {} };
+  const cache = createBinaryCache({ served: createServed(deps), archives, sign, log: logger });
+  const url = await cache.listen(config.listen);
   logger.info({ url }, 'closures are served');
-  return cache;
+  return { publish, close: () => cache.close() };
+}
+
+export function targetOf(access: CacheAccess): CacheTarget {
+  switch (access.kind) {
+    case 'folder':
+      return createFolderTarget(access.folder);
+    case 'http':
+      return createHttpTarget({ url: access.url, authorize: basicAuthorization(access.credentials) });
+    case 's3':
+      // Whoever may not list a bucket is not told what it lacks.
+      return createHttpTarget({ url: access.url, authorize: s3Authorization(access), alsoMissing: [403] });
+  }
 }

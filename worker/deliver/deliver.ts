@@ -22,6 +22,8 @@ export interface DeliverDeps {
   readonly roots: Roots;
   readonly builds: Builds;
   readonly push: Push;
+  /** Publishes closures to the cache of the configuration; `undefined`: it has none. @throws FleetError */
+  readonly publish: ((paths: readonly StorePath[], context: StepContext) => Promise<void>) | undefined;
   readonly guard: LocalGuard;
   /**
    * What is valid and rooted on the host already. One exec on a connection that is open anyway; a host that cannot
@@ -108,6 +110,27 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     });
   };
 
+  /** So that the host can fetch it. Whatever is not there in the end is pushed: no delivery fails for it. */
+  const publish = async (
+    { transport, timeouts }: Deployment,
+    paths: ReadonlyMap<string, StorePath>,
+    context: StepContext,
+  ): Promise<void> => {
+    if (transport.by !== 'cache') return;
+    if (deps.publish === undefined) {
+      context.log('this worker has no cache to publish to (`worker.cache.publish`): all is pushed');
+      return;
+    }
+    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeouts.pushMs)]);
+    try {
+      await deps.publish([...paths.values()], { ...context, signal });
+    } catch (thrown) {
+      if (context.signal.aborted || !(thrown instanceof FleetError || signal.aborted)) throw thrown;
+      const why = thrown instanceof FleetError ? thrown.message : 'it took too long';
+      context.log(`not all is published, the rest is pushed: ${why}`);
+    }
+  };
+
   const pushOver = async (
     connection: Connection,
     deployment: Deployment,
@@ -117,13 +140,14 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     const { host, id, timeouts, transport } = deployment;
     const request = { host, deployment: id, connection, paths, deadlineMs: timeouts.pushMs };
     if (!transport.substitute) return deps.push.push(request, context);
+    // A host may wait for ever for a substituter that does not answer: that must not be all that happens.
+    const deadlineMs = timeouts.pushMs / 2;
     try {
-      return await deps.push.push({ ...request, substitute: true }, context);
+      return await deps.push.push({ ...request, deadlineMs, substitute: true }, context);
     } catch (thrown) {
-      if (!(thrown instanceof FleetError) || thrown.code !== 'HOST_UNREACHABLE') throw thrown;
-      // A host waits long for a substituter that does not answer, and says nothing meanwhile.
+      if (!(thrown instanceof FleetError) || !mayBeSubstituters(thrown)) throw thrown;
       context.log(`${thrown.message}; once more, without its substituters`);
-      return deps.push.push(request, context);
+      return deps.push.push({ ...request, deadlineMs }, context);
     }
   };
 
@@ -166,6 +190,7 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
     }
     const count = await makeValid(deployment, context);
     const paths = new Map([['toplevel', deployment.toplevel], guard]);
+    await publish(deployment, paths, context);
     const pushed = await pushTo(deployment, paths, context);
     await catalogue(deployment, pushed, context);
     return delivery(count, pushed);
@@ -197,6 +222,11 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
       return { kind: 'failed', failure: failureOf(thrown) };
     }
   };
+}
+
+/** Whether a push may have failed because the host's Nix was busy with its substituters, which it does not say. */
+function mayBeSubstituters({ code, disposition }: FleetError): boolean {
+  return (code === 'HOST_UNREACHABLE' || code === 'PUSH_FAILED') && disposition === 'transient';
 }
 
 function rootName(toplevel: StorePath): string {

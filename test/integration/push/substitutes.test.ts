@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -5,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseDeploymentId, parseHostName } from '../../../shared/domain/names.ts';
 import { generateSigningKey, parseSigningKey, publicKeyOf } from '../../../shared/platform/signing-key.ts';
 import { startPusher } from '../../../worker/push/start-pusher.ts';
-import type { Pushed } from '../../../worker/push/push.ts';
+import type { Pushed, PushRequest } from '../../../worker/push/push.ts';
 import { createSsh } from '../../../worker/ssh/ssh.ts';
 import { closureOf } from '../../support/closures.ts';
 import { startLoopbackHost } from '../../support/loopback-host.ts';
@@ -47,6 +48,14 @@ async function pushed(
   nixConfig: Readonly<Record<string, string>>,
   substitute?: boolean,
 ): Promise<{ readonly pushed: Pushed; readonly valid: number }> {
+  const { push, host } = await pusherTo(nixConfig);
+  const done = await push(substitute === undefined ? {} : { substitute });
+  const requisites = await host.inside('nix-store', '--query', '--requisites', closure.root);
+  return { pushed: done, valid: requisites.split('\n').length };
+}
+
+/** What pushes the closure to a new host. */
+async function pusherTo(nixConfig: Readonly<Record<string, string>>) {
   hosts += 1;
   const folder = join(workshop.folder, `host-${hosts}`);
   const host = await startLoopbackHost({ folder, nixConfig });
@@ -58,19 +67,19 @@ async function pushed(
   await mkdir(archives);
   const pusher = await startPusher({ ssh, store, storeRoot, folder: archives, maxBytes: 1e9 });
   closers.push(() => pusher.close());
-  const done = await pusher.push.push(
-    {
-      host: parseHostName('web1'),
-      deployment: parseDeploymentId('d000001'),
-      connection: host.connection,
-      paths: new Map([['toplevel', closure.root]]),
-      deadlineMs: 60_000,
-      ...(substitute === undefined ? {} : { substitute }),
-    },
-    recordingContext(),
-  );
-  const requisites = await host.inside('nix-store', '--query', '--requisites', closure.root);
-  return { pushed: done, valid: requisites.split('\n').length };
+  const push = (how: Pick<PushRequest, 'substitute'> & { readonly deadlineMs?: number }): Promise<Pushed> =>
+    pusher.push.push(
+      {
+        host: parseHostName('web1'),
+        deployment: parseDeploymentId('d000001'),
+        connection: host.connection,
+        paths: new Map([['toplevel', closure.root]]),
+        deadlineMs: 60_000,
+        ...how,
+      },
+      recordingContext(),
+    );
+  return { push, host };
 }
 
 describe('a host with a cache that has a part of the closure', () => {
@@ -96,4 +105,21 @@ test('a host whose cache is not there is sent all of it', async () => {
   const done = await pushed({ substituters: 'http://127.0.0.1:9', 'trusted-public-keys': publicKey }, true);
   expect(done.pushed.paths).toBe(closure.paths);
   expect(done.valid).toBe(closure.paths);
+});
+
+test('a host whose cache accepts connections and says nothing is sent all of it, once it is not asked any more', async () => {
+  const silent = createServer(() => {});
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  closers.push(() => silent.close());
+  const address = silent.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const { push } = await pusherTo({
+    substituters: `http://127.0.0.1:${port}`,
+    'trusted-public-keys': publicKey,
+  });
+  await expect(push({ substitute: true, deadlineMs: 4_000 })).rejects.toMatchObject({
+    code: 'PUSH_FAILED',
+    disposition: 'transient',
+  });
+  expect((await push({})).paths).toBe(closure.paths);
 });

@@ -261,6 +261,70 @@ describe('the configuration of a worker', () => {
     );
   });
 
+  const publishing = (publish: string, env: Readonly<Record<string, string>> = {}) =>
+    parseWorkerConfig(input(`worker:\n  push: { signingKey: /key }\n  cache: { publish: ${publish} }\n`, env))
+      .config;
+
+  test.each([
+    ['{ url: file:///srv/cache }', { kind: 'folder', folder: '/srv/cache' }],
+    [
+      '{ url: https://cache.example/a/ }',
+      { kind: 'http', url: 'https://cache.example/a', credentials: undefined },
+    ],
+    [
+      '{ url: http://cache.example, credentials: { file: /run/token } }',
+      {
+        kind: 'http',
+        url: 'http://cache.example',
+        credentials: { username: 'varve', password: 'forge-token' },
+      },
+    ],
+    [
+      '{ url: "s3://closures?region=eu-central-1" }',
+      { kind: 's3', url: 'https://closures.s3.eu-central-1.amazonaws.com', region: 'eu-central-1' },
+    ],
+    [
+      '{ url: "s3://closures?endpoint=minio.example:9000&scheme=http" }',
+      { kind: 's3', url: 'http://minio.example:9000/closures', region: 'us-east-1' },
+    ],
+  ])('publishes to %s', (text, publish) => {
+    const env = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
+    expect(publishing(text, env).cache.publish).toMatchObject(publish);
+  });
+
+  test('has the keys of a bucket from the usual variables, and blanks them', () => {
+    const env = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret', AWS_SESSION_TOKEN: 'token' };
+    const { cache, secrets } = publishing('{ url: s3://closures }', env);
+    expect(cache.publish).toMatchObject({
+      keys: { accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: 'token' },
+    });
+    expect(secrets).toEqual(expect.arrayContaining(['secret', 'token']));
+    expect(() => publishing('{ url: s3://closures }')).toThrow(/AWS_ACCESS_KEY_ID is not set/);
+  });
+
+  test.each([
+    ['nonsense', /not a URL/],
+    ['ftp://cache.example', /use file, http, https or s3/],
+    ['https://me:secret@cache.example', /credentials do not belong into the URL/],
+    ['https://cache.example?x=1', /no `\?`/],
+    ['s3://closures/folder', /without a folder/],
+    ['s3://closures?profile=me', /no `profile`/],
+    ['s3://closures?region=a/b', /region/],
+    ['s3://closures?endpoint=http://minio', /endpoint/],
+    ['file://host/folder', /file:\/\/\/folder/],
+  ])('does not publish to %s', (url, why) => {
+    expect(() => publishing(`{ url: "${url}" }`)).toThrow(why);
+  });
+
+  test('publishes only what is signed, and has passwords only for servers', () => {
+    expect(() => parseWorkerConfig(input('worker: { cache: { publish: { url: file:///c } } }'))).toThrow(
+      /worker\.cache\.publish: .*signingKey/,
+    );
+    expect(() => publishing('{ url: file:///c, credentials: { file: /run/token } }')).toThrow(
+      /are for http\(s\)/,
+    );
+  });
+
   test('comes from the same file as the controller’s', () => {
     const { config } = parseWorkerConfig(
       input(
