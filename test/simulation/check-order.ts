@@ -36,6 +36,8 @@ export function createOrderChecks(deps: {
   const open = new Map<DeploymentId, HostName>();
   /** What a host was last confirmed on, or would take, and what it ran when it was adopted. */
   const confirmed = new Map<HostName, StorePath>();
+  /** What its last dry activation was of: a real one since then, as when a person has it go back, takes nothing of it back. */
+  const tried = new Map<HostName, StorePath>();
   /** `<host> <toplevel>`: that came to nothing. */
   const refused = new Set<string>();
   /** `<host> <toplevel>`: a check has left the host alone before that, and nothing says that it would not again. */
@@ -64,7 +66,8 @@ export function createOrderChecks(deps: {
   function mustWaitFor(before: HostName, at: number): boolean {
     const toplevel = wanted.on(before);
     if (toplevel === undefined) return false;
-    const hasIt = confirmed.get(before) === toplevel || deps.isThere(before, toplevel);
+    const isTried = policy.of(before).mode === 'dry-activate' && tried.get(before) === toplevel;
+    const hasIt = confirmed.get(before) === toplevel || isTried || deps.isThere(before, toplevel);
     return !(hasIt && !isUnderWay(before)) && !isOut(before, at);
   }
 
@@ -102,10 +105,10 @@ export function createOrderChecks(deps: {
   }
 
   function learnOutcome(fact: FactOf<'outcome'>): void {
-    const { deployment, host, toplevel } = fact.aim;
+    const { deployment, host, toplevel, mode } = fact.aim;
     open.delete(deployment);
     if (fact.phase === 'succeeded' || fact.phase === 'awaiting-reboot') {
-      confirmed.set(host, toplevel);
+      (mode === 'dry-activate' ? tried : confirmed).set(host, toplevel);
       leftAlone.delete(`${host} ${toplevel}`);
     } else if (fact.failure !== undefined) {
       refused.add(`${host} ${toplevel}`);

@@ -185,7 +185,12 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     holdSwitchLock(ms) {
       machine.switchLockedUntil = scheduler.now() + ms;
     },
-    isBusy: () => guard.busyWith() !== undefined,
+    // What was under way when it was switched off is not, until somebody asks for it: but a reboot goes on.
+    isBusy: () =>
+      [...machine.records.values()].some(
+        ({ end, bootId, deployment }) =>
+          end === undefined && (bootId === machine.bootId || deployment.action === 'reboot'),
+      ),
     reboot: () => off(20_000),
   };
 }
