@@ -33,14 +33,3 @@ export interface Push {
    */
   push(request: PushRequest, context: StepContext): Promise<Pushed>;
 }
-
-/** Runs a script in a host's POSIX shell, data on its standard input. */
-export interface HostExec {
-  /** Resolves for every exit status. @throws FleetError HOST_… when the host cannot be talked to */
-  (
-    connection: Connection,
-    script: string,
-    input: string,
-    options: { readonly signal: AbortSignal; readonly deadlineMs: number; readonly asRoot: boolean },
-  ): Promise<{ readonly code: number | undefined; readonly stdout: string; readonly stderr: string }>;
-}

@@ -93,6 +93,7 @@ export function createPusher(deps: PusherDeps): Push {
       answered();
       throw thrown;
     });
+    watch.moved();
     const over = new AbortController();
     try {
       // Also one that is open only when all is over.
@@ -140,6 +141,8 @@ export function createPusher(deps: PusherDeps): Push {
     { compress, room }: { readonly compress: boolean; readonly room: Room },
   ): Promise<void> {
     const write = async (bytes: Uint8Array): Promise<void> => {
+      // What took time until here was our own doing.
+      watch.moved();
       await data.write(bytes);
       watch.moved();
     };
@@ -192,6 +195,7 @@ export function createPusher(deps: PusherDeps): Push {
       underWay += 1;
       try {
         const closure = await store.closure([...request.paths.values()], { signal: watch.signal });
+        watch.moved();
         for (;;) {
           const before = arrived.paths;
           try {

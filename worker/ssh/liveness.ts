@@ -18,7 +18,10 @@ export function endWhenSilent(client: Client, carrier: Duplex, everyMs: number):
   });
   const timer = setInterval(() => {
     unanswered += 1;
-    if (unanswered > mostUnanswered) client.destroy();
+    if (unanswered <= mostUnanswered) return;
+    client.destroy();
+    // One that was ended here already, and whose server never ends it, is destroyed by nobody else.
+    carrier.destroy();
   }, everyMs);
   client.once('close', () => clearInterval(timer));
 }
