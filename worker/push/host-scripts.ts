@@ -16,9 +16,9 @@ done
 [ "$line" = . ] || exit 1`;
 
 /**
- * As root. In: what is to be rooted. Roots it, and then looks whether it is valid, so that no garbage collection comes in
- * between. Out: `rooted`. Roots of deployments that never came to an activation are dropped, but
- * for the last few.
+ * As root. In: what is to be rooted. Roots it, and then looks whether it is valid: a garbage collection that begins later
+ * spares it. One that has read the roots already does so only for what a daemon keeps meanwhile. Out: `rooted`. Roots of
+ * deployments that never came to an activation are dropped, but for the last few.
  */
 const rootScript = `${path}
 set -u

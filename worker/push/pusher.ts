@@ -6,6 +6,7 @@ import { greeting } from '../nix/protocol/greeting.ts';
 import { WireError } from '../nix/protocol/wire.ts';
 import type { NixStore, PathInfo } from '../nix/store.ts';
 import type { Channel } from '../ssh/channel.ts';
+import { lost } from '../ssh/ssh-errors.ts';
 import type { Ssh } from '../ssh/ssh.ts';
 import { compressAhead, newestFirst } from './ahead.ts';
 import type { ArchiveSource } from './archive.ts';
@@ -246,14 +247,7 @@ async function explained(thrown: unknown, channel: Channel, request: PushRequest
   // One that says what cannot be still waits for more.
   channel.end();
   const end = await channel.ended;
-  if (end.kind === 'lost') {
-    return new FleetError({
-      code: 'HOST_UNREACHABLE',
-      disposition: 'transient',
-      message: `the connection to ${whereOf(request)} was lost`,
-      cause: thrown,
-    });
-  }
+  if (end.kind === 'lost') return lost(request.connection, thrown);
   const said = channel.complaint().trim();
   return pushError(said === '' ? thrown.message : said, request.connection);
 }

@@ -12,7 +12,11 @@ export function asRoot(program: string): string {
  * shell is. The program may run the privileged one as root: `as_root` is its name there.
  */
 export function asUser(program: string, privileged: string): string {
-  const whole = `as_root() { /bin/sh -c "$2" varve "$1"; }\n${program.replaceAll(/\bas_root\b/g, 'as_root "$1" "$2"')}`;
+  const whole = [
+    'privileged=$1 elevate=$2',
+    'as_root() { /bin/sh -c "$elevate" varve "$privileged"; }',
+    program,
+  ].join('\n');
   return `exec /bin/sh -c ${quoted(whole)} varve ${quoted(privileged)} ${quoted(elevate)}`;
 }
 
