@@ -68,8 +68,8 @@ function notMade(file: string, cause: unknown): FleetError {
   return new FleetError({
     code: 'INVALID_INPUT',
     disposition: 'stalled',
-    message: `${file} cannot be written: ${code}`,
-    hint: 'say with --out where the key is to be kept',
+    message: `${file} cannot be written: ${code === 'ENOENT' ? 'its folder is not there' : code}`,
+    hint: 'make the folder, as a user who may write to it, or say with --out where else the key is to be kept',
     cause,
   });
 }

@@ -16,8 +16,19 @@ export interface CacheServer {
 /** Says whether a request may pass. Who gives no name may read, as hosts do. */
 export type Gate = (request: IncomingMessage, body: Buffer) => boolean;
 
-export async function startCacheServer(gate: Gate = () => true): Promise<CacheServer> {
-  const files = new Map<string, Buffer>();
+export async function startCacheServer(
+  gate: Gate = () => true,
+  {
+    address = '127.0.0.1',
+    port = 0,
+    files = new Map<string, Buffer>(),
+  }: {
+    readonly address?: string;
+    readonly port?: number;
+    /** What it has already. */
+    readonly files?: Map<string, Buffer>;
+  } = {},
+): Promise<CacheServer> {
   const requests: string[] = [];
   const put: string[] = [];
   const server = createServer((request, answer) => {
@@ -44,11 +55,11 @@ export async function startCacheServer(gate: Gate = () => true): Promise<CacheSe
         answer.writeHead(200, { 'content-length': file.length }).end(request.method === 'HEAD' ? '' : file);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  await new Promise<void>((resolve) => server.listen(port, address, resolve));
+  const bound = server.address();
+  const boundPort = typeof bound === 'object' && bound !== null ? bound.port : 0;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${boundPort}`,
     files,
     requests,
     put,

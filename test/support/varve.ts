@@ -28,6 +28,8 @@ export interface VarveOptions {
   readonly workerHostsFile?: string;
   /** The known hosts of the service, for hosts without keys of their own in the repository. */
   readonly knownHosts?: string;
+  /** What the service configuration says of workers besides. */
+  readonly worker?: Readonly<Record<string, unknown>>;
   /** Seconds of silence after which a worker's jobs are given to another. */
   readonly workerLostAfterSeconds?: number;
   readonly webhookSecret?: string;
@@ -128,6 +130,7 @@ export async function startVarve(options: VarveOptions): Promise<Varve> {
           ? {}
           : { lostAfterSeconds: options.workerLostAfterSeconds }),
         nix: { settings: { sandbox: 'false', 'build-users-group': '', substituters: '' } },
+        ...options.worker,
       },
       log: { level: options.logLevel ?? 'debug' },
     }),

@@ -18,8 +18,10 @@ export function createHttpTarget(deps: {
   readonly authorize: Authorize;
   /** Besides 404: servers that tell nobody what is not there. */
   readonly alsoMissing?: readonly number[];
+  /** A server that does not answer a question for so long is given up; default 30 s. */
+  readonly answerMs?: number;
 }): CacheTarget {
-  const { url: base, authorize, alsoMissing = [] } = deps;
+  const { url: base, authorize, alsoMissing = [], answerMs = 30_000 } = deps;
 
   async function ask(name: string, signal: AbortSignal, send: () => Promise<Response>): Promise<Response> {
     try {
@@ -39,7 +41,8 @@ export function createHttpTarget(deps: {
       const url = `${base}/${name}`;
       const answer = await ask(name, signal, async () => {
         const headers = await authorize({ method: 'HEAD', url, sha256: sha256OfNothing });
-        return fetch(url, { method: 'HEAD', headers, signal });
+        const until = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
+        return fetch(url, { method: 'HEAD', headers, signal: until });
       });
       if (answer.ok) return true;
       if ([404, ...alsoMissing].includes(answer.status)) return false;

@@ -118,7 +118,9 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
   ): Promise<void> => {
     if (transport.by !== 'cache') return;
     if (deps.publish === undefined) {
-      context.log('this worker has no cache to publish to (`worker.cache.publish`): all is pushed');
+      context.log(
+        'this worker has no cache to publish to (`worker.cache.publish`): what the host’s substituters lack is pushed',
+      );
       return;
     }
     const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeouts.pushMs)]);

@@ -38,7 +38,8 @@ in
     "NIXOS".text = "";
     "nix/nix.conf".text = ''
       experimental-features = nix-command flakes
-      substituters =
+      substituters = ${builtins.concatStringsSep " " config.nix.substituters}
+      trusted-public-keys = ${builtins.concatStringsSep " " config.nix.trustedPublicKeys}
       trusted-users = ${builtins.concatStringsSep " " ([ "root" ] ++ config.nix.trustedUsers)}
     '';
     "ssh/sshd_config".text = sshdConfig;

@@ -24,6 +24,9 @@
 
   # Who may bring store paths that nobody signed.
   nix.trustedUsers = [ ];
+  # Caches that store paths may be fetched from, and the keys that must have signed them.
+  nix.substituters = [ ];
+  nix.trustedPublicKeys = [ ];
 
   network.up = true;
 

@@ -1,4 +1,5 @@
 import { rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
@@ -6,6 +7,7 @@ import type { CacheAccess } from '../../../shared/contracts/service-config-cache
 import { parseDeploymentId, parseHostName } from '../../../shared/domain/names.ts';
 import { createRun } from '../../../shared/platform/exec.ts';
 import { generateSigningKey, parseSigningKey, publicKeyOf } from '../../../shared/platform/signing-key.ts';
+import { basicAuthorization, createHttpTarget } from '../../../worker/cache/http-target.ts';
 import { createPublisher, type Publish } from '../../../worker/cache/publisher.ts';
 import { targetOf } from '../../../worker/cache/start-cache.ts';
 import { parseNarinfo } from '../../../worker/nix/narinfo.ts';
@@ -199,6 +201,21 @@ describe('a cache that does not work', () => {
     await expect(publish([system.root], recordingContext())).rejects.toMatchObject({
       code: 'PUSH_FAILED',
       message: expect.stringContaining('ECONNREFUSED') as string,
+    });
+  });
+
+  test('is given up when it takes connections and says nothing', async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    closers.push(() => silent.close());
+    const address = silent.address();
+    const url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+    const target = createHttpTarget({ url, authorize: basicAuthorization(undefined), answerMs: 300 });
+    const { store } = workshop;
+    const publish = createPublisher({ target, store, archives: pusher.archives, sign: () => [] });
+    await expect(publish([system.root], recordingContext())).rejects.toMatchObject({
+      code: 'PUSH_FAILED',
+      message: expect.stringContaining('timeout') as string,
     });
   });
 

@@ -58,7 +58,7 @@ test('a folder that is not there is said, and no name is taken that Nix would no
   out = join(folder, 'nowhere', 'key');
   await expect(keygen('a-1')).rejects.toMatchObject({
     code: 'INVALID_INPUT',
-    message: `${out} cannot be written: ENOENT`,
+    message: `${out} cannot be written: its folder is not there`,
   });
   out = join(folder, 'key');
   await expect(keygen('two words')).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
