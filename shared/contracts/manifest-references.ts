@@ -24,7 +24,8 @@ interface Reference {
 }
 
 /** Every place where a host or a group is named. */
-export function* references({ groups, hosts, rollout, freezes }: WrittenManifest): Iterable<Reference> {
+export function* references(manifest: WrittenManifest): Iterable<Reference> {
+  const { defaults, groups, hosts, rollout, freezes } = manifest;
   const each = function* (
     at: Reference['path'],
     names: readonly string[] | undefined,
@@ -32,13 +33,14 @@ export function* references({ groups, hosts, rollout, freezes }: WrittenManifest
   ): Iterable<Reference> {
     for (const [i, name] of (names ?? []).entries()) yield { path: [...at, i], name, to };
   };
+  yield* jumpsIn(['defaults', 'jump'], defaults?.jump);
   for (const [name, group] of Object.entries(groups ?? {})) {
     yield* each(['groups', name, 'hosts'], group.hosts, ['host']);
     yield* each(['groups', name, 'after'], group.after, ['host', 'group']);
   }
   for (const [name, host] of Object.entries(hosts ?? {})) {
     yield* each(['hosts', name, 'after'], host?.after, ['host', 'group']);
-    yield* jumpsIn(['hosts', name, 'jump'], host?.jump);
+    yield* jumpsIn(['hosts', name, 'jump'], host?.jump ?? undefined);
   }
   for (const [i, wave] of (rollout?.waves ?? []).entries()) {
     yield* each(['rollout', 'waves', i, 'hosts'], wave.hosts, ['host']);

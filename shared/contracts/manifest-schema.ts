@@ -89,7 +89,10 @@ const host = z.strictObject({
   port: port.optional(),
   user: user.optional(),
   hostKeys: hostKeys.optional(),
-  jump: jump.optional(),
+  jump: jump
+    .nullable()
+    .meta({ description: 'Instead of the jump host in `defaults`; null: straight from the worker.' })
+    .optional(),
   labels: labels.optional(),
   mode: mode.optional(),
   attribute: z
@@ -144,6 +147,7 @@ export const manifestSchema = z
       .strictObject({
         user: user.optional(),
         port: port.optional(),
+        jump: jump.optional(),
         mode: mode.optional(),
         checks: checks.optional(),
         timeouts: timeouts.optional(),

@@ -78,6 +78,20 @@ describe('jump hosts in varve.yaml', () => {
       'hosts: { r1: { jump: &j { address: x, jump: *j } } }',
       'varve.yaml:1:45: "j" is an alias of what it is in',
     ],
+    [
+      'defaults:\n  jump: gat\nhosts: { r1: , gate: }',
+      'varve.yaml:2:9: defaults.jump: there is no host "gat"; did you mean `gate`?',
+    ],
+    [
+      'defaults:\n  jump: { address: bastion.example, jump: r1 }\nhosts: { r1: { jump: r2 }, r2: { jump: r1 } }',
+      'varve.yaml:3:22: hosts.r1.jump: hosts would be reached through each other for ever: r1 → r2 → r1 ',
+    ],
+    [
+      `defaults:\n  jump: h0\nhosts: { ${Array.from({ length: 8 }, (_, i) => `h${i}: { jump: h${i + 1} }`).join(', ')}, h8: , r1: , r2: }`,
+      'varve.yaml:2:9: defaults.jump: more than 8 jump hosts, one behind the other',
+    ],
+    ['defaults: { jump: null }\nhosts: { r1: }', 'varve.yaml:1:19: defaults.jump: a jump host is the name'],
+    ['groups: { g: { hosts: [], jump: gate } }\nhosts: { gate: }', 'groups.g: unknown key "jump"'],
     ['hosts: { r1: { jump: { port: 22 } } }', 'a jump host is the name of a host, or an `address`'],
     ['hosts: { r1: { jump: { address: a, hostKeys: [x] } } }', 'hosts.r1.jump.hostKeys.0: a host key is'],
     ['hosts: { r1: { jump: Gate } }', 'hosts.r1.jump: a host name is 1 to 63'],
@@ -88,6 +102,7 @@ describe('jump hosts in varve.yaml', () => {
   it('may be eight, one behind the other', () => {
     const chain = Array.from({ length: 8 }, (_, i) => `h${i}: { jump: h${i + 1} }`).join(', ');
     expect(messageOf(`hosts: { ${chain}, h8: }`)).toBe('valid');
+    expect(messageOf(`defaults: { jump: h1 }\nhosts: { ${chain}, h8: }`)).toBe('valid');
   });
 });
 

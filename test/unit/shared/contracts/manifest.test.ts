@@ -120,6 +120,42 @@ hosts:
     expect(ways[1]?.via).toBe(ways[2]?.via);
   });
 
+  it('resolves the jump host of all for every host but those on the way there, unless the host says otherwise', () => {
+    const hosts = hostsOf(`
+defaults: { user: deploy, jump: gate }
+hosts:
+  direct: { jump: null }
+  gate: { jump: { address: bastion.example, jump: outer } }
+  other: { jump: { address: other.example } }
+  outer:
+  web1:
+  web2: { jump: web1 }
+`);
+    const of = (address: string, via?: object): object => ({
+      ...{ address, port: 22, user: 'deploy', hostKeys: [] },
+      ...(via === undefined ? {} : { via }),
+    });
+    const outer = of('outer');
+    const gate = of('gate', { ...of('bastion.example', outer), user: 'root' });
+    const web1 = of('web1', gate);
+    expect(hosts.map(({ connection }) => connection)).toEqual([
+      of('direct'),
+      gate,
+      of('other', { ...of('other.example'), user: 'root' }),
+      outer,
+      web1,
+      of('web2', web1),
+    ]);
+  });
+
+  it('resolves a jump host of all that is in no fleet once for all', () => {
+    const [web1, web2] = hostsOf(
+      'defaults: { jump: { address: bastion.example } }\nhosts: { web1: , web2: }',
+    );
+    expect(web1?.connection.via).toMatchObject({ address: 'bastion.example', user: 'root' });
+    expect(web1?.connection.via).toBe(web2?.connection.via);
+  });
+
   it('gives the same fleet whatever the order of the hosts', () => {
     expect(fleetOf('hosts: { b: {}, a: {} }')).toEqual(fleetOf('hosts: { a: {}, b: {} }'));
   });
