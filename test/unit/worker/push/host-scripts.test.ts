@@ -32,12 +32,17 @@ interface Ended {
   readonly stderr: string;
 }
 
+type Input = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
 /**
- * Runs it in that shell, with a `/nix/var` of its own.
+ * Runs it in that shell, with a `/nix/var` of its own and a watch that looks more often.
  * @param endAfter how much it says before its input ends
  */
-function run(shell: string, command: string, input: readonly Uint8Array[], endAfter = 0): Promise<Ended> {
-  const own = command.replaceAll('/nix/var', `${folder}/nix/var`).replaceAll('-p /run', `-p ${folder}/tmp`);
+function run(shell: string, command: string, input: Input, endAfter = 0): Promise<Ended> {
+  const own = command
+    .replaceAll('/nix/var', `${folder}/nix/var`)
+    .replaceAll('-p /run', `-p ${folder}/tmp`)
+    .replaceAll('sleep 2 ', 'sleep 0.2 ');
   const child = spawn('/bin/sh', ['-c', own.replaceAll('/bin/sh', shell)], {
     env: { PATH: `${folder}/bin:/usr/bin:/bin` },
   });
@@ -51,8 +56,11 @@ function run(shell: string, command: string, input: readonly Uint8Array[], endAf
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   child.stdin.on('error', () => {});
-  for (const bytes of input) child.stdin.write(bytes);
-  if (endAfter === 0) child.stdin.end();
+  const feed = async (): Promise<void> => {
+    for await (const bytes of input) child.stdin.write(bytes);
+    if (endAfter === 0) child.stdin.end();
+  };
+  void feed();
   return new Promise((resolve) => {
     child.once('close', (code) => {
       child.stdin.destroy();
@@ -118,6 +126,32 @@ describe.each(shells)('in %s', (shell) => {
     expect(code).not.toBe(0);
     expect(stderr).toContain('out of order');
     expect(performance.now() - began).toBeLessThan(6_000);
+  });
+
+  test('who sends little by little is not taken for gone, on whatever kernel', async () => {
+    await program('nix-daemon', 'exec cat');
+    const bytes = payload.subarray(0, 30);
+    async function* slowly(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('plain 12\n');
+      yield wanted;
+      for (const byte of bytes) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        yield Buffer.from([byte]);
+      }
+    }
+    // Not every kernel counts what a process reads.
+    const command = dataCommand.replaceAll(/\/proc\/\$reader\/io\b/g, '/nowhere');
+    const { stdout, code } = await run(shell, command, slowly(), bytes.length);
+    expect(stdout.subarray(0, bytes.length).equals(bytes)).toBe(true);
+    expect(code).toBe(0);
+  });
+
+  test('who sends nothing for longer than it has said has gone, and the daemon ends', async () => {
+    await program('nix-daemon', `exec tail -f /dev/null`);
+    const began = performance.now();
+    const { code } = await run(shell, dataCommand, [Buffer.from('plain 4\n'), wanted], Infinity);
+    expect(code).not.toBe(0);
+    expect(performance.now() - began).toBeLessThan(5_000);
   });
 
   test.each([
