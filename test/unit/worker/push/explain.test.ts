@@ -25,7 +25,7 @@ const request: PushRequest = {
 const nonsense = new WireError('it says something unknown');
 
 test('what ends only once all is read that it says is read to its end, and its reason is told', async () => {
-  let end = (_: ChannelEnd): void => {};
+  let end: (how: ChannelEnd) => void = () => {};
   const ended = new Promise<ChannelEnd>((resolve) => {
     end = resolve;
   });
