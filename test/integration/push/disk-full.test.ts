@@ -5,7 +5,8 @@ import { storedFrame } from '../../../worker/push/zstd-frame.ts';
 import { expectWhole } from '../../support/host-store.ts';
 import type { LoopbackHost } from '../../support/loopback-host.ts';
 import { addPaths, madeUpPath } from '../../support/private-store.ts';
-import { createPushRig, failureOf, pushed, ways, type PushRig } from '../../support/push-rig.ts';
+import { by, createPushRig, failureOf, pushed, ways, type PushRig } from '../../support/push-rig.ts';
+import { replaceProgram } from '../../support/replaced-program.ts';
 import { file } from '../../support/store-tree.ts';
 
 const MiB = 1024 * 1024;
@@ -13,12 +14,14 @@ const MiB = 1024 * 1024;
 let rig: PushRig;
 const large = madeUpPath('large', 'disk-full');
 const root = madeUpPath('root', 'disk-full');
+const small = madeUpPath('small', 'disk-full');
 
 beforeAll(async () => {
   rig = await createPushRig();
   await addPaths(rig.workshop, [
     { path: large, tree: file(Buffer.alloc(24 * MiB, 'large')), references: [] },
     { path: root, tree: file(large), references: [large] },
+    { path: small, tree: file('small'), references: [] },
   ]);
 });
 afterEach(() => rig?.endTest());
@@ -48,6 +51,23 @@ function interrupted(act: () => Promise<void>): Partial<PusherDeps> {
 async function fill(host: LoopbackHost): Promise<void> {
   await host.inside('sh', '-c', 'cat /dev/zero > /nix/filler || true');
 }
+
+test('a disk that may compress what it holds is tried, and says so where it was too small all the same', async () => {
+  const host = await rig.host({ diskMiB: 20 });
+  await host.inside('nix-store', '--verify');
+  await replaceProgram(host, 'stat', '/usr/bin/stat "$@" | sed s/tmpfs/btrfs/');
+  const line = await rig.line(host);
+  const push = rig.pusher(host, { settings: { nearMs: Infinity } });
+  const failure = await failureOf(pushed(push, by(host, line), root));
+  expect(failure).toMatchObject({ code: 'DISK_FULL', disposition: 'transient' });
+  expect(Number(failure.details?.['freeBytes'])).toBeLessThan(20 * MiB);
+  expect(Number(failure.details?.['neededBytes'])).toBeGreaterThan(24 * MiB);
+  expect(line.carried('to-server')).toBeGreaterThan(10 * MiB);
+
+  await host.inside('nix-store', '--gc');
+  await pushed(push, by(host, line), small);
+  await expectWhole(host, rig.workshop, small);
+});
 
 describe.each(ways)('of archives that are sent %s', (_, nearMs) => {
   test('what fills up the disk on its way says so, and goes through once there is room', async () => {

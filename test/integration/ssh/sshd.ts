@@ -30,6 +30,7 @@ export interface Sshd {
   stop(): Promise<void>;
   /** Starts it again, after `stop`. */
   start(): Promise<void>;
+  /** Ends it with its connections. */
   close(): Promise<void>;
 }
 
@@ -72,8 +73,12 @@ export async function startSshd(extra: readonly string[] = []): Promise<Sshd> {
     daemon.kill('SIGTERM');
     await ended;
   };
+  /** Whoever is stopped ends for nobody but us, also when the daemon has gone. */
+  const stopped = new Set<number>();
   const signalConnections = async (signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): Promise<void> => {
-    for (const pid of await descendantsOf(daemon.pid)) {
+    for (const pid of new Set([...stopped, ...(await descendantsOf(daemon.pid))])) {
+      if (signal === 'SIGSTOP') stopped.add(pid);
+      else stopped.delete(pid);
       try {
         process.kill(pid, signal);
       } catch {
@@ -96,6 +101,7 @@ export async function startSshd(extra: readonly string[] = []): Promise<Sshd> {
       daemon = await begin();
     },
     async close() {
+      await signalConnections('SIGKILL');
       await stop();
       await rm(folder, { recursive: true, force: true });
     },
