@@ -1,38 +1,27 @@
 import { FleetError } from '../../shared/domain/errors.ts';
-import type { StepContext } from '../../shared/platform/ports/steps.ts';
-import { keepAndQuery } from '../nix/protocol/adding.ts';
-import { DaemonError } from '../nix/protocol/answers.ts';
-import { greeting } from '../nix/protocol/greeting.ts';
-import { WireError } from '../nix/protocol/wire.ts';
+import { connectionKey } from '../../shared/domain/fleet.ts';
 import type { NixStore, PathInfo } from '../nix/store.ts';
 import type { Channel } from '../ssh/channel.ts';
-import { lost } from '../ssh/ssh-errors.ts';
+import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
 import { compressAhead, newestFirst } from './ahead.ts';
-import type { ArchiveSource } from './archive.ts';
-import type { Archives } from './archives.ts';
-import { createPlainEncoder, createZstdEncoder } from './encoding.ts';
-import { type HostAnswer, readHostAnswer } from './host-answer.ts';
+import { ask } from './ask.ts';
+import { mayHold } from './disk.ts';
 import { controlCommand, dataCommand } from './host-scripts.ts';
 import { orderForSending } from './plan.ts';
-import { hostDiskFull, pushError, refusal, type Room } from './push-errors.ts';
+import { hostDiskFull } from './push-errors.ts';
 import type { Push, Pushed, PushRequest } from './push.ts';
-import { type Piece, sendPaths } from './send.ts';
-import { createWatch, type Watch } from './watch.ts';
+import { archiveBytes, countAgain, type Run } from './run.ts';
+import { createStream, type StreamDeps } from './stream.ts';
+import { createWatch, type Patience } from './watch.ts';
 
-export interface PusherDeps {
+export interface PusherDeps extends StreamDeps {
   readonly ssh: Pick<Ssh, 'pooled'>;
   readonly store: Pick<NixStore, 'closure'>;
-  readonly source: ArchiveSource;
-  readonly archives: Pick<Archives, 'pieces' | 'has'>;
-  /** Signatures of our own, besides those that the worker's store has. */
-  readonly sign: (info: PathInfo) => readonly string[];
   readonly settings?: Partial<PushSettings>;
 }
 
-export interface PushSettings {
-  /** A host that takes nothing and answers nothing for so long is given up. */
-  readonly stallMs: number;
+export interface PushSettings extends Patience {
   /** Up to this round trip a line is as fast as a compressor: a path for one host only is sent as it is. */
   readonly nearMs: number;
 }
@@ -40,19 +29,12 @@ export interface PushSettings {
 /** Who has not answered after so long is far away: then what is sent there is compressed. */
 const farMs = 150;
 
-export const usualPushSettings: PushSettings = { stallMs: 60_000, nearMs: 10 };
-
-/** A push under way. */
-interface Run {
-  readonly request: PushRequest;
-  readonly closure: readonly PathInfo[];
-  readonly watch: Watch;
-  readonly context: StepContext;
-  /** Of what the host lacked at first: so far, over however many connections. */
-  readonly arrived: { paths: number; bytes: number };
-  /** What the host lacked at first; empty before it has said so. */
-  readonly lacked: Map<string, PathInfo>;
-}
+/** No disk that a system runs from is slower than a cheap SD card. */
+export const usualPushSettings: PushSettings = {
+  stallMs: 60_000,
+  diskBytesPerSecond: 10_000_000,
+  nearMs: 10,
+};
 
 /**
  * The push: one flight of questions over a connection that is kept open, and one stream of what is missing. What is said
@@ -60,20 +42,16 @@ interface Run {
  * what is to be in it.
  */
 export function createPusher(deps: PusherDeps): Push {
-  const { ssh, store, source, archives, sign } = deps;
-  const { stallMs, nearMs } = { ...usualPushSettings, ...deps.settings };
+  const { ssh, store, archives } = deps;
+  const { nearMs, ...patience } = { ...usualPushSettings, ...deps.settings };
+  const stream = createStream(deps);
+  /** Who could not be reached the last time. */
+  const away = new Set<string>();
   let underWay = 0;
 
-  async function* plain({ path }: PathInfo): AsyncGenerator<Piece> {
-    for await (const bytes of source.read(path)) yield { length: bytes.length, bytes };
-  }
-
-  async function* compressed(info: PathInfo, signal: AbortSignal): AsyncGenerator<Piece> {
-    for await (const { length, frame } of archives.pieces(info, signal)) yield { length, bytes: frame };
-  }
-
-  /** What is done in vain is not done for long: the answer ends it. */
-  function compressMeanwhile({ closure, watch }: Run): () => void {
+  /** What is done in vain is not done for long: the answer ends it. Nor is it done for a host that is away. */
+  function compressMeanwhile({ request, closure, watch }: Run): () => void {
+    if (away.has(connectionKey(request.connection))) return () => {};
     const answered = new AbortController();
     const signal = AbortSignal.any([watch.signal, answered.signal]);
     const timer = setTimeout(() => {
@@ -85,112 +63,56 @@ export function createPusher(deps: PusherDeps): Push {
     };
   }
 
+  async function reach({ request: { connection }, watch }: Run): Promise<Session> {
+    const key = connectionKey(connection);
+    try {
+      const session = await ssh.pooled(connection, { signal: watch.signal });
+      away.delete(key);
+      watch.moved();
+      watch.awaits(0);
+      return session;
+    } catch (thrown) {
+      if (isUnreachable(thrown)) away.add(key);
+      throw thrown;
+    }
+  }
+
   /** Brings what is missing over one connection. */
   async function bring(run: Run): Promise<void> {
-    const { request, closure, watch, context, lacked } = run;
-    const { signal } = watch;
     const answered = compressMeanwhile(run);
-    const session = await ssh.pooled(request.connection, { signal }).catch((thrown: unknown) => {
-      answered();
-      throw thrown;
-    });
-    watch.moved();
-    const over = new AbortController();
     try {
-      // Also one that is open only when all is over.
-      const untilOver = AbortSignal.any([signal, over.signal]);
-      const start = (command: string): Promise<Channel> =>
-        session.start(command, { signal: untilOver, again: true });
-      const [control, data] = await Promise.all([start(controlCommand), start(dataCommand)]);
-      const answer = await ask(run, control);
-      answered();
-      const missing = answer.kind === 'rooted' ? [] : orderForSending(closure, answer.valid);
-      countAgain(run, missing);
-      if (answer.kind === 'rooted') return;
-      const bytes = missing.reduce((sum, { narSize }) => sum + narSize, 0);
-      const room = { free: answer.free, needed: bytes };
-      if (answer.free !== undefined && bytes > answer.free) throw hostDiskFull(whereOf(request), room);
-      if (missing.length === lacked.size) {
-        context.log(`sending ${missing.length} paths, ${bytes} bytes, to ${request.connection.address}`);
+      const session = await reach(run);
+      const over = new AbortController();
+      try {
+        // Also one that is open only when all is over.
+        const signal = AbortSignal.any([run.watch.signal, over.signal]);
+        const start = (command: string): Promise<Channel> => session.start(command, { signal, again: true });
+        const [control, data] = await Promise.all([start(controlCommand), start(dataCommand)]);
+        const answer = await ask(run, control);
+        answered();
+        const missing = answer.kind === 'rooted' ? [] : orderForSending(run.closure, answer.valid);
+        countAgain(run, missing);
+        if (answer.kind === 'rooted') return;
+        const room = { free: answer.disk?.free, needed: archiveBytes(missing) };
+        if (answer.disk !== undefined && !mayHold(answer.disk, room.needed)) {
+          throw hostDiskFull(whereOf(run.request), room);
+        }
+        tellOnce(run, missing, room.needed);
+        const isNear = session.roundTripMs() < nearMs && underWay < 2;
+        await stream(run, data, { paths: missing, compress: answer.zstd && !isNear, room });
+      } finally {
+        // What has arrived is protected until it is rooted.
+        over.abort();
+        session.close();
       }
-      const isNear = session.roundTripMs() < nearMs && underWay < 2;
-      await send(run, data, missing, { compress: answer.zstd && !isNear, room });
     } finally {
       answered();
-      // What has arrived is protected until it is rooted.
-      over.abort();
-      session.close();
     }
-  }
-
-  async function ask({ request, closure, watch }: Run, control: Channel): Promise<HostAnswer> {
-    const paths = closure.map(({ path }) => path);
-    const substitute = request.substitute === true;
-    const question = [wanted(request), greeting(), keepAndQuery(paths, { substitute })];
-    try {
-      await control.write(Buffer.concat(question));
-      return await readHostAnswer(watch.watched(control.output), paths.length);
-    } catch (thrown) {
-      throw await explained(thrown, control, request);
-    }
-  }
-
-  async function send(
-    { request, watch, context, arrived }: Run,
-    data: Channel,
-    missing: readonly PathInfo[],
-    { compress, room }: { readonly compress: boolean; readonly room: Room },
-  ): Promise<void> {
-    const write = async (bytes: Uint8Array): Promise<void> => {
-      // What took time until here was our own doing.
-      watch.moved();
-      await data.write(bytes);
-      watch.moved();
-    };
-    const total = {
-      bytes: arrived.bytes + missing.reduce((sum, { narSize }) => sum + narSize, 0),
-      paths: arrived.paths + missing.length,
-    };
-    const tell = (): void =>
-      context.progress({
-        what: 'bytes',
-        done: arrived.bytes,
-        total: total.bytes,
-        paths: { done: arrived.paths, total: total.paths },
-      });
-    tell();
-    const over = new AbortController();
-    const signal = AbortSignal.any([watch.signal, over.signal]);
-    if (compress) void compressAhead(archives, missing, signal);
-    try {
-      await data.write(Buffer.concat([Buffer.from(compress ? 'zstd\n' : 'plain\n'), wanted(request)]));
-      const { refused, rest } = await sendPaths({
-        paths: missing.map((info) => ({ ...info, signatures: [...info.signatures, ...sign(info)] })),
-        pieces: (info) => (compress ? compressed(info, signal) : plain(info)),
-        encoder: compress ? createZstdEncoder(write) : createPlainEncoder(write),
-        output: watch.watched(data.output),
-        // A decompressor gives the last bytes only at the end; a daemon that is talked to directly must not see one.
-        sent: () => compress && data.end(),
-        answered: () => !compress && data.end(),
-        acknowledged({ narSize }) {
-          arrived.paths += 1;
-          arrived.bytes += narSize;
-          tell();
-        },
-      });
-      if (refused.length > 0) throw refusal(refused, request.connection, room);
-      if (rest.toString('latin1').endsWith('rooted\n')) return;
-    } catch (thrown) {
-      throw await explained(thrown, data, request);
-    } finally {
-      over.abort();
-    }
-    throw pushError(`what was sent is not rooted: ${data.complaint().trim()}`, request.connection, room);
   }
 
   return {
     async push(request, context): Promise<Pushed> {
-      const watch = createWatch(context.signal, { deadlineMs: request.deadlineMs, stallMs });
+      const watch = createWatch(context.signal, { deadlineMs: request.deadlineMs, ...patience });
       const arrived = { paths: 0, bytes: 0 };
       const lacked = new Map<string, PathInfo>();
       underWay += 1;
@@ -204,7 +126,7 @@ export function createPusher(deps: PusherDeps): Push {
             return { ...arrived, closure };
           } catch (thrown) {
             // What has arrived stays there, so a line that breaks now and then is got over.
-            if (!isLost(thrown) || arrived.paths === before || watch.signal.aborted) throw thrown;
+            if (!isUnreachable(thrown) || arrived.paths === before || watch.signal.aborted) throw thrown;
             context.log(`the connection was lost after ${arrived.paths} paths; the rest takes another one`);
           }
         }
@@ -218,36 +140,16 @@ export function createPusher(deps: PusherDeps): Push {
   };
 }
 
-/** What arrived is known by what is missing now: of the last paths that a line took before it broke nobody heard. */
-function countAgain({ lacked, arrived }: Run, missing: readonly PathInfo[]): void {
-  if (lacked.size === 0) for (const info of missing) lacked.set(info.path, info);
-  const left = new Set(missing.map(({ path }) => path));
-  const there = [...lacked.values()].filter(({ path }) => !left.has(path));
-  arrived.paths = there.length;
-  arrived.bytes = there.reduce((sum, { narSize }) => sum + narSize, 0);
-}
-
-function wanted({ deployment, paths }: PushRequest): Buffer {
-  const lines = [...paths].map(([name, path]) => `${name} ${path}\n`);
-  return Buffer.from(`${deployment}\n${lines.join('')}.\n`);
+/** Not again for the rest that another connection takes. */
+function tellOnce({ request, context, lacked }: Run, missing: readonly PathInfo[], bytes: number): void {
+  if (missing.length < lacked.size) return;
+  context.log(`sending ${missing.length} paths, ${bytes} bytes, to ${request.connection.address}`);
 }
 
 function whereOf({ connection }: PushRequest): string {
   return `${connection.address}:${connection.port}`;
 }
 
-function isLost(thrown: unknown): boolean {
+function isUnreachable(thrown: unknown): boolean {
   return thrown instanceof FleetError && thrown.code === 'HOST_UNREACHABLE';
-}
-
-/** A daemon that ends in the middle has said why on its standard error, or the connection is lost. */
-async function explained(thrown: unknown, channel: Channel, request: PushRequest): Promise<unknown> {
-  if (thrown instanceof DaemonError) return pushError(thrown.message, request.connection);
-  if (!(thrown instanceof WireError)) return thrown;
-  // One that says what cannot be still waits for more.
-  channel.end();
-  const end = await channel.ended;
-  if (end.kind === 'lost') return lost(request.connection, thrown);
-  const said = channel.complaint().trim();
-  return pushError(said === '' ? thrown.message : said, request.connection);
 }

@@ -29,6 +29,8 @@ export interface Sending {
   readonly sent: () => unknown;
   /** Everything is answered. */
   readonly answered: () => unknown;
+  /** Those before it are answered, and the next answer is about this one. */
+  readonly awaited: (info: PathInfo) => unknown;
   /** The host has it. */
   readonly acknowledged: (info: PathInfo) => void;
 }
@@ -63,11 +65,12 @@ async function write({ paths, pieces, encoder, sent }: Sending): Promise<void> {
   sent();
 }
 
-async function read({ paths, output, acknowledged, answered }: Sending): Promise<Sent> {
+async function read({ paths, output, awaited, acknowledged, answered }: Sending): Promise<Sent> {
   const reader = createWireReader(output);
   await readGreeting(reader);
   const refused: Refused[] = [];
   for (const info of paths) {
+    awaited(info);
     try {
       await untilAnswer(reader);
       acknowledged(info);

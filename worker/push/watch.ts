@@ -7,6 +7,10 @@ export interface Watch {
   readonly signal: AbortSignal;
   /** Something got through. */
   moved(): void;
+  /** The next word of the host is about a path of this size: it may be busy with that for long. */
+  awaits(bytes: number): void;
+  /** How long a host may be silent about a path of this size. */
+  patienceMs(bytes: number): number;
   /** The same, and whatever comes of it has moved. */
   watched(output: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
   /** Why it was ended, if it was: what breaks then breaks for that. */
@@ -14,20 +18,30 @@ export interface Watch {
   end(): void;
 }
 
-export function createWatch(
-  outer: AbortSignal,
-  limits: { readonly deadlineMs: number; readonly stallMs: number },
-): Watch {
+/** How long a host may take nothing and say nothing. */
+export interface Patience {
+  /** In any case. */
+  readonly stallMs: number;
+  /**
+   * What the slowest disk takes: before a daemon says that it has a path, it may have to wait until all of it is written,
+   * or to read it once more.
+   */
+  readonly diskBytesPerSecond: number;
+}
+
+export function createWatch(outer: AbortSignal, limits: Patience & { readonly deadlineMs: number }): Watch {
   const own = new AbortController();
   let reason: 'deadline' | 'stall' | undefined;
+  const patienceMs = (bytes: number): number => limits.stallMs + (1_000 * bytes) / limits.diskBytesPerSecond;
   let last = performance.now();
+  let patience = limits.stallMs;
   const endFor = (why: 'deadline' | 'stall'): void => {
     reason ??= why;
     own.abort();
   };
   const deadline = setTimeout(() => endFor('deadline'), limits.deadlineMs);
   const look = setInterval(() => {
-    if (performance.now() - last > limits.stallMs) endFor('stall');
+    if (performance.now() - last > patience) endFor('stall');
   }, limits.stallMs / 10);
   const moved = (): void => {
     last = performance.now();
@@ -35,6 +49,10 @@ export function createWatch(
   return {
     signal: AbortSignal.any([outer, own.signal]),
     moved,
+    awaits(bytes) {
+      patience = patienceMs(bytes);
+    },
+    patienceMs,
     async *watched(output) {
       for await (const bytes of output) {
         moved();
@@ -57,7 +75,7 @@ export function createWatch(
           return new FleetError({
             code: 'HOST_UNREACHABLE',
             disposition: 'transient',
-            message: `${where} took nothing and said nothing for ${limits.stallMs / 1_000} s`,
+            message: `${where} took nothing and said nothing for ${Math.round(patience / 100) / 10} s`,
             hint: 'what has arrived stays there; see whether the host still runs',
           });
       }

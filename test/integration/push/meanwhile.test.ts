@@ -13,7 +13,7 @@ import {
 import type { LoopbackHost } from '../../support/loopback-host.ts';
 import { addPaths, madeUpPath, type Closure } from '../../support/private-store.ts';
 import { by, createPushRig, failureOf, pushed, ways, type PushRig } from '../../support/push-rig.ts';
-
+import { startCollection } from '../../support/running-collection.ts';
 import { file } from '../../support/store-tree.ts';
 
 let rig: PushRig;
@@ -111,6 +111,31 @@ describe.each(ways)('while archives are sent %s', (_, nearMs) => {
     const { paths } = await pushed(next, by(host, line), system.root);
     expect(paths).toBeLessThanOrEqual(system.paths - before);
     await expectWhole(host, rig.workshop, system.root);
+  });
+});
+
+describe('a garbage collection that had read the roots before', () => {
+  test('takes nothing of what was there already, and is rooted now', async () => {
+    const host = await rig.host();
+    const push = rig.pusher(host);
+    await pushed(push, host.connection, system.root);
+    await host.inside('rm', '-r', '/nix/var/nix/gcroots/varve');
+    const collection = await startCollection(host);
+    expect(await pushed(push, host.connection, system.root)).toMatchObject({ paths: 0 });
+    await collection.goOn();
+    await expectWhole(host, rig.workshop, system.root);
+    expect(await collected(host)).toHaveLength(system.paths);
+  });
+
+  test('takes nothing of what was sent meanwhile', async () => {
+    const host = await rig.host();
+    await host.inside('nix-store', '--verify');
+    const collection = await startCollection(host);
+    const push = rig.pusher(host);
+    await pushed(push, host.connection, system.root);
+    await collection.goOn();
+    await expectWhole(host, rig.workshop, system.root);
+    expect(await collected(host)).toHaveLength(system.paths);
   });
 });
 

@@ -15,18 +15,18 @@ async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array
 const said = (text: string): Buffer => Buffer.concat([Buffer.from(text), answer]);
 
 test.each([1, 7, 100_000])('is read the same in pieces of %i bytes', async (size) => {
-  const bytes = said('free 100 4096\nzstd\nready\n');
+  const bytes = said('free 100 4096 ext2/ext3\nzstd\nready\n');
   expect(await readHostAnswer(inPieces(bytes, size), 2)).toEqual({
     kind: 'lacks',
     valid: new Set([pathOf(2)]),
-    free: 409_600,
+    disk: { free: 409_600, filesystem: 'ext2/ext3' },
     zstd: true,
   });
 });
 
 test('of a host that cannot decompress, does not know its room, and greets all who log in', async () => {
   const bytes = said('Welcome!\nfree lunch\nready\n');
-  expect(await readHostAnswer(inPieces(bytes, 50), 2)).toMatchObject({ free: undefined, zstd: false });
+  expect(await readHostAnswer(inPieces(bytes, 50), 2)).toMatchObject({ disk: undefined, zstd: false });
 });
 
 test('that all is there needs no daemon', async () => {
@@ -35,9 +35,16 @@ test('that all is there needs no daemon', async () => {
 
 test.each([
   ['nothing', ''],
-  ['no Nix', 'free 1 1\nready\nsh: exec: nix-daemon: not found'],
+  ['no Nix', 'free 1 1 xfs\nready\nsh: exec: nix-daemon: not found'],
 ])('of a host that has %s is an error', async (_, text) => {
   await expect(readHostAnswer(inPieces(Buffer.from(text), 9), 2)).rejects.toThrow(
     /it ended|no Nix daemon|too/,
   );
+});
+
+test('of a host that says other things without an end is an error', async () => {
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    for (;;) yield Buffer.from('y\n');
+  }
+  await expect(readHostAnswer(endless(), 2)).rejects.toThrow('without an end');
 });

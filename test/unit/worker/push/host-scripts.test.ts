@@ -32,12 +32,17 @@ interface Ended {
   readonly stderr: string;
 }
 
+type Input = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
 /**
- * Runs it in that shell, with a `/nix/var` of its own.
+ * Runs it in that shell, with a `/nix/var` of its own and a watch that looks more often.
  * @param endAfter how much it says before its input ends
  */
-function run(shell: string, command: string, input: readonly Uint8Array[], endAfter = 0): Promise<Ended> {
-  const own = command.replaceAll('/nix/var', `${folder}/nix/var`).replaceAll('-p /run', `-p ${folder}/tmp`);
+function run(shell: string, command: string, input: Input, endAfter = 0): Promise<Ended> {
+  const own = command
+    .replaceAll('/nix/var', `${folder}/nix/var`)
+    .replaceAll('-p /run', `-p ${folder}/tmp`)
+    .replaceAll('sleep 2 ', 'sleep 0.2 ');
   const child = spawn('/bin/sh', ['-c', own.replaceAll('/bin/sh', shell)], {
     env: { PATH: `${folder}/bin:/usr/bin:/bin` },
   });
@@ -51,8 +56,11 @@ function run(shell: string, command: string, input: readonly Uint8Array[], endAf
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   child.stdin.on('error', () => {});
-  for (const bytes of input) child.stdin.write(bytes);
-  if (endAfter === 0) child.stdin.end();
+  const feed = async (): Promise<void> => {
+    for await (const bytes of input) child.stdin.write(bytes);
+    if (endAfter === 0) child.stdin.end();
+  };
+  void feed();
   return new Promise((resolve) => {
     child.once('close', (code) => {
       child.stdin.destroy();
@@ -75,7 +83,7 @@ describe.each(shells)('in %s', (shell) => {
     const { stdout, code } = await run(
       shell,
       dataCommand,
-      [Buffer.from('plain\n'), wanted, payload],
+      [Buffer.from('plain 90\n'), wanted, payload],
       payload.length,
     );
     expect(stdout.subarray(0, payload.length).equals(payload)).toBe(true);
@@ -88,7 +96,7 @@ describe.each(shells)('in %s', (shell) => {
   test('a daemon gets what was compressed, and a goodbye at its end', async () => {
     await program('nix-daemon', `exec head -c ${payload.length + goodbye.length}`);
     const frames = [storedFrame(payload.subarray(0, 1_000)), storedFrame(payload.subarray(1_000))];
-    const { stdout, code } = await run(shell, dataCommand, [Buffer.from('zstd\n'), wanted, ...frames]);
+    const { stdout, code } = await run(shell, dataCommand, [Buffer.from('zstd 90\n'), wanted, ...frames]);
     const expected = Buffer.concat([payload, goodbye, Buffer.from('rooted\n')]);
     expect(stdout.equals(expected)).toBe(true);
     expect(code).toBe(0);
@@ -97,7 +105,7 @@ describe.each(shells)('in %s', (shell) => {
   test('what is not valid in the end is not called rooted', async () => {
     await program('nix-daemon', 'exec cat');
     await program('nix-store', 'exit 1');
-    const { stdout, code } = await run(shell, dataCommand, [Buffer.from('plain\n'), wanted]);
+    const { stdout, code } = await run(shell, dataCommand, [Buffer.from('plain 90\n'), wanted]);
     expect(stdout.toString()).toBe('');
     expect(code).not.toBe(0);
   });
@@ -105,7 +113,7 @@ describe.each(shells)('in %s', (shell) => {
   test('what is cut off in the middle of a frame ends the daemon, and nothing is rooted', async () => {
     await program('nix-daemon', 'exec cat');
     const cut = storedFrame(payload).subarray(0, 200_000);
-    const { stdout, code } = await run(shell, dataCommand, [Buffer.from('zstd\n'), wanted, cut]);
+    const { stdout, code } = await run(shell, dataCommand, [Buffer.from('zstd 90\n'), wanted, cut]);
     expect(stdout.toString('latin1')).not.toContain('rooted');
     expect(code).not.toBe(0);
     await expect(rootOf()).rejects.toThrow();
@@ -114,15 +122,41 @@ describe.each(shells)('in %s', (shell) => {
   test('a daemon that cannot run is told at once, while more is still to come', async () => {
     await program('nix-daemon', 'echo "nix-daemon: out of order" >&2; exit 1');
     const began = performance.now();
-    const { code, stderr } = await run(shell, dataCommand, [Buffer.from('plain\n'), wanted], Infinity);
+    const { code, stderr } = await run(shell, dataCommand, [Buffer.from('plain 90\n'), wanted], Infinity);
     expect(code).not.toBe(0);
     expect(stderr).toContain('out of order');
     expect(performance.now() - began).toBeLessThan(6_000);
   });
 
+  test('who sends little by little is not taken for gone, on whatever kernel', async () => {
+    await program('nix-daemon', 'exec cat');
+    const bytes = payload.subarray(0, 30);
+    async function* slowly(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('plain 12\n');
+      yield wanted;
+      for (const byte of bytes) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        yield Buffer.from([byte]);
+      }
+    }
+    // Not every kernel counts what a process reads.
+    const command = dataCommand.replaceAll(/\/proc\/\$reader\/io\b/g, '/nowhere');
+    const { stdout, code } = await run(shell, command, slowly(), bytes.length);
+    expect(stdout.subarray(0, bytes.length).equals(bytes)).toBe(true);
+    expect(code).toBe(0);
+  });
+
+  test('who sends nothing for longer than it has said has gone, and the daemon ends', async () => {
+    await program('nix-daemon', `exec tail -f /dev/null`);
+    const began = performance.now();
+    const { code } = await run(shell, dataCommand, [Buffer.from('plain 4\n'), wanted], Infinity);
+    expect(code).not.toBe(0);
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
+
   test.each([
     ['how it is sent', dataCommand, ''],
-    ['what is to be rooted', dataCommand, 'plain\nd000001\n'],
+    ['what is to be rooted', dataCommand, 'plain 90\nd000001\n'],
     ['all that is to be rooted', controlCommand, 'd000001\ntoplevel /nix'],
   ])('who has gone before saying %s starts nothing', async (_, command, input) => {
     await program('nix-daemon', `touch ${folder}/started`);
@@ -135,7 +169,7 @@ describe.each(shells)('in %s', (shell) => {
   test('a host that lacks something says what there is to know, and then its daemon speaks', async () => {
     await program('nix-daemon', 'echo daemon "$@"; exec cat');
     const { stdout } = await run(shell, controlCommand, [wanted, Buffer.from('question')]);
-    expect(stdout.toString()).toMatch(/^free \d+ \d+\nzstd\nready\ndaemon --stdio\nquestion$/);
+    expect(stdout.toString()).toMatch(/^free \d+ \d+ \S+\nzstd\nready\ndaemon --stdio\nquestion$/);
     expect(existsSync(join(folder, 'nix/var/nix/gcroots'))).toBe(false);
   });
 

@@ -25,6 +25,7 @@ function staged(said: readonly Buffer[], change: Partial<Sending> = {}) {
     })(),
     sent: () => events.push('sent'),
     answered: () => events.push('answered'),
+    awaited: ({ path }) => events.push(`${path}?`),
     acknowledged: ({ path }) => events.push(path),
     ...change,
   };
@@ -38,9 +39,7 @@ test('all is said in one go, and each answer is that of its path', async () => {
   expect(refused).toEqual([]);
   expect(rest.toString()).toBe('rooted\n');
   expect(stage.events.filter((event) => event !== 'sent')).toEqual([
-    pathOf(1),
-    pathOf(2),
-    pathOf(3),
+    ...paths.flatMap(({ path }) => [`${path}?`, path]),
     'answered',
   ]);
   const framed = pieces.flatMap((piece) => [frameHead(piece.length), piece]);
@@ -55,7 +54,11 @@ test('what is refused is told with its path, and the others are acknowledged', a
     [pathOf(1), 'no'],
     [pathOf(2), 'not valid'],
   ]);
-  expect(stage.events.filter((event) => event !== 'sent')).toEqual([pathOf(3), 'answered']);
+  expect(stage.events.filter((event) => event !== 'sent')).toEqual([
+    ...paths.map(({ path }) => `${path}?`),
+    pathOf(3),
+    'answered',
+  ]);
 });
 
 test('a daemon that ends in the middle is an error', async () => {

@@ -19,7 +19,7 @@ const request: PushRequest = {
   paths: new Map([['toplevel', pathOf(1)]]),
   deadlineMs: 10_000,
 };
-const limits = { deadlineMs: 10_000, stallMs: 1_000 };
+const limits = { deadlineMs: 10_000, stallMs: 1_000, diskBytesPerSecond: 100 };
 const never = new AbortController().signal;
 
 test('what moves is left alone up to its deadline', () => {
@@ -46,6 +46,26 @@ test('what does not move is given up', () => {
   vi.advanceTimersByTime(300);
   expect(watch.signal.aborted).toBe(true);
   expect(watch.why(request)).toMatchObject({ code: 'HOST_UNREACHABLE', disposition: 'transient' });
+  watch.end();
+});
+
+test('a host that was sent a large path may be silent for as long as a slow disk takes for it', () => {
+  const watch = createWatch(never, limits);
+  watch.awaits(200);
+  vi.advanceTimersByTime(2_900);
+  expect(watch.signal.aborted).toBe(false);
+  vi.advanceTimersByTime(300);
+  expect(watch.signal.aborted).toBe(true);
+  expect(watch.why(request)?.message).toContain('said nothing for 3 s');
+  watch.end();
+});
+
+test('a large path that has arrived is an excuse for nothing any more', () => {
+  const watch = createWatch(never, limits);
+  watch.awaits(200);
+  watch.awaits(0);
+  vi.advanceTimersByTime(1_200);
+  expect(watch.signal.aborted).toBe(true);
   watch.end();
 });
 
