@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import type { Closure } from '../support/private-store.ts';
 import { median, medianRatio, spread } from './measure.ts';
 import { pushCases, type PushCase, type Way } from './push-cases.ts';
@@ -41,6 +43,8 @@ async function* measure(stage: PushStage, it: PushCase, runs: number): AsyncGene
     size = closure;
     for (const way of round % 2 === 0 ? ways : ways.toReversed()) {
       await prepare(stage, it, receivers, closure, way);
+      // As between any two pushes: what the last one left to do, like opening channels for the next, is done.
+      await pause(200 + 5 * it.roundTripMs);
       const cost =
         way === 'warm' || way === 'cold'
           ? await stage.ours(receivers, closure)

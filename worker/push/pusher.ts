@@ -13,7 +13,7 @@ import { hostDiskFull } from './push-errors.ts';
 import type { Push, Pushed, PushRequest } from './push.ts';
 import { archiveBytes, countAgain, type Run } from './run.ts';
 import { createStream, type StreamDeps } from './stream.ts';
-import { createWatch, type Patience } from './watch.ts';
+import { createWatch, type Patience, type Watch } from './watch.ts';
 
 export interface PusherDeps extends StreamDeps {
   readonly ssh: Pick<Ssh, 'pooled'>;
@@ -26,8 +26,8 @@ export interface PushSettings extends Patience {
   readonly nearMs: number;
 }
 
-/** Who has not answered after so long is far away: then what is sent there is compressed. */
-const farMs = 150;
+/** Who has not answered so long after the push began is far away: then what is sent there is compressed. */
+const farMs = 60;
 
 /** No disk that a system runs from is slower than a cheap SD card. */
 export const usualPushSettings: PushSettings = {
@@ -50,20 +50,20 @@ export function createPusher(deps: PusherDeps): Push {
   let underWay = 0;
 
   /** What is done in vain is not done for long: the answer ends it. Nor is it done for a host that is away. */
-  function compressMeanwhile({ request, closure, watch }: Run): () => void {
+  function compressMeanwhile({ request, closure, watch, began }: Run): () => void {
     if (away.has(connectionKey(request.connection))) return () => {};
     const answered = new AbortController();
     const signal = AbortSignal.any([watch.signal, answered.signal]);
-    const timer = setTimeout(() => {
+    const compress = (): void =>
       void compressAhead(archives, newestFirst(orderForSending(closure, new Set())), signal);
-    }, farMs);
+    const timer = setTimeout(compress, began + farMs - performance.now());
     return () => {
       clearTimeout(timer);
       answered.abort();
     };
   }
 
-  async function reach({ request: { connection }, watch }: Run): Promise<Session> {
+  async function reach({ connection }: PushRequest, watch: Watch): Promise<Session> {
     const key = connectionKey(connection);
     try {
       const session = await ssh.pooled(connection, { signal: watch.signal });
@@ -77,11 +77,32 @@ export function createPusher(deps: PusherDeps): Push {
     }
   }
 
+  /** A connection that is made meanwhile is given back if it is not wanted after all. */
+  async function closureOf(
+    { paths }: PushRequest,
+    watch: Watch,
+    opening: Promise<Session>,
+  ): Promise<readonly PathInfo[]> {
+    // Whoever waits for it hears how it fails.
+    opening.catch(() => {});
+    try {
+      const closure = await store.closure([...paths.values()], { signal: watch.signal });
+      watch.moved();
+      return closure;
+    } catch (thrown) {
+      opening.then(
+        (session) => session.close(),
+        () => {},
+      );
+      throw thrown;
+    }
+  }
+
   /** Brings what is missing over one connection. */
-  async function bring(run: Run): Promise<void> {
+  async function bring(run: Run, opening: Promise<Session>): Promise<void> {
     const answered = compressMeanwhile(run);
     try {
-      const session = await reach(run);
+      const session = await opening;
       const over = new AbortController();
       try {
         // Also one that is open only when all is over.
@@ -115,19 +136,22 @@ export function createPusher(deps: PusherDeps): Push {
       const watch = createWatch(context.signal, { deadlineMs: request.deadlineMs, ...patience });
       const arrived = { paths: 0, bytes: 0 };
       const lacked = new Map<string, PathInfo>();
+      const began = performance.now();
       underWay += 1;
+      // Both take a while: the worker's store is asked while the connection is made.
+      let opening = reach(request, watch);
       try {
-        const closure = await store.closure([...request.paths.values()], { signal: watch.signal });
-        watch.moved();
+        const closure = await closureOf(request, watch, opening);
         for (;;) {
           const before = arrived.paths;
           try {
-            await bring({ request, closure, watch, context, arrived, lacked });
+            await bring({ request, closure, watch, context, began, arrived, lacked }, opening);
             return { ...arrived, closure };
           } catch (thrown) {
             // What has arrived stays there, so a line that breaks now and then is got over.
             if (!isUnreachable(thrown) || arrived.paths === before || watch.signal.aborted) throw thrown;
             context.log(`the connection was lost after ${arrived.paths} paths; the rest takes another one`);
+            opening = reach(request, watch);
           }
         }
       } catch (thrown) {

@@ -9,6 +9,8 @@ export interface Run {
   readonly closure: readonly PathInfo[];
   readonly watch: Watch;
   readonly context: StepContext;
+  /** When, as `performance.now` has it. */
+  readonly began: number;
   /** Of what the host lacked at first: so far, over however many connections. */
   readonly arrived: { paths: number; bytes: number };
   /** What the host lacked at first; empty before it has said so. */
