@@ -35,7 +35,7 @@ test('the host is told to wait longer for a worker than the worker waits for its
   };
   const arrived = { paths: 0, bytes: 0 };
   await stream(
-    { request, closure: paths, watch, context: recordingContext(), arrived, lacked: new Map() },
+    { request, closure: paths, watch, context: recordingContext(), began: 0, arrived, lacked: new Map() },
     data,
     { paths, compress: false, room: {} },
   );
