@@ -4,6 +4,7 @@ import ssh2, { type AnyAuthMethod, type Client, type ClientChannel } from 'ssh2'
 
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { Connection } from '../../shared/domain/fleet.ts';
+import { gatherWrites } from './gather-writes.ts';
 import { type HostKeyPolicy, hostKeyMismatch } from './host-key.ts';
 import { endWhenSilent } from './liveness.ts';
 import { cancelled, noAnswer, placeOf, unreachable } from './ssh-errors.ts';
@@ -100,7 +101,7 @@ export function connect(options: ConnectOptions): Promise<Client> {
       const through = await options.carrier?.();
       // Who has given up by now connects to nothing any more.
       if (settled) through?.destroy();
-      else start(through ?? new Socket().connect({ host: connection.address, port: connection.port }));
+      else start(through ?? overTcp(connection));
     };
     begin().catch((thrown: unknown) =>
       fail(
@@ -110,6 +111,10 @@ export function connect(options: ConnectOptions): Promise<Client> {
       ),
     );
   });
+}
+
+function overTcp({ address, port }: Connection): Socket {
+  return gatherWrites(new Socket().connect({ host: address, port }));
 }
 
 function authMethod(username: string, credential: Credential): AnyAuthMethod {
