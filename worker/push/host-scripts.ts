@@ -110,7 +110,7 @@ if [ "$how" = zstd ]; then zstd -dcq <&4 >&3 & else cat <&4 >&3 & fi
 reader=$!
 ${watchOver}
 trap "kill $daemon $reader $watcher 2> /dev/null" EXIT
-wait $reader && echo received >&2 || exit 1
+wait $reader || exit 1
 if [ "$how" = zstd ]; then
   ${goodbye} >&3 || exit 1
   wait $daemon

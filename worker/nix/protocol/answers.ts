@@ -1,5 +1,4 @@
-import { stripVTControlCharacters } from 'node:util';
-
+import { lastLines } from '../../../shared/platform/plain-lines.ts';
 import { WireError, type WireReader } from './wire.ts';
 
 /** The daemon's own words for why it does not do what it was asked. */
@@ -78,5 +77,5 @@ async function readError(reader: WireReader): Promise<DaemonError> {
     await reader.number();
     await reader.text();
   }
-  return new DaemonError(stripVTControlCharacters(message).trim().slice(-longestError));
+  return new DaemonError(lastLines(message, longestError));
 }
