@@ -84,9 +84,11 @@ function refusalOf({ status, statusText }: Response): string {
 }
 
 async function textOf({ body }: Response): Promise<string> {
+  if (body === null) return '';
+  const chunks: AsyncIterable<Uint8Array> = body;
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of body ?? []) {
+  for await (const part of chunks) {
     size += part.byteLength;
     if (size > longestText) throw new Error(`it answers with more than ${longestText} bytes`);
     parts.push(part);
