@@ -1,5 +1,4 @@
-import { sameConnection } from '../shared/domain/fleet.ts';
-import type { Deployment } from '../shared/domain/deployment.ts';
+import { candidates, type Deployment } from '../shared/domain/deployment.ts';
 import { FleetError } from '../shared/domain/errors.ts';
 import type { StorePath } from '../shared/domain/names.ts';
 import type { StepContext } from '../shared/platform/ports/steps.ts';
@@ -33,10 +32,8 @@ export function createHostHas(deps: { readonly ssh: Ssh; readonly guard: StorePa
     deployment: Deployment,
     context: StepContext,
   ): Promise<{ readonly toplevel: boolean; readonly guard: boolean }> => {
-    const { known, next } = deployment;
-    const candidates = known.some((each) => sameConnection(each, next)) ? known : [...known, next];
     try {
-      const session = await deps.ssh.firstReachable(candidates, { signal: context.signal });
+      const session = await deps.ssh.firstReachable(candidates(deployment), { signal: context.signal });
       try {
         const { stdout } = await session.exec(command, {
           stdin: `${deployment.id}\n${deployment.toplevel}\n${deps.guard}\n`,

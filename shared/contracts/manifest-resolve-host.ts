@@ -9,7 +9,7 @@ import type { Members } from './manifest-members.ts';
 import { resolveReboot, resolveRetention, resolveWindow } from './manifest-resolve-policy.ts';
 import { resolveCheck } from './manifest-check.ts';
 import type { WrittenManifest, WrittenTimeouts } from './manifest-schema.ts';
-import type { WrittenWindow } from './manifest-schema-policy.ts';
+import type { WrittenWindow } from './manifest-schema-time.ts';
 import { msOf } from './manifest-words.ts';
 
 export const defaultTimeouts: Timeouts = {

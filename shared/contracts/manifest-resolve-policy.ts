@@ -15,14 +15,13 @@ import type {
 import type { Members } from './manifest-members.ts';
 import type { WrittenGroup } from './manifest-schema.ts';
 import type {
-  WrittenFreeze,
   WrittenHook,
   WrittenReboot,
   WrittenRetention,
   WrittenRollout,
   WrittenWave,
-  WrittenWindow,
 } from './manifest-schema-policy.ts';
+import type { WrittenFreeze, WrittenWindow } from './manifest-schema-time.ts';
 import { msOf } from './manifest-words.ts';
 
 const defaultHookTimeoutMs = 300_000;

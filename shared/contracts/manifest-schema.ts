@@ -1,13 +1,7 @@
 import { z } from 'zod';
 import { checks } from './manifest-schema-check.ts';
-import {
-  freezes,
-  groupPolicy,
-  hostPolicy,
-  rollout,
-  treatmentPolicy,
-  windows,
-} from './manifest-schema-policy.ts';
+import { groupPolicy, hostPolicy, rollout, treatmentPolicy } from './manifest-schema-policy.ts';
+import { freezes, windows } from './manifest-schema-time.ts';
 import { address, duration, hostKey, labels, nameOf, port, user } from './manifest-words.ts';
 
 /**

@@ -1,50 +1,14 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
-import { type ReadServiceConfig, type ServiceConfigInput, readServiceConfig } from './service-config-text.ts';
-import { type CacheAccess, parseCachePlace } from './service-config-cache.ts';
-import type { WrittenServiceConfig } from './service-config-schema.ts';
+import { cacheAccess, remoteAccess, type RemoteAccess } from './service-config-access.ts';
+import type { CacheAccess } from './service-config-cache.ts';
+import { commonConfig, type CommonConfig } from './service-config-common.ts';
+import { createSecrets } from './service-config-secrets.ts';
+import { readServiceConfig, type ServiceConfigInput } from './service-config-text.ts';
 
+export type { RemoteAccess } from './service-config-access.ts';
+export type { InternalToken, RedisAccess } from './service-config-common.ts';
 export type { ServiceConfigInput } from './service-config-text.ts';
-
-/** How a Git remote is reached. */
-export interface RemoteAccess {
-  /** Without credentials. */
-  readonly url: string;
-  readonly credentials:
-    | {
-        readonly username: string;
-        /** As it was at the start. */
-        readonly password: string;
-        /** Where it is read anew. */
-        readonly passwordFile: string | undefined;
-      }
-    | undefined;
-  /** Files of the SSH identity and of the known host keys. */
-  readonly ssh: { readonly identity: string | undefined; readonly knownHosts: string | undefined };
-}
-
-export type RedisAccess =
-  | { readonly kind: 'url'; readonly url: string; readonly password: string | undefined }
-  | { readonly kind: 'socket'; readonly path: string; readonly password: string | undefined };
-
-/** The token that controller and workers share: given, or kept in a file that the controller makes. */
-export type InternalToken =
-  | { readonly kind: 'given'; readonly token: string }
-  | { readonly kind: 'file'; readonly path: string };
-
-export type LogLevelName = WrittenServiceConfig['log']['level'];
-
-/** What both programs need. Times are in milliseconds, paths absolute or as given. */
-export interface CommonConfig {
-  /** Names the fleet in Redis. */
-  readonly fleet: string;
-  readonly dataDir: string;
-  readonly redis: RedisAccess;
-  readonly internalToken: InternalToken;
-  readonly logLevel: LogLevelName;
-  /** Every secret of this configuration, for the redactor. */
-  readonly secrets: readonly string[];
-}
 
 export interface ControllerConfig extends CommonConfig {
   readonly repository: RemoteAccess & {
@@ -224,143 +188,6 @@ export function ownUrl(listen: { readonly address: string; readonly port: number
   const anyAddress = listen.address === '0.0.0.0' || listen.address === '::';
   const address = anyAddress ? '127.0.0.1' : listen.address;
   return `http://${isIP(address) === 6 ? `[${address}]` : address}:${listen.port}`;
-}
-
-interface Secrets {
-  read(
-    path: readonly PropertyKey[],
-    ref: { readonly file?: string | undefined; readonly env?: string | undefined },
-  ): string;
-  readonly all: readonly string[];
-}
-
-function createSecrets(input: ServiceConfigInput, read: ReadServiceConfig): Secrets {
-  const all: string[] = [];
-  return {
-    all,
-    read(path, ref) {
-      const secret = lookUp(path, ref).replace(/\r?\n$/, '');
-      if (secret !== '') all.push(secret);
-      return secret;
-    },
-  };
-
-  function lookUp(path: readonly PropertyKey[], ref: Parameters<Secrets['read']>[1]): string {
-    if (ref.file !== undefined) {
-      try {
-        const text = input.readFile(ref.file);
-        if (text.trim() === '') read.complain([...path, 'file'], `${ref.file} is empty`);
-        return text;
-      } catch (thrown) {
-        const why = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'it cannot be read';
-        read.complain([...path, 'file'], `${ref.file}: ${why}`);
-        return '';
-      }
-    }
-    const text = ref.env === undefined ? undefined : input.env[ref.env];
-    if (text === undefined || text === '')
-      read.complain([...path, 'env'], `the variable ${ref.env} is not set`);
-    return text ?? '';
-  }
-}
-
-function commonConfig(written: WrittenServiceConfig, secrets: Secrets): Omit<CommonConfig, 'secrets'> {
-  const { redis, internalToken, dataDir } = written;
-  const password =
-    redis.password === undefined ? undefined : secrets.read(['redis', 'password'], redis.password);
-  // A file for the internal token may not be there yet: the controller makes it.
-  const token: InternalToken =
-    internalToken?.env === undefined
-      ? { kind: 'file', path: internalToken?.file ?? `${dataDir}/internal-token` }
-      : { kind: 'given', token: secrets.read(['internalToken'], internalToken) };
-  return {
-    fleet: written.fleet,
-    dataDir,
-    redis:
-      redis.socket === undefined
-        ? { kind: 'url', url: redis.url ?? 'redis://127.0.0.1:6379', password }
-        : { kind: 'socket', path: redis.socket, password },
-    internalToken: token,
-    logLevel: written.log.level,
-  };
-}
-
-function remoteAccess(
-  path: readonly string[],
-  remote: {
-    readonly url: string;
-    readonly credentials?: WrittenServiceConfig['repository']['credentials'];
-    readonly ssh?: WrittenServiceConfig['repository']['ssh'];
-  },
-  secrets: Secrets,
-  complain: ReadServiceConfig['complain'],
-): RemoteAccess {
-  const { credentials, ssh } = remote;
-  if (credentials !== undefined && !/^(https?:|$)/.test(remote.url)) {
-    complain(
-      [...path, 'credentials'],
-      'credentials: a user name and a token are for http(s) addresses; for SSH give `ssh.identity`',
-    );
-  }
-  return {
-    url: remote.url,
-    credentials:
-      credentials === undefined
-        ? undefined
-        : {
-            username: credentials.username,
-            password: secrets.read([...path, 'credentials'], credentials),
-            passwordFile: credentials.file,
-          },
-    ssh: { identity: ssh?.identity, knownHosts: ssh?.knownHosts },
-  };
-}
-
-function cacheAccess(
-  written: WrittenServiceConfig['worker']['cache']['publish'],
-  secrets: Secrets,
-  { env }: ServiceConfigInput,
-  complain: ReadServiceConfig['complain'],
-): CacheAccess | undefined {
-  if (written === undefined) return undefined;
-  const path = ['worker', 'cache', 'publish'];
-  const place = parseCachePlace(written.url);
-  const { credentials } = written;
-  if (credentials !== undefined && place.kind !== 'http') {
-    complain([...path, 'credentials'], 'credentials: a user name and a password are for http(s) addresses');
-  }
-  switch (place.kind) {
-    // The schema has complained.
-    case 'wrong':
-      return undefined;
-    case 'folder':
-      return place;
-    case 'http':
-      return {
-        ...place,
-        credentials:
-          credentials === undefined
-            ? undefined
-            : {
-                username: credentials.username,
-                password: secrets.read([...path, 'credentials'], credentials),
-              },
-      };
-    case 's3': {
-      const sessionToken = env['AWS_SESSION_TOKEN'];
-      return {
-        ...place,
-        keys: {
-          accessKeyId: secrets.read(path, { env: 'AWS_ACCESS_KEY_ID' }),
-          secretAccessKey: secrets.read(path, { env: 'AWS_SECRET_ACCESS_KEY' }),
-          sessionToken:
-            sessionToken === undefined || sessionToken === ''
-              ? undefined
-              : secrets.read(path, { env: 'AWS_SESSION_TOKEN' }),
-        },
-      };
-    }
-  }
 }
 
 /** A token file may hold the token, or `sha256:` and its digest. */

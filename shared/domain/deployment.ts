@@ -1,6 +1,14 @@
 import type { Failure } from './errors.ts';
 import type { Check } from './check.ts';
-import type { Connection, FlakeSpec, Mode, Timeouts, Transport, UnitFailures } from './fleet.ts';
+import {
+  type Connection,
+  type FlakeSpec,
+  type Mode,
+  sameConnection,
+  type Timeouts,
+  type Transport,
+  type UnitFailures,
+} from './fleet.ts';
 import type { RebootPolicy } from './policy.ts';
 import type { DeploymentId, DrvPath, HostName, Revision, StorePath, Tree } from './names.ts';
 import type { Token } from './token.ts';
@@ -116,4 +124,9 @@ export function isTerminal(deployment: Deployment): boolean {
 
 export function isActive(deployment: Deployment): boolean {
   return activePhases.has(deployment.phase);
+}
+
+/** How its host may be reached: as the last confirmed generation said, then as the new one does. */
+export function candidates({ known, next }: Pick<Deployment, 'known' | 'next'>): readonly Connection[] {
+  return known.some((connection) => sameConnection(connection, next)) ? known : [...known, next];
 }

@@ -6,7 +6,11 @@ import { FleetError } from '../domain/errors.ts';
  */
 export interface SingleFlight<Value> {
   /** @throws FleetError CANCELLED when the waiter's signal aborts; else what the work throws */
-  run(key: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<Value>): Promise<Value>;
+  run(
+    key: string,
+    signal: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<Value>,
+  ): Promise<Value>;
 }
 
 interface Flight<Value> {
@@ -32,18 +36,18 @@ export function createSingleFlight<Value>(): SingleFlight<Value> {
 
   return {
     async run(key, signal, work) {
-      if (signal.aborted) throw cancelled(key);
+      if (signal?.aborted) throw cancelled(key);
       const flight = flights.get(key) ?? start(key, work);
       flight.waiters += 1;
       let leave = (): void => {};
       const left = new Promise<never>((_, reject) => {
         leave = () => reject(cancelled(key));
-        signal.addEventListener('abort', leave, { once: true });
+        signal?.addEventListener('abort', leave, { once: true });
       });
       try {
         return await Promise.race([flight.end, left]);
       } finally {
-        signal.removeEventListener('abort', leave);
+        signal?.removeEventListener('abort', leave);
         flight.waiters -= 1;
         if (flight.waiters === 0) {
           // Nobody may join work that is about to be aborted.

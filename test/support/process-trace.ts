@@ -12,10 +12,26 @@ export interface ProcessTrace {
 
 /** Watches the kernel's own account of which programs are executed, from now on. */
 export async function traceProcesses(pids: readonly number[]): Promise<ProcessTrace> {
+  const trace = await traceCalls(pids, ['execve']);
+  return {
+    async end() {
+      // A program that is looked for along PATH is tried at several places: only the one that was found counts.
+      return [...(await trace.end()).matchAll(/execve\("([^"]+)".*\) = 0$/gm)].map(([, path = '']) => path);
+    },
+  };
+}
+
+export interface CallTrace {
+  /** Ends the trace: what strace says of the calls, in order. */
+  end(): Promise<string>;
+}
+
+/** Watches which system calls of these names are made, with the paths of what they are made for. */
+export async function traceCalls(pids: readonly number[], names: readonly string[]): Promise<CallTrace> {
   const folder = await mkdtemp(join(tmpdir(), 'varve-trace-'));
   const file = join(folder, 'trace');
   const attach = pids.flatMap((pid) => ['-p', String(pid)]);
-  const strace = spawn('strace', ['-f', '-e', 'trace=execve', '-o', file, ...attach], {
+  const strace = spawn('strace', ['-f', '-y', '-e', `trace=${names.join(',')}`, '-o', file, ...attach], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let said = '';
@@ -31,8 +47,7 @@ export async function traceProcesses(pids: readonly number[]): Promise<ProcessTr
       await ended;
       const text = await readFile(file, 'utf8');
       await rm(folder, { recursive: true });
-      // A program that is looked for along PATH is tried at several places: only the one that was found counts.
-      return [...text.matchAll(/execve\("([^"]+)".*\) = 0$/gm)].map(([, path = '']) => path);
+      return text;
     },
   };
 }

@@ -1,6 +1,5 @@
-import type { Deployment } from '../../shared/domain/deployment.ts';
+import { candidates, type Deployment } from '../../shared/domain/deployment.ts';
 import { type Failure, failureOf } from '../../shared/domain/errors.ts';
-import { type Connection, sameConnection } from '../../shared/domain/fleet.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { FaultPoint } from '../../shared/platform/ports/faults.ts';
 import type { ActivationEvent, StepContext, Steps } from '../../shared/platform/ports/steps.ts';
@@ -182,12 +181,6 @@ async function send(
     onAnswer: record.open(),
   });
   await Promise.all([call, deps.faultPoint('after-guard-send')]);
-}
-
-/** What the last confirmed generation said, then what the new one says. */
-function candidates(deployment: Deployment): readonly Connection[] {
-  const { known, next } = deployment;
-  return known.some((connection) => sameConnection(connection, next)) ? known : [...known, next];
 }
 
 /** Events one after the other, without holding up the host for them. */

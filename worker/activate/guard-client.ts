@@ -1,5 +1,6 @@
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import { type ErrorCode, type Failure, FleetError, errorCodes } from '../../shared/domain/errors.ts';
+import { lastLines } from '../../shared/platform/plain-lines.ts';
 import { asRoot } from '../ssh/remote-shell.ts';
 import type { Session } from '../ssh/session.ts';
 import { guardStorePath } from '../guard/guard-path.ts';
@@ -57,7 +58,7 @@ export async function callGuard(session: Session, call: GuardCall): Promise<void
     disposition: 'transient',
     message: `the guard ended with ${result.code ?? result.signal ?? 'nothing'}`,
     hint: 'can the deploy user become root on the host?',
-    details: { stderr: result.stderr.slice(-500) },
+    details: { stderr: lastLines(result.stderr, 500) },
   });
 }
 

@@ -8,6 +8,7 @@ import { decodeNix32, encodeNix32 } from '../nix/nix32.ts';
 import type { PathInfo } from '../nix/store.ts';
 import type { ArchivePiece } from '../push/archive.ts';
 import type { Archives } from '../push/archives.ts';
+import { type CacheLimits, keepLimits, serverOptions, usualCacheLimits } from './limits.ts';
 import type { Served } from './served.ts';
 
 export interface BinaryCacheDeps {
@@ -16,6 +17,7 @@ export interface BinaryCacheDeps {
   /** Signatures of our own: hosts take a path from a cache only for those. */
   readonly sign: (info: PathInfo) => readonly string[];
   readonly log: Pick<Logger, 'warn'>;
+  readonly limits?: Partial<CacheLimits>;
 }
 
 export interface BinaryCache {
@@ -53,7 +55,9 @@ export function narUrl({ narHash }: Pick<PathInfo, 'narHash'>): string {
  * served to hosts. (The manual of Nix, "HTTP binary cache store")
  */
 export function createBinaryCache(deps: BinaryCacheDeps): BinaryCache {
-  const app = fastify({ forceCloseConnections: true, exposeHeadRoutes: false });
+  const limits = { ...usualCacheLimits, ...deps.limits };
+  const app = fastify({ forceCloseConnections: true, exposeHeadRoutes: false, ...serverOptions(limits) });
+  keepLimits(app, limits);
   answerErrors(app, deps.log);
   const route = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) =>
     app.route({ method: ['GET', 'HEAD'], url, handler });

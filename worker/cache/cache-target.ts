@@ -1,6 +1,3 @@
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-
 import { FleetError } from '../../shared/domain/errors.ts';
 
 /** A file that goes into a cache. */
@@ -19,41 +16,13 @@ export interface CacheTarget {
   readonly name: string;
   /** @throws FleetError PUSH_FAILED */
   has(name: string, signal: AbortSignal): Promise<boolean>;
-  /** Whoever reads the cache sees all of the file or nothing. @throws FleetError PUSH_FAILED; what reading the file throws */
+  /** A text, as it is there; `undefined` if it is not. @throws FleetError PUSH_FAILED */
+  read(name: string, signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * Whoever reads the cache sees all of the file or nothing. It is there to stay when this resolves.
+   * @throws FleetError PUSH_FAILED; what reading the file throws
+   */
   put(name: string, file: CacheFile, signal: AbortSignal): Promise<void>;
-}
-
-let counter = 0;
-
-/** A cache in a folder, as `file://` names one to Nix. */
-export function createFolderTarget(folder: string): CacheTarget {
-  return {
-    name: folder,
-    has: async (name) => (await stat(join(folder, name)).catch(() => undefined)) !== undefined,
-    async put(name, file, signal) {
-      const place = join(folder, name);
-      counter += 1;
-      const fresh = join(folder, `.varve-${process.pid}-${counter}`);
-      try {
-        await mkdir(dirname(place), { recursive: true });
-        const handle = await open(fresh, 'wx', 0o644);
-        try {
-          for await (const bytes of file.read()) {
-            signal.throwIfAborted();
-            await handle.writeFile(bytes);
-          }
-        } finally {
-          await handle.close();
-        }
-        await rename(fresh, place);
-      } catch (thrown) {
-        await rm(fresh, { force: true }).catch(() => {});
-        throw signal.aborted || thrown instanceof FleetError
-          ? thrown
-          : notPut(folder, name, reasonOf(thrown), thrown);
-      }
-    },
-  };
 }
 
 export function notPut(cache: string, name: string, why: string, cause?: unknown): FleetError {

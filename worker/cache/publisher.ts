@@ -7,8 +7,10 @@ import { FleetError } from '../../shared/domain/errors.ts';
 import type { StorePath } from '../../shared/domain/names.ts';
 import type { StepContext } from '../../shared/platform/ports/steps.ts';
 import { createSingleFlight } from '../../shared/platform/single-flight.ts';
-import { formatNarinfo } from '../nix/narinfo.ts';
+import { formatNarinfo, parseNarinfo } from '../nix/narinfo.ts';
 import { encodeNix32 } from '../nix/nix32.ts';
+import type { ValidPathInfo } from '../nix/protocol/path-info.ts';
+import { fingerprintOf } from '../nix/signing.ts';
 import type { NixStore, PathInfo } from '../nix/store.ts';
 import type { Archives } from '../push/archives.ts';
 import { cacheInfo } from './binary-cache.ts';
@@ -20,11 +22,14 @@ export interface PublisherDeps {
   readonly store: Pick<NixStore, 'closure'>;
   readonly archives: Pick<Archives, 'pieces'>;
   readonly sign: (info: PathInfo) => readonly string[];
+  /** Whether a signature of ours is among those that the cache has of it: hosts take nothing for another one. */
+  readonly isSigned: (info: ValidPathInfo) => boolean;
 }
 
 /**
- * Publishes what the paths reference, themselves included, to a cache: whatever it lacks. Archives go in any order, and
- * what makes a path known after that of all that it references: whoever finds a path finds its closure.
+ * Publishes what the paths reference, themselves included, to a cache: whatever it lacks, or has without a signature of
+ * ours. Archives go in any order, and what makes a path known after that of all that it references: whoever finds a path
+ * finds its closure.
  * @throws FleetError PUSH_FAILED, CANCELLED; INTERNAL when a path is not valid here
  */
 export type Publish = (paths: readonly StorePath[], context: StepContext) => Promise<void>;
@@ -34,7 +39,7 @@ const uploadsAtOnce = 4;
 /** For so long a cache is believed to keep what it had. */
 const rememberedMs = 3_600_000;
 
-export function createPublisher({ target, store, archives, sign }: PublisherDeps): Publish {
+export function createPublisher({ target, store, archives, sign, isSigned }: PublisherDeps): Publish {
   const whenAskable = pLimit(questionsAtOnce);
   const whenFree = pLimit(uploadsAtOnce);
   /** What several hosts share is published once, also if they come together. */
@@ -44,14 +49,32 @@ export function createPublisher({ target, store, archives, sign }: PublisherDeps
   const asked = (name: string, signal: AbortSignal): Promise<boolean> =>
     whenAskable(() => target.has(name, signal));
 
+  /** What the cache says of the path; `undefined` if nothing, or nothing that can be read. */
+  async function published(
+    name: string,
+    { path }: PathInfo,
+    signal: AbortSignal,
+  ): Promise<ValidPathInfo | undefined> {
+    const text = await whenAskable(() => target.read(name, signal));
+    if (text === undefined) return undefined;
+    try {
+      const { info } = parseNarinfo(text);
+      return info.path === path ? info : undefined;
+    } catch (thrown) {
+      if (thrown instanceof FleetError && thrown.code === 'INVALID_INPUT') return undefined;
+      throw thrown;
+    }
+  }
+
+  /** Unless it was done lately. */
   async function once(
     name: string,
     signal: AbortSignal,
-    make: (signal: AbortSignal) => Promise<void>,
+    put: (signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
     if (Date.now() - (knownAt.get(name) ?? -Infinity) < rememberedMs) return;
     await flights.run(name, signal, async (shared) => {
-      if (!(await asked(name, shared))) await make(manyListen(shared));
+      await put(manyListen(shared));
       remember(name);
     });
   }
@@ -84,6 +107,11 @@ export function createPublisher({ target, store, archives, sign }: PublisherDeps
     async function publish(info: PathInfo, until: AbortSignal): Promise<void> {
       const name = `${info.path.slice(digestAt, digestAt + digestLength)}.narinfo`;
       await once(name, until, async (shared) => {
+        const before = await published(name, info, shared);
+        if (before !== undefined && isSigned(before)) return;
+        // Somebody else's, who has the same.
+        const theirs =
+          before !== undefined && fingerprintOf(before) === fingerprintOf(info) ? before.signatures : [];
         const archive = await upload(info, shared);
         const others = info.references.filter((path) => path !== info.path);
         await Promise.all(
@@ -93,7 +121,7 @@ export function createPublisher({ target, store, archives, sign }: PublisherDeps
           }),
         );
         const text = formatNarinfo({
-          info: { ...info, signatures: [...new Set([...info.signatures, ...sign(info)])] },
+          info: { ...info, signatures: [...new Set([...info.signatures, ...sign(info), ...theirs])] },
           url: archive.url,
           compression: 'zstd',
           fileHash: archive.sha256,
@@ -105,9 +133,10 @@ export function createPublisher({ target, store, archives, sign }: PublisherDeps
       });
     }
 
-    await once('nix-cache-info', signal, (shared) =>
-      target.put('nix-cache-info', textFile(cacheInfo, 'text/x-nix-cache-info'), shared),
-    );
+    await once('nix-cache-info', signal, async (shared) => {
+      if (await asked('nix-cache-info', shared)) return;
+      await target.put('nix-cache-info', textFile(cacheInfo, 'text/x-nix-cache-info'), shared);
+    });
     // The first failure ends the others, and is told when all have ended: nobody is left behind that still writes.
     const stop = new AbortController();
     const until = manyListen(AbortSignal.any([signal, stop.signal]));

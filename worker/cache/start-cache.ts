@@ -1,11 +1,13 @@
 import type { WorkerConfig } from '../../shared/contracts/service-config.ts';
 import type { CacheAccess } from '../../shared/contracts/service-config-cache.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
-import type { SigningKey } from '../../shared/platform/signing-key.ts';
-import { signPath } from '../nix/signing.ts';
+import { publicKeyOf, type SigningKey } from '../../shared/platform/signing-key.ts';
+import type { ValidPathInfo } from '../nix/protocol/path-info.ts';
+import { isSignedBy, signPath } from '../nix/signing.ts';
 import type { PathInfo } from '../nix/store.ts';
 import { createBinaryCache, type BinaryCacheDeps } from './binary-cache.ts';
-import { createFolderTarget, type CacheTarget } from './cache-target.ts';
+import type { CacheTarget } from './cache-target.ts';
+import { createFolderTarget } from './folder-target.ts';
 import { basicAuthorization, createHttpTarget } from './http-target.ts';
 import { createPublisher, type Publish } from './publisher.ts';
 import { s3Authorization } from './s3-authorization.ts';
@@ -29,10 +31,12 @@ export async function startCache(
   const { archives, store, config, signingKey, logger } = deps;
   const sign = (info: PathInfo): readonly string[] =>
     signingKey === undefined ? [] : [signPath(signingKey, info)];
+  const isSigned = (info: ValidPathInfo): boolean =>
+    signingKey === undefined || isSignedBy(publicKeyOf(signingKey), info);
   const publish =
     config.publish === undefined
       ? undefined
-      : createPublisher({ target: targetOf(config.publish), store, archives, sign });
+      : createPublisher({ target: targetOf(config.publish), store, archives, sign, isSigned });
   if (config.listen === undefined) return { publish, close: async () => {} };
   const cache = createBinaryCache({ served: createServed(deps), archives, sign, log: logger });
   const url = await cache.listen(config.listen);

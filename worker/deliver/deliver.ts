@@ -1,6 +1,6 @@
-import type { Delivery, Deployment } from '../../shared/domain/deployment.ts';
+import { candidates, type Delivery, type Deployment } from '../../shared/domain/deployment.ts';
 import { FleetError, failureOf } from '../../shared/domain/errors.ts';
-import { type Connection, sameConnection } from '../../shared/domain/fleet.ts';
+import type { Connection } from '../../shared/domain/fleet.ts';
 import type { DrvPath, StorePath } from '../../shared/domain/names.ts';
 import type { ReleasedHost } from '../../shared/domain/observation.ts';
 import type { Closures } from '../../shared/platform/ports/closures.ts';
@@ -233,10 +233,4 @@ function mayBeSubstituters({ code, disposition }: FleetError): boolean {
 
 function rootName(toplevel: StorePath): string {
   return toplevel.slice('/nix/store/'.length);
-}
-
-/** Those of the last confirmed generation, then the new one's. */
-function candidates(deployment: Deployment): readonly Connection[] {
-  const { known, next } = deployment;
-  return known.some((connection) => sameConnection(connection, next)) ? known : [...known, next];
 }

@@ -25,3 +25,8 @@ export function signPath(key: SigningKey, info: ValidPathInfo): string {
 export function verifySignature(publicKey: string, info: ValidPathInfo, signature: string): boolean {
   return verifyText(publicKey, fingerprintOf(info), signature);
 }
+
+/** Whether one of the signatures that are said of the path is this key's. */
+export function isSignedBy(publicKey: string, info: ValidPathInfo): boolean {
+  return info.signatures.some((each) => verifySignature(publicKey, info, each));
+}

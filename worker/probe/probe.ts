@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { CheckResult } from '../../shared/domain/check.ts';
 import type { ProbeReport, ProbeTarget, Readiness, Tidy } from '../../shared/domain/contact.ts';
 import { FleetError, failureOf } from '../../shared/domain/errors.ts';
+import { lastLines } from '../../shared/platform/plain-lines.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { StepContext, Steps } from '../../shared/platform/ports/steps.ts';
 import { firstProblem, type Checks } from '../checks/checks.ts';
@@ -137,7 +138,7 @@ async function tidy(session: Session, what: Tidy, context: StepContext): Promise
     deadlineMs: 60_000,
     signal: context.signal,
   });
-  if (result.code !== 0) context.log(`tidying could not be begun: ${result.stderr.slice(-500)}`);
+  if (result.code !== 0) context.log(`tidying could not be begun: ${lastLines(result.stderr, 500)}`);
 }
 
 /** Only values that were parsed at the edge: none can hold a line end. */
@@ -179,7 +180,7 @@ function failed(code: number | undefined, stderr: string): FleetError {
     disposition: 'transient',
     message: `the probe ended with status ${code ?? '?'}`,
     hint: 'can the deploy user become root on the host?',
-    details: { stderr: stderr.slice(-500) },
+    details: { stderr: lastLines(stderr, 500) },
   });
 }
 

@@ -125,7 +125,7 @@ if [ "$how" = zstd ]; then zstd -dcq <&4 >&3 & else cat <&4 >&3 & fi
 reader=$!
 ${watchOver}
 trap "end_ours $daemon $reader $watcher" EXIT
-wait $reader && echo received >&2 || exit 1
+wait $reader || exit 1
 if [ "$how" = zstd ]; then
   ${goodbye} >&3 || exit 1
   wait $daemon

@@ -1,6 +1,7 @@
 import type { Client, ClientChannel } from 'ssh2';
 
 import type { Connection } from '../../shared/domain/fleet.ts';
+import { createComplaint } from './complaint.ts';
 import { lost } from './ssh-errors.ts';
 
 /** A command on a host that is talked to while it runs. */
@@ -15,7 +16,7 @@ export interface Channel {
   write(bytes: Uint8Array): Promise<void>;
   /** Says that nothing more will come. */
   end(): void;
-  /** The last of what it said on its standard error. */
+  /** The last of what it said on its standard error: lines that are safe to show, without blank ones. */
   complaint(): string;
   /** False as soon as its end is known here, with what it said read or not. */
   isRunning(): boolean;
@@ -28,8 +29,6 @@ export interface Channel {
 export type ChannelEnd =
   | { readonly kind: 'exited'; readonly code: number | undefined; readonly signal: string | undefined }
   | { readonly kind: 'lost' };
-
-const complaintChars = 4_000;
 
 /**
  * Starts a command: a constant of the program, as for `Session.exec`.
@@ -55,7 +54,7 @@ export function openChannel(client: Client, connection: Connection, command: str
 }
 
 function talkOver(opened: ClientChannel, client: Client, connection: Connection): Channel {
-  let complaint = '';
+  const complaint = createComplaint();
   let exit: ChannelEnd | undefined;
   let over = false;
   let cut = (): void => {};
@@ -87,9 +86,7 @@ function talkOver(opened: ClientChannel, client: Client, connection: Connection)
   opened.on('exit', (code: number | null, name?: string) => {
     exit = { kind: 'exited', code: code ?? undefined, signal: name };
   });
-  opened.stderr.on('data', (chunk: Buffer) => {
-    complaint = `${complaint}${chunk.toString()}`.slice(-complaintChars);
-  });
+  opened.stderr.on('data', complaint.add);
   return {
     output: until(isCut, opened.iterator({ destroyOnReturn: false })),
     async write(bytes) {
@@ -101,7 +98,7 @@ function talkOver(opened: ClientChannel, client: Client, connection: Connection)
     end: () => {
       if (!over) opened.end();
     },
-    complaint: () => complaint,
+    complaint: complaint.text,
     isRunning: () => !over && exit === undefined,
     ended,
     close,

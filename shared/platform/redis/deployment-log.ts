@@ -8,7 +8,7 @@ import { createBatch } from './batch.ts';
 import type { RedisConnections } from './client.ts';
 import { talking } from './errors.ts';
 import { keysOf } from './keys.ts';
-import { plainLines } from './plain-lines.ts';
+import { plainLines } from '../plain-lines.ts';
 import { follow, parseCursor, readStream } from './stream.ts';
 
 export interface RedisDeploymentLogDeps {

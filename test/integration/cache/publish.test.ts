@@ -12,7 +12,7 @@ import { createPublisher, type Publish } from '../../../worker/cache/publisher.t
 import { targetOf } from '../../../worker/cache/start-cache.ts';
 import { parseNarinfo } from '../../../worker/nix/narinfo.ts';
 import { createNix } from '../../../worker/nix/nix.ts';
-import { signPath } from '../../../worker/nix/signing.ts';
+import { isSignedBy, signPath } from '../../../worker/nix/signing.ts';
 import { startPusher, type StartedPusher } from '../../../worker/push/start-pusher.ts';
 import { createSsh } from '../../../worker/ssh/ssh.ts';
 import { startCacheServer, s3Gate, type CacheServer, type Gate } from '../../support/cache-server.ts';
@@ -51,12 +51,13 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-const publisherTo = (access: CacheAccess): Publish =>
+const publisherTo = (access: CacheAccess, by = key): Publish =>
   createPublisher({
     target: targetOf(access),
     store: workshop.store,
     archives: pusher.archives,
-    sign: (info) => [signPath(key, info)],
+    sign: (info) => [signPath(by, info)],
+    isSigned: (info) => isSignedBy(publicKeyOf(by), info),
   });
 
 async function server(gate?: Gate): Promise<CacheServer> {
@@ -156,6 +157,44 @@ describe('what a cache has', () => {
     expect(put).toEqual([narinfo]);
   });
 
+  test('is said anew where only another key has signed it, and keeps that signature', async () => {
+    const { url, put, files } = await server();
+    const access = { kind: 'http', url, credentials: undefined } as const;
+    const other = parseSigningKey(generateSigningKey('another.example.org-1'));
+    await publisherTo(access, other)([system.root], recordingContext());
+    put.length = 0;
+    await publisherTo(access)([system.root], recordingContext());
+    expect(put).toHaveLength(system.paths);
+    expect(put.filter((name) => !name.endsWith('.narinfo'))).toEqual([]);
+    for (const name of put) {
+      const { info } = parseNarinfo(files.get(name)?.toString() ?? '');
+      expect([key, other].map((each) => isSignedBy(publicKeyOf(each), info))).toEqual([true, true]);
+    }
+    await expectTaken(url);
+  });
+
+  test.each([
+    ['broken off', (whole: Buffer) => whole.subarray(0, 100)],
+    [
+      'of another path',
+      (whole: Buffer) => Buffer.from(whole.toString().replace(/^StorePath: .*/, 'StorePath: x')),
+    ],
+    [
+      'of other contents',
+      (whole: Buffer) => Buffer.from(whole.toString().replace(/^NarSize: .*/m, 'NarSize: 1')),
+    ],
+  ])('is said anew where what is said of it is %s', async (_, damage) => {
+    const { url, put, files } = await server();
+    const access = { kind: 'http', url, credentials: undefined } as const;
+    await publisherTo(access)([system.root], recordingContext());
+    const narinfo = `${system.root.slice(11, 43)}.narinfo`;
+    files.set(narinfo, damage(files.get(narinfo) ?? Buffer.alloc(0)));
+    put.length = 0;
+    await publisherTo(access)([system.root], recordingContext());
+    expect(put).toEqual([narinfo]);
+    await expectTaken(url);
+  });
+
   test('is not even asked for by whoever has just put it there', async () => {
     const { url, requests } = await server();
     const publish = publisherTo({ kind: 'http', url, credentials: undefined });
@@ -212,7 +251,8 @@ describe('a cache that does not work', () => {
     const url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
     const target = createHttpTarget({ url, authorize: basicAuthorization(undefined), answerMs: 300 });
     const { store } = workshop;
-    const publish = createPublisher({ target, store, archives: pusher.archives, sign: () => [] });
+    const { archives } = pusher;
+    const publish = createPublisher({ target, store, archives, sign: () => [], isSigned: () => true });
     await expect(publish([system.root], recordingContext())).rejects.toMatchObject({
       code: 'PUSH_FAILED',
       message: expect.stringContaining('timeout') as string,

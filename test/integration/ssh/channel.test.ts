@@ -37,7 +37,7 @@ test('a command is talked to while it runs, and says how it ended', async () => 
   channel.end();
   expect((await said).toString()).toBe('heard hello\nand more');
   expect(await channel.ended).toEqual({ kind: 'exited', code: 3, signal: undefined });
-  expect(channel.complaint()).toBe('trouble\n');
+  expect(channel.complaint()).toBe('trouble');
 });
 
 test('whoever writes waits for a command that does not read, and for no longer than it runs', async () => {

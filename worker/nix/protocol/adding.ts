@@ -25,6 +25,9 @@ export function keepAndQuery(
   ]);
 }
 
+/** Longer than any path, its length with it: names have at most 211 characters. */
+const longestPath = 256;
+
 /** Reads the answers to `keepAndQuery` for so many paths: those that are valid. @throws DaemonError, WireError */
 export async function readKept(reader: WireReader, count: number): Promise<ReadonlySet<string>> {
   for (let i = 0; i < count; i += 1) {
@@ -32,7 +35,8 @@ export async function readKept(reader: WireReader, count: number): Promise<Reado
     await reader.number();
   }
   await untilAnswer(reader);
-  return new Set(await reader.texts());
+  // Not more than was asked for.
+  return new Set(await reader.texts(8 + count * longestPath));
 }
 
 /**

@@ -1,5 +1,4 @@
-import { stripVTControlCharacters } from 'node:util';
-
+import { lastLines } from '../../../shared/platform/plain-lines.ts';
 import { WireError, type WireReader } from './wire.ts';
 
 /** The daemon's own words for why it does not do what it was asked. */
@@ -14,9 +13,19 @@ const said = {
   result: 0x52534c54,
 } as const;
 
+/** Of an error that is kept: there may be one for each path of a push, and people are shown less. */
+const longestError = 8_000;
+/** Before one answer. A daemon talks of what it does, which is not much for the questions that are asked here. */
+const mostMeanwhile = 100_000;
+
+/** Of one message; activities have up to four. */
+const mostFields = 1_000;
+/** Of one error: as deep as Nix evaluates at all. */
+const mostTraces = 100_000;
+
 /** Reads what the daemon says meanwhile, up to where the answer begins. @throws DaemonError when there is none */
 export async function untilAnswer(reader: WireReader): Promise<void> {
-  for (;;) {
+  for (let messages = 0; messages < mostMeanwhile; messages += 1) {
     const what = await reader.number();
     switch (what) {
       case said.last:
@@ -44,10 +53,12 @@ export async function untilAnswer(reader: WireReader): Promise<void> {
         throw new WireError(`it says something unknown: ${what.toString(16)}`);
     }
   }
+  throw new WireError(`it says more than ${mostMeanwhile} things before it answers`);
 }
 
 async function skipFields(reader: WireReader): Promise<void> {
   const count = await reader.number();
+  if (count > mostFields) throw new WireError(`a message of ${count} fields has too many`);
   for (let i = 0; i < count; i += 1) {
     if ((await reader.number()) === 0) await reader.skipNumber();
     else await reader.text();
@@ -61,9 +72,10 @@ async function readError(reader: WireReader): Promise<DaemonError> {
   const message = await reader.text();
   await reader.number();
   const traces = await reader.number();
+  if (traces > mostTraces) throw new WireError(`an error with ${traces} traces has too many`);
   for (let i = 0; i < traces; i += 1) {
     await reader.number();
     await reader.text();
   }
-  return new DaemonError(stripVTControlCharacters(message).trim());
+  return new DaemonError(lastLines(message, longestError));
 }

@@ -5,8 +5,18 @@
 
 const lineEnd = 10;
 
-/** More than any name, path, error or list of Nix; whoever says more does not speak its protocol. */
-const longest = 64 * 1024 * 1024;
+/**
+ * What the other side may have us hold, in bytes: a host decides what its daemon says, and is not trusted. More than any
+ * version of Nix says; whoever says more does not speak its protocol.
+ */
+const limits = {
+  /** A name, a path, an error with all that it quotes. */
+  text: 1024 * 1024,
+  /** A list with its lengths: the paths that a store must build for a large system are 100 bytes each. */
+  list: 64 * 1024 * 1024,
+  /** Lines together, before the protocol begins; and what comes after it. */
+  around: 1024 * 1024,
+} as const;
 
 export function encodeNumber(value: number): Buffer {
   const bytes = Buffer.alloc(8);
@@ -34,7 +44,8 @@ export interface WireReader {
   /** Reads a number that nobody needs: those that name activities may be larger than ours can be. */
   skipNumber(): Promise<void>;
   text(): Promise<string>;
-  texts(): Promise<readonly string[]>;
+  /** @param mostBytes of the list as it is sent, where less than of any list is to be expected */
+  texts(mostBytes?: number): Promise<readonly string[]>;
   /** Reads a line of text, as a program may say some before it begins with the protocol; without its end. */
   line(): Promise<string>;
   /** Reads whatever else there is, up to the end. */
@@ -46,23 +57,33 @@ export class WireError extends Error {}
 
 export function createWireReader(source: AsyncIterable<Uint8Array>): WireReader {
   const chunks = source[Symbol.asyncIterator]();
-  let buffered = Buffer.alloc(0);
+  // What has come and is not read yet: from `start` to `end`.
+  let room = Buffer.alloc(0);
+  let start = 0;
+  let end = 0;
+  let lineBytes = 0;
+
+  /** However small the pieces are, their bytes are copied a few times at most, and take no more than twice the room. */
+  async function more(): Promise<boolean> {
+    const next = await chunks.next();
+    if (next.done === true) return false;
+    const bytes = next.value;
+    if (end + bytes.length > room.length) {
+      const larger = Buffer.allocUnsafe(2 * (end - start + bytes.length));
+      room.copy(larger, 0, start, end);
+      [room, start, end] = [larger, 0, end - start];
+    }
+    room.set(bytes, end);
+    end += bytes.length;
+    return true;
+  }
 
   async function take(length: number): Promise<Buffer> {
-    if (buffered.length < length) {
-      const parts = [buffered];
-      let have = buffered.length;
-      while (have < length) {
-        const next = await chunks.next();
-        if (next.done === true) throw new WireError('it ended in the middle of an answer');
-        parts.push(Buffer.from(next.value));
-        have += next.value.length;
-      }
-      buffered = Buffer.concat(parts);
+    while (end - start < length) {
+      if (!(await more())) throw new WireError('it ended in the middle of an answer');
     }
-    const taken = buffered.subarray(0, length);
-    buffered = buffered.subarray(length);
-    return taken;
+    start += length;
+    return room.subarray(start - length, start);
   }
 
   async function readNumber(): Promise<number> {
@@ -73,45 +94,50 @@ export function createWireReader(source: AsyncIterable<Uint8Array>): WireReader 
 
   async function readText(): Promise<string> {
     const length = await readNumber();
-    if (length > longest) throw new WireError(`a text of ${length} bytes is too long`);
+    if (length > limits.text) throw new WireError(`a text of ${length} bytes is too long`);
     const bytes = await take(length + padding(length));
     if (bytes.subarray(length).some((byte) => byte !== 0))
       throw new WireError('a text is not filled up with zeros');
     return bytes.toString('utf8', 0, length);
   }
 
-  async function more(): Promise<boolean> {
-    const next = await chunks.next();
-    if (next.done === true) return false;
-    buffered = Buffer.concat([buffered, next.value]);
-    if (buffered.length > longest) throw new WireError('it goes on and on');
-    return true;
-  }
-
   return {
     async line() {
-      let end = buffered.indexOf(lineEnd);
-      while (end < 0) {
+      let length = room.subarray(start, end).indexOf(lineEnd);
+      while (length < 0) {
+        const before = end - start;
+        if (lineBytes + before > limits.around) throw saysTooMuch('before it begins');
         if (!(await more())) throw new WireError('it ended in the middle of a line');
-        end = buffered.indexOf(lineEnd);
+        const found = room.subarray(start + before, end).indexOf(lineEnd);
+        if (found >= 0) length = before + found;
       }
-      const line = buffered.toString('utf8', 0, end);
-      buffered = buffered.subarray(end + 1);
-      return line;
+      lineBytes += length + 1;
+      if (lineBytes > limits.around) throw saysTooMuch('before it begins');
+      const line = await take(length + 1);
+      return line.toString('utf8', 0, length);
     },
     async rest() {
-      while (await more());
-      return buffered;
+      while (await more()) if (end - start > limits.around) throw saysTooMuch('after its answers');
+      return room.subarray(start, end);
     },
     number: readNumber,
     skipNumber: async () => void (await take(8)),
     text: readText,
-    async texts() {
+    async texts(mostBytes = limits.list) {
       const count = await readNumber();
-      if (count > longest / 8) throw new WireError(`a list of ${count} is too long`);
+      let left = mostBytes - 8 * count;
       const values: string[] = [];
-      for (let i = 0; i < count; i += 1) values.push(await readText());
+      for (let i = 0; i < count && left >= 0; i += 1) {
+        const value = await readText();
+        left -= Buffer.byteLength(value);
+        values.push(value);
+      }
+      if (left < 0) throw new WireError(`a list of ${count} texts is longer than ${mostBytes} bytes`);
       return values;
     },
   };
+}
+
+function saysTooMuch(when: string): WireError {
+  return new WireError(`it says more than ${limits.around} bytes ${when}`);
 }

@@ -70,9 +70,48 @@ describe('small archives that were given lately', () => {
 
   test('are nothing to those who have left', async () => {
     const recent = rememberRecent(someArchives().archives, 10_000);
-    await expect(all(recent.pieces(keyOf('a'), AbortSignal.abort()))).rejects.toThrow('aborted');
+    const left = AbortSignal.abort();
+    await expect(all(recent.pieces(keyOf('a'), left))).rejects.toMatchObject({ code: 'CANCELLED' });
+    await all(recent.pieces(keyOf('a'), never));
+    await expect(all(recent.pieces(keyOf('a'), left))).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
+  test('are waited for by nobody who leaves; who stays is given them, and the last one ends the reading', async () => {
+    const { archives, signals, answer } = slowArchives();
+    const recent = rememberRecent(archives, 10_000);
+    const [first, second, last] = [new AbortController(), new AbortController(), new AbortController()];
+    const given = [first, second].map(({ signal }) => all(recent.pieces(keyOf('a'), signal)));
+    first.abort();
+    await expect(given[0]).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+    answer();
+    expect(await given[1]).toBe(1_000);
+
+    const alone = all(recent.pieces(keyOf('b'), last.signal));
+    last.abort();
+    await expect(alone).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
   });
 });
+
+/** Archives that come when they are told to, and not at all to whoever asks after that. */
+function slowArchives() {
+  const signals: AbortSignal[] = [];
+  let answer = (): void => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const archives: Archives = {
+    async *pieces({ narSize }, signal) {
+      signals.push(signal);
+      await (signals.length === 1 ? answered : new Promise(() => {}));
+      yield { length: narSize, frame: new Uint8Array(narSize) };
+    },
+    has: () => false,
+    close: async () => {},
+  };
+  return { archives, signals, answer: () => answer() };
+}
 
 function infoOf(name: string, change: Partial<PathInfo> = {}): PathInfo {
   return {
@@ -106,6 +145,32 @@ test('closures that are wanted for several hosts are asked for once, and again a
   await Promise.all([closure([a], { signal: never }), closure([a], { signal: never })]);
   await closure([a, b], { signal: never });
   expect(asked).toEqual([a, a, `${a} ${b}`]);
+});
+
+test('a closure is waited for by nobody who leaves; who stays is told, and the last one ends the question', async () => {
+  const signals: (AbortSignal | undefined)[] = [];
+  let answer = (): void => {};
+  const { closure } = rememberClosures({
+    closure(_, { signal }) {
+      signals.push(signal);
+      return new Promise((resolve) => {
+        answer = () => resolve([infoOf('a')]);
+      });
+    },
+  });
+  const { path } = infoOf('a');
+  const [first, second, last] = [new AbortController(), new AbortController(), new AbortController()];
+  const asked = [first, second].map(({ signal }) => closure([path], { signal }));
+  first.abort();
+  await expect(asked[0]).rejects.toMatchObject({ code: 'CANCELLED' });
+  expect(signals.map((signal) => signal?.aborted)).toEqual([false]);
+  answer();
+  expect(await asked[1]).toHaveLength(1);
+
+  const alone = closure([infoOf('b').path], { signal: last.signal });
+  last.abort();
+  await expect(alone).rejects.toMatchObject({ code: 'CANCELLED' });
+  expect(signals.map((signal) => signal?.aborted)).toEqual([true, true]);
 });
 
 describe('what is compressed ahead', () => {

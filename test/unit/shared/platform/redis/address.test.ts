@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseRedisAddress } from '../../../../../shared/platform/redis/client.ts';
 import { keysOf } from '../../../../../shared/platform/redis/keys.ts';
-import { plainLines } from '../../../../../shared/platform/redis/plain-lines.ts';
 
 describe('the address of Redis', () => {
   test.each([
@@ -36,31 +35,5 @@ describe('the keys of a fleet', () => {
 
   test.each(['', 'a}b', '{', 'Ä', '-a', 'a'.repeat(64)])('%j is no name for a fleet', (fleet) => {
     expect(() => keysOf(fleet)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }));
-  });
-});
-
-describe('plain lines', () => {
-  test.each([
-    ['', ['']],
-    ['\n', ['']],
-    ['a\n\nb\n', ['a', '', 'b']],
-    ['a\r', ['a']],
-    ['a\rb\r\n', ['b']],
-    ['\r', ['']],
-    ['\u001b[1;31mred\u001b[m', ['red']],
-    ['\u001b]8;;http://x\u001b\\link\u001b]8;;\u001b\\', ['link']],
-    ['\u009b31mred', ['31mred']],
-    ['a\u0000b\u0008c\u007f', ['abc']],
-    ['tab\there', ['tab\there']],
-  ])('%j', (text, lines) => {
-    expect(plainLines(text, 100)).toEqual(lines);
-  });
-
-  test('are cut between characters', () => {
-    for (let most = 4; most < 40; most += 1) {
-      const [line = ''] = plainLines('ä€😀'.repeat(10), most);
-      expect(Buffer.byteLength(line)).toBeLessThanOrEqual(most);
-      expect(line).not.toContain('\ufffd');
-    }
   });
 });

@@ -15,6 +15,20 @@ export function plainLines(text: string, mostBytes: number): readonly string[] {
   });
 }
 
+/** The last of what a program said, for people: lines that are safe to show, without blank ones. */
+export function lastLines(text: string, mostChars: number): string {
+  const last: string[] = [];
+  let left = mostChars;
+  for (const line of plainLines(text, mostChars).toReversed()) {
+    const shown = line.trimEnd();
+    if (shown === '') continue;
+    if (shown.length > left) break;
+    last.unshift(shown);
+    left -= shown.length + 1;
+  }
+  return last.join('\n');
+}
+
 const ellipsis = '…';
 
 function cut(line: string, mostBytes: number): string {
