@@ -59,8 +59,11 @@ export interface Link extends Session {
   isFull(): boolean;
 }
 
-/** sshd allows 10 by default; two may wait for their next time, and some are left to others. */
-const maxChannels = 6;
+/**
+ * sshd allows 10 by default, and counts those that have ended until it has looked after all that it was told in one go:
+ * so all of these may be there twice for a moment, and two wait for their next time.
+ */
+const maxChannels = 4;
 const defaultOutputBytes = 1024 * 1024;
 
 export function createSession(client: Client, connection: Connection): Link {
