@@ -20,6 +20,10 @@ test.each([
   ['210', 'a host that was rolled back was looked for where the newest commit had it'],
   ['494', 'a hold that came when that of a roll back was over brought the host back once more'],
   ['502060', 'a host that hung in its reboot came back as an older system, and was not looked for there'],
+  [
+    '210317',
+    'a host that was switched off in an activation came back as what it had before a test, and was not looked for there',
+  ],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed, traced: true });

@@ -73,17 +73,22 @@ function bootedOn(contact: HostContact | undefined, action: Action): StorePath |
   return action === 'reboot' && contact?.kind === 'reached' ? contact.report.booted : undefined;
 }
 
-/** A host that is rebooted in vain answers as the system that it was booted with before. */
+/**
+ * A host that is rebooted in vain answers as the system that it was booted with before. One that somebody switches off in
+ * the middle of an activation answers as what it boots by itself, which is not what ran where that was a test.
+ */
 function waysTo({ memory, spec, contact }: NewDeployment, action: Action): readonly Connection[] {
   const remembered = memory.hosts.get(spec.name);
-  const known = knownConnections(remembered, contact);
-  if (action !== 'reboot') return known;
-  const booted = bootedOn(contact, action);
+  const report = contact?.kind === 'reached' ? contact.report : undefined;
+  const systems = [
+    report?.bootDefault === report?.current ? undefined : report?.bootDefault,
+    action === 'reboot' ? report?.booted : undefined,
+  ];
   const ways = [
-    booted === undefined ? undefined : connectionAs(memory, spec.name, booted),
+    ...systems.map((system) => (system === undefined ? undefined : connectionAs(memory, spec.name, system))),
     remembered?.before?.connection,
   ];
-  return distinct([...known, ...ways.filter((way) => way !== undefined)]);
+  return distinct([...knownConnections(remembered, contact), ...ways.filter((way) => way !== undefined)]);
 }
 
 function wayOf({ deadlineMs, drain, undrain }: RebootPolicy): RebootWay {

@@ -56,6 +56,25 @@ describe('the connections of a host', () => {
   });
 });
 
+test('a host that only tests what it runs is also looked for as what it boots, if somebody switches it off meanwhile', () => {
+  const [A, C] = [toplevel('A'), toplevel('C')];
+  const tested = anOutcome(aDeployment({ toplevel: C, mode: 'test', next: newPort }), { at: 100 });
+  const spec = aSpec('web1', { connection: newPort });
+  const desired = wanting(2, 'B', aFleet([spec]), { web1: 'B' });
+  if (desired.kind !== 'ready') throw new Error('nothing is wanted');
+  const made = newDeployment({
+    id: parseDeploymentId('d000002'),
+    token: { epoch: 1, counter: 2 },
+    verdict: { ...quiet, host: spec.name, deployment: undefined, kind: 'deliver', reason: 'B is wanted' },
+    ...{ spec, desired, memory: remembering(adopted('web1', A), tested), at: 200 },
+    contact: {
+      ...reached('web1', running(C, { booted: A, profile: A, bootDefault: A }), 150),
+      connection: newPort,
+    },
+  });
+  expect(made?.known).toEqual([newPort, connection]);
+});
+
 describe('where a host is looked for when it is to be confirmed', () => {
   const spec = aSpec('web1', { connection: newPort });
   const base = { drvPath: undefined, testing: undefined };
