@@ -1,5 +1,5 @@
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { onDisk } from './archive-file.ts';
 import type { NewFile } from './making.ts';
@@ -48,7 +48,7 @@ export async function openArchiveFolder(deps: {
   let lastUse = found.at(-1)?.usedAt ?? 0;
   let counter = 0;
 
-  const placeOf = (narHash: string): string => join(folder, narHash.slice(0, 2), narHash);
+  const placeOf = (narHash: string): string => join(folder, narHash);
 
   function forget(narHash: string, kept: KeptFile): boolean {
     if (files.get(narHash) !== kept) return false;
@@ -96,13 +96,11 @@ export async function openArchiveFolder(deps: {
     async create() {
       counter += 1;
       const path = join(folder, unfinished, String(counter));
-      await onDisk(() => mkdir(join(folder, unfinished), { recursive: true }));
-      return { path, handle: await onDisk(() => open(path, 'wx+')) };
+      return { path, handle: await onDisk(() => openNew(path)) };
     },
     async keep({ path, handle }, narHash, bytes) {
       if (bytes > maxBytes) return onDisk(() => rm(path));
       const place = placeOf(narHash);
-      await onDisk(() => mkdir(join(place, '..'), { recursive: true }));
       // Not written through to the disk: what a loss of power leaves half is found by its checksums, and made again.
       await onDisk(() => rename(path, place));
       const before = files.get(narHash);
@@ -115,23 +113,28 @@ export async function openArchiveFolder(deps: {
   };
 }
 
-/** Sorted by when they were used last. */
-async function filesIn(folder: string): Promise<readonly Found[]> {
-  const found: Found[] = [];
-  for (const prefix of await namesIn(folder, /^[0-9a-f]{2}$/)) {
-    const names = await namesIn(join(folder, prefix), /^[0-9a-f]{64}$/);
-    const stats = names.map(async (narHash) => {
-      const { size, mtimeMs } = await stat(join(folder, prefix, narHash));
-      return { narHash, bytes: size, usedAt: Math.ceil(mtimeMs) };
-    });
-    for (const result of await Promise.allSettled(stats)) {
-      if (result.status === 'fulfilled') found.push(result.value);
-    }
+/** The folder is made where it is not there: at first, and when somebody has removed it. */
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx+');
+  } catch (thrown) {
+    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT')) throw thrown;
+    await mkdir(dirname(path), { recursive: true });
+    return open(path, 'wx+');
   }
-  return found.toSorted((a, b) => a.usedAt - b.usedAt);
 }
 
-async function namesIn(folder: string, pattern: RegExp): Promise<readonly string[]> {
+/** Sorted by when they were used last. */
+async function filesIn(folder: string): Promise<readonly Found[]> {
   const names = await readdir(folder).catch(() => []);
-  return names.filter((name) => pattern.test(name));
+  const stats = names
+    .filter((name) => /^[0-9a-f]{64}$/.test(name))
+    .map(async (narHash) => {
+      const { size, mtimeMs } = await stat(join(folder, narHash));
+      return { narHash, bytes: size, usedAt: Math.ceil(mtimeMs) };
+    });
+  const found = (await Promise.allSettled(stats)).flatMap((result) =>
+    result.status === 'fulfilled' ? [result.value] : [],
+  );
+  return found.toSorted((a, b) => a.usedAt - b.usedAt);
 }

@@ -33,7 +33,7 @@ const makingsAtOnce = 8;
 
 export async function createArchives(
   deps: FramesDeps & {
-    /** Of this process alone. `<two digits>/<hash of the archive>` */
+    /** Of this process alone. A file is named by the hash of its archive. */
     readonly folder: string;
     /** Of the files together. Those that were used longest ago go first. */
     readonly maxBytes: number;

@@ -7,7 +7,7 @@ import { encodeIndex, type IndexEntry } from './archive-index.ts';
 
 /**
  * An archive that is being made, by way of a file: who makes it writes there and waits for nobody, who reads it reads
- * there, as far behind as it likes, and nothing is held in memory for it. It goes on when nobody reads.
+ * there, as far behind as it likes, and only the beginning is held in memory for it. It goes on when nobody reads.
  */
 export interface Making {
   /**
@@ -34,6 +34,9 @@ export interface NewFile {
   readonly handle: FileHandle;
 }
 
+/** Compressed: to read it from the file again costs more than to make it, where it is all that there is. */
+const heldBytes = 1024 * 1024;
+
 type State =
   | { readonly kind: 'going' }
   /** All its pieces are there, if not the file's index. */
@@ -46,6 +49,8 @@ export function startMaking(
   whenFree: (make: () => Promise<void>) => Promise<void>,
 ): Making {
   const entries: IndexEntry[] = [];
+  /** The first ones. */
+  const held: ArchivePiece[] = [];
   const waiting = new Set<() => void>();
   let state: State = { kind: 'going' };
   let file: NewFile | undefined;
@@ -61,6 +66,7 @@ export function startMaking(
     let at = 0;
     for await (const { length, frame } of deps.frames()) {
       await write(made.handle, frame, at);
+      if (at + frame.byteLength <= heldBytes) held.push({ length, frame });
       entries.push({ at, length, frameBytes: frame.byteLength, checksum: crc32(frame) });
       at += frame.byteLength;
       tell();
@@ -116,7 +122,8 @@ export function startMaking(
       try {
         for (let next = first; !signal.aborted;) {
           if (file !== undefined && next < entries.length) {
-            const pieces = await readPieces(file.handle, entries, next);
+            const pieces =
+              next < held.length ? held.slice(next) : await readPieces(file.handle, entries, next);
             next += pieces.length;
             yield* pieces;
           } else if (state.kind === 'going') await news(signal);

@@ -157,7 +157,7 @@ describe("the worker's closures, over HTTP", () => {
       return Buffer.from(await (await fetch(`${url}/${nar}`)).arrayBuffer());
     };
     await get();
-    const kept = join(archivesFolder, info.narHash.slice(0, 2), info.narHash);
+    const kept = join(archivesFolder, info.narHash);
     const bytes = await readFile(kept);
     await writeFile(kept, bytes.fill(0, 20, 40));
     expect(await unpacked(await get())).toEqual(await archive(info.path));

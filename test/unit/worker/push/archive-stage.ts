@@ -93,7 +93,7 @@ export async function filesUnder(folder: string): Promise<readonly string[]> {
 
 /** Where the archive is kept. */
 export function placeOf(folder: string, { narHash }: ArchiveKey): string {
-  return join(folder, narHash.slice(0, 2), narHash);
+  return join(folder, narHash);
 }
 
 /** Files of a folder that this process has open. */
