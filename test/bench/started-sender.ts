@@ -2,7 +2,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-import { nodeOptions } from '../../cli/up/programs.ts';
 import { inCgroups } from '../hosts/cgroup.ts';
 import { Answer, type Order, type SenderPlace, type Wish } from './push-orders.ts';
 
@@ -13,12 +12,11 @@ export interface Sender {
   close(): Promise<void>;
 }
 
-/** Starts it as a worker is, in the cgroups that these files are of. */
+/** Starts it in the cgroups that these files are of. */
 export function startSender(cgroups: readonly string[], place: SenderPlace): Sender {
   const program = fileURLToPath(new URL('push-sender.ts', import.meta.url));
   const [shell, ...args] = inCgroups(cgroups, [
-    ...[process.execPath, ...nodeOptions.worker, '--import', import.meta.resolve('tsx')],
-    ...[program, JSON.stringify(place)],
+    ...[process.execPath, '--import', import.meta.resolve('tsx'), program, JSON.stringify(place)],
   ]);
   const child: ChildProcess = spawn(shell, args, {
     // What it has to say is for people: standard output is for figures.
