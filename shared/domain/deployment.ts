@@ -111,7 +111,7 @@ export interface Deployment {
   /** When each phase was entered first, in milliseconds since the epoch. */
   readonly timeline: Readonly<Partial<Record<Phase, number>>>;
   readonly delivery: Delivery | undefined;
-  /** What ran before the activation, as the guard recorded it; of a reboot, what was booted when it was decided. */
+  /** What ran before the activation, as the guard recorded it; until it has, as the host was seen. Of a reboot: what was booted. */
   readonly previous: StorePath | undefined;
   readonly failure: Failure | undefined;
   /** The failure is the toplevel's own: an exit code, a failed check, a host that nobody could reach any more. */

@@ -1,5 +1,6 @@
 import type { Failure } from './errors.ts';
 import type { FactOf } from './facts.ts';
+import type { Connection } from './fleet.ts';
 import { type Draft, change, hostOf } from './memory-draft.ts';
 import { type Failed, type HostMemory, connectionAs, runsOn } from './memory.ts';
 import { type DrvPath, type HostName, isDrvPath, type StorePath } from './names.ts';
@@ -39,7 +40,7 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
                 mode: aim.mode,
                 at: fact.at,
                 awaitingReboot: fact.phase === 'awaiting-reboot',
-                beforeReboot: fact.phase === 'awaiting-reboot' ? runsOn(host.confirmed) : undefined,
+                beforeReboot: fact.phase === 'awaiting-reboot' ? untilReboot(draft, fact, host) : undefined,
               },
             }),
       });
@@ -55,6 +56,19 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
     default:
       return;
   }
+}
+
+/**
+ * How a host answers until it is rebooted: as what the guard found running. That may be what was to wait for its reboot so
+ * far, where somebody has rebooted the host meanwhile.
+ */
+function untilReboot(
+  draft: Draft,
+  { aim, previous }: FactOf<'outcome'>,
+  { confirmed }: HostMemory,
+): Connection | undefined {
+  const known = previous === undefined ? undefined : connectionAs(draft, aim.host, previous);
+  return known ?? runsOn(confirmed);
 }
 
 function unless(failed: Failed | undefined, toplevel: StorePath): Failed | undefined {

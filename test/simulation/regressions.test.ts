@@ -24,6 +24,10 @@ test.each([
     '210317',
     'a host that was switched off in an activation came back as what it had before a test, and was not looked for there',
   ],
+  [
+    '253394',
+    'a host that was rebooted between two systems set for the boot was looked for where it was before both',
+  ],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed, traced: true });

@@ -62,15 +62,19 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     phaseAt: init.at,
     timeline: { pending: init.at },
     delivery: undefined,
-    previous: bootedOn(init.contact, action),
+    previous: runsNow(init.contact, action),
     failure: undefined,
     evidence: false,
   };
 }
 
-/** What a host that is rebooted in vain runs again; of any other activation the guard tells what it replaces. */
-function bootedOn(contact: HostContact | undefined, action: Action): StorePath | undefined {
-  return action === 'reboot' && contact?.kind === 'reached' ? contact.report.booted : undefined;
+/**
+ * What a host runs that nothing is switched on: until it is rebooted, or, where that is in vain, after it. Where something
+ * is, the guard tells what it replaces.
+ */
+function runsNow(contact: HostContact | undefined, action: Action): StorePath | undefined {
+  if (contact?.kind !== 'reached') return undefined;
+  return action === 'reboot' ? contact.report.booted : contact.report.current;
 }
 
 /**
