@@ -52,19 +52,14 @@ describe('the connections of a host', () => {
 
   test('are those of what it was rebooted into, while another one waits for the next reboot', () => {
     const third = { ...connection, port: 2223 };
-    const next = aDeployment({
-      id: parseDeploymentId('d000002'),
-      toplevel: toplevel('C'),
-      next: third,
-      previous: toplevel('B'),
-    });
+    const next = aDeployment({ id: parseDeploymentId('d000002'), toplevel: toplevel('C'), next: third });
     const memory = remembering(
       adopted('web1', toplevel('A')),
       anOutcome(aDeployment({ toplevel: toplevel('B'), next: newPort }), {
         phase: 'awaiting-reboot',
         at: 100,
       }),
-      anOutcome(next, { phase: 'awaiting-reboot', at: 200 }),
+      anOutcome(next, { phase: 'awaiting-reboot', at: 200, previous: toplevel('B') }),
     );
     expect(knownConnections(memory.hosts.get(host('web1')), undefined)).toEqual([newPort, third]);
   });
