@@ -99,9 +99,9 @@ async function prepare(
   if (spare === undefined) throw new RangeError('no spare host');
   if (way === 'cold') await stage.beginAnew();
   if (way === 'warm') {
-    // Whoever pushes it to one host has the archives for the next.
+    // Whoever pushes it to one host that is not near has the archives for the next.
     await stage.clear(spare);
-    await stage.ours([await stage.receiver(spare, 0)], closure);
+    await stage.ours([await stage.receiver(spare, 40)], closure);
   }
   await Promise.all(receivers.map(({ host }) => stage.clear(host)));
   if (it.there) await stage.ours(receivers, closure);

@@ -20,6 +20,11 @@ export const ways = [
   ['compressed', 0],
 ] as const;
 
+/** What is to be sent as it is, is, although another test may have compressed it already. */
+export function asSent(archives: Archives, nearMs: number | undefined): PusherDeps['archives'] {
+  return nearMs === Infinity ? { pieces: archives.pieces, has: () => false } : archives;
+}
+
 /** A worker's store and archives, and hosts to push to. What a test starts ends with it. */
 export interface PushRig {
   readonly workshop: Workshop;
@@ -73,7 +78,9 @@ export async function createPushRig(): Promise<PushRig> {
     pusher({ identityFile }, deps) {
       const ssh = createSsh({ keyFiles: [identityFile], connectDeadlineMs: 3_000 });
       closers.push(() => ssh.close());
-      const push = createPusher({ ssh, store: workshop.store, source, archives, sign: () => [], ...deps });
+      const { store } = workshop;
+      const known = asSent(archives, deps?.settings?.nearMs);
+      const push = createPusher({ ssh, store, source, archives: known, sign: () => [], ...deps });
       return { ...push, ssh };
     },
     endTest,

@@ -22,7 +22,7 @@ export interface PusherDeps extends StreamDeps {
 }
 
 export interface PushSettings extends Patience {
-  /** Up to this round trip a line is as fast as a compressor: a path for one host only is sent as it is. */
+  /** Up to this round trip a line is as fast as a compressor: what is for one host only, and not made yet, is sent as it is. */
   readonly nearMs: number;
 }
 
@@ -120,7 +120,8 @@ export function createPusher(deps: PusherDeps): Push {
         }
         tellOnce(run, missing, room.needed);
         const isNear = session.roundTripMs() < nearMs && underWay < 2;
-        await stream(run, data, { paths: missing, compress: answer.zstd && !isNear, room });
+        const isMade = missing.every((info) => archives.has(info));
+        await stream(run, data, { paths: missing, compress: answer.zstd && (isMade || !isNear), room });
       } finally {
         // What has arrived is protected until it is rooted.
         over.abort();

@@ -21,6 +21,7 @@ import type { Push } from '../../../worker/push/push.ts';
 import { createSsh } from '../../../worker/ssh/ssh.ts';
 import { startLoopbackHost, type LoopbackHost } from '../../support/loopback-host.ts';
 import { createWorkshop, recordingContext, type Workshop } from '../../support/nix-workshop.ts';
+import { asSent } from '../../support/push-rig.ts';
 
 let workshop: Workshop;
 let small: StorePath;
@@ -70,7 +71,8 @@ async function host(options: { diskMiB?: number; untrusted?: boolean } = {}): Pr
 function pushWith(identityFile: string): Push {
   const ssh = createSsh({ keyFiles: [identityFile], connectDeadlineMs: 3_000 });
   closers.push(() => ssh.close());
-  return createPusher({ ssh, store: workshop.store, source, archives, sign: () => [], settings: { nearMs } });
+  const deps = { ssh, store: workshop.store, source, archives: asSent(archives, nearMs), sign: () => [] };
+  return createPusher({ ...deps, settings: { nearMs } });
 }
 
 async function failureOf(push: Push, connection: Connection, path: StorePath): Promise<FleetError> {
