@@ -35,7 +35,7 @@ test('a host that cannot decompress is sent archives as they are', async () => {
   await expectWhole(host, rig.workshop, path);
 });
 
-test('a near host is sent archives as they are, but for those that are compressed already', async () => {
+test('a near host is sent what is compressed already', async () => {
   const host = await rig.host();
   const file = join(rig.workshop.folder, 'ones');
   await writeFile(file, Buffer.alloc(4_000_000, 1));
@@ -47,8 +47,6 @@ test('a near host is sent archives as they are, but for those that are compresse
     await host.inside('sh', '-c', 'rm -r /nix/var/nix/gcroots/varve && nix-store --delete "$0"', path);
     return line.carried('to-server');
   };
-  const near = 10_000;
-  expect(await carried(near)).toBeGreaterThan(4_000_000);
   expect(await carried(0)).toBeLessThan(1_000_000);
-  expect(await carried(near)).toBeLessThan(1_000_000);
+  expect(await carried(10_000)).toBeLessThan(1_000_000);
 });
