@@ -59,8 +59,8 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
 }
 
 /**
- * How a host answers until it is rebooted: as what the guard found running. That may be what was to wait for its reboot so
- * far, where somebody has rebooted the host meanwhile.
+ * How a host answers until it is rebooted: as what it ran when it was last seen. That may be what was to wait for its reboot
+ * so far, where somebody has rebooted the host meanwhile.
  */
 function untilReboot(
   draft: Draft,

@@ -15,11 +15,15 @@ export function plainLines(text: string, mostBytes: number): readonly string[] {
   });
 }
 
+/** Some of what was said last is blank, or only for a terminal. What came before is not even looked at: it may be much. */
+const lookedAt = 4;
+
 /** The last of what a program said, for people: lines that are safe to show, without blank ones. */
 export function lastLines(text: string, mostChars: number): string {
   const last: string[] = [];
   let left = mostChars;
-  for (const line of plainLines(text, mostChars).toReversed()) {
+  const whole = text.slice(startOfLast(text, lookedAt * mostChars));
+  for (const line of plainLines(whole, mostChars).toReversed()) {
     const shown = line.trimEnd();
     if (shown === '') continue;
     if (shown.length > left) break;
@@ -27,6 +31,13 @@ export function lastLines(text: string, mostChars: number): string {
     left -= shown.length + 1;
   }
   return last.join('\n');
+}
+
+/** Where the lines begin that are in the last so many characters, or the last line, if it is longer. */
+function startOfLast(text: string, chars: number): number {
+  if (text.length <= chars) return 0;
+  const inside = text.indexOf('\n', text.length - chars) + 1;
+  return inside > 0 && inside < text.length ? inside : text.lastIndexOf('\n', text.length - 2) + 1;
 }
 
 const ellipsis = '…';

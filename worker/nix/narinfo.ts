@@ -101,7 +101,9 @@ function linesOf(text: string): ReadonlyMap<string, readonly Line[]> {
     const colon = line.indexOf(': ');
     if (colon < 1) throw refused(number, `${JSON.stringify(line.slice(0, 80))} has no name and value`);
     const name = line.slice(0, colon);
-    byName.set(name, [...(byName.get(name) ?? []), { number, value: line.slice(colon + 2) }]);
+    const lines = byName.get(name) ?? [];
+    lines.push({ number, value: line.slice(colon + 2) });
+    byName.set(name, lines);
   }
   return byName;
 }

@@ -49,13 +49,13 @@ export function rememberRecent(archives: Archives, maxBytes: number): Archives {
       }
       // What is remembered is nothing to those who have left, either.
       if (signal.aborted) throw cancelled(key);
-      const { narHash, path } = key;
+      const { narHash } = key;
       const known = recent.get(narHash);
       if (known !== undefined) {
         recent.delete(narHash);
         recent.set(narHash, known);
       }
-      yield* known?.pieces ?? (await reading.run(path, signal, (shared) => read(key, shared)));
+      yield* known?.pieces ?? (await reading.run(narHash, signal, (shared) => read(key, shared)));
     },
     has: (key) => archives.has(key),
     close: () => archives.close(),

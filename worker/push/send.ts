@@ -1,3 +1,4 @@
+import { FleetError } from '../../shared/domain/errors.ts';
 import { DaemonError, untilAnswer } from '../nix/protocol/answers.ts';
 import { beginAdding, endOfFrames, frameHead } from '../nix/protocol/adding.ts';
 import { greeting, readGreeting } from '../nix/protocol/greeting.ts';
@@ -47,8 +48,17 @@ export interface Sent {
  * @throws WireError when the daemon has gone, and had refused nothing; whatever `pieces` and the encoder throw
  */
 export async function sendPaths(sending: Sending): Promise<Sent> {
-  const [, sent] = await Promise.all([write(sending), read(sending)]);
+  const reading = read(sending);
+  const writing = write(sending).catch(async (thrown: unknown) => {
+    // To one that has ended nothing can be written; why it has is in what it refused.
+    if (!isLost(thrown) || (await reading).refused.length === 0) throw thrown;
+  });
+  const [sent] = await Promise.all([reading, writing]);
   return sent;
+}
+
+function isLost(thrown: unknown): boolean {
+  return thrown instanceof FleetError && thrown.code === 'HOST_UNREACHABLE';
 }
 
 async function write({ paths, pieces, encoder, sent }: Sending): Promise<void> {

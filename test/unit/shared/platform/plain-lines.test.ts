@@ -39,6 +39,12 @@ describe('the last lines', () => {
       `${'x'.repeat(17)}…`,
     ],
     ['are nothing of nothing', '\n', ''],
+    ['are what little is looked at of much', `${'lost\n'.repeat(1_000_000)}${'x'.repeat(70)}\nlast`, 'last'],
+    [
+      'are the beginning of the last of much',
+      `${'lost\n'.repeat(99)}why${'x'.repeat(99)}\n`,
+      'whyxxxxxxxxxxxxxx…',
+    ],
   ])('%s', (_, text, shown) => {
     expect(lastLines(text, 20)).toBe(shown);
   });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 
+import { FleetError } from '../../../../shared/domain/errors.ts';
 import { endOfFrames, frameHead, beginAdding } from '../../../../worker/nix/protocol/adding.ts';
 import { greeting } from '../../../../worker/nix/protocol/greeting.ts';
 import { WireError } from '../../../../worker/nix/protocol/wire.ts';
@@ -68,6 +69,14 @@ test('a daemon that ends in the middle is an error', async () => {
 test('a daemon that ends over what it refuses is told by its words', async () => {
   const { refused } = await staged([words.greeting, words.error('terribly wrong')]).sent;
   expect(refused).toMatchObject([{ info: { path: pathOf(1) }, why: 'terribly wrong' }]);
+});
+
+test('a daemon that ends over what it refuses is told by its words, also when it cannot be written to any more', async () => {
+  const gone = new FleetError({ code: 'HOST_UNREACHABLE', disposition: 'transient', message: 'lost' });
+  const encoder = createPlainEncoder(() => Promise.reject(gone));
+  const { refused } = await staged([words.greeting, words.error('no space left')], { encoder }).sent;
+  expect(refused).toMatchObject([{ why: 'no space left' }]);
+  await expect(staged([words.greeting, words.done], { encoder }).sent).rejects.toThrow();
 });
 
 test('what cannot be read here ends it, whatever the daemon says', async () => {
