@@ -166,6 +166,7 @@ describe('over a real socket', () => {
 
   test('a webhook without a length is cut off at 5 MiB', async () => {
     const before = process.memoryUsage().rss;
+    let sent = 0;
     const status = await new Promise<number | undefined>((resolve) => {
       const sending = request(`${url}/webhooks/generic/default`, {
         method: 'POST',
@@ -177,14 +178,20 @@ describe('over a real socket', () => {
         answered = true;
         resolve(answer.statusCode);
       });
-      sending.on('error', () => {});
+      // Who still sends when the connection is closed may be told of that before it has read the answer.
+      sending.on('error', () => resolve(undefined));
       const send = (left: number): void => {
         if (left === 0 || answered) return;
-        sending.write(chunk, () => send(left - 1));
+        sending.write(chunk, (failure) => {
+          if (failure !== null && failure !== undefined) return;
+          sent += 1;
+          send(left - 1);
+        });
       };
       send(400);
     });
-    expect(status).toBe(413);
+    expect([413, undefined]).toContain(status);
+    expect(sent).toBeLessThan(400);
     expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024);
   });
 
