@@ -1,8 +1,8 @@
-import { FleetError } from '../../shared/domain/errors.ts';
 import { connectionKey } from '../../shared/domain/fleet.ts';
 import type { NixStore, PathInfo } from '../nix/store.ts';
 import type { Channel } from '../ssh/channel.ts';
 import type { Session } from '../ssh/session.ts';
+import { isUnreachable } from '../ssh/ssh-errors.ts';
 import type { Ssh } from '../ssh/ssh.ts';
 import { compressAhead, newestFirst } from './ahead.ts';
 import { ask } from './ask.ts';
@@ -173,8 +173,4 @@ function tellOnce({ request, context, lacked }: Run, missing: readonly PathInfo[
 
 function whereOf({ connection }: PushRequest): string {
   return `${connection.address}:${connection.port}`;
-}
-
-function isUnreachable(thrown: unknown): boolean {
-  return thrown instanceof FleetError && thrown.code === 'HOST_UNREACHABLE';
 }

@@ -1,9 +1,9 @@
-import { FleetError } from '../../shared/domain/errors.ts';
 import { DaemonError, untilAnswer } from '../nix/protocol/answers.ts';
 import { beginAdding, endOfFrames, frameHead } from '../nix/protocol/adding.ts';
 import { greeting, readGreeting } from '../nix/protocol/greeting.ts';
 import { createWireReader, WireError } from '../nix/protocol/wire.ts';
 import type { PathInfo } from '../nix/store.ts';
+import { isUnreachable } from '../ssh/ssh-errors.ts';
 import type { Encoder } from './encoding.ts';
 
 /** A piece of an archive, in the form that the encoder takes. */
@@ -51,14 +51,10 @@ export async function sendPaths(sending: Sending): Promise<Sent> {
   const reading = read(sending);
   const writing = write(sending).catch(async (thrown: unknown) => {
     // To one that has ended nothing can be written; why it has is in what it refused.
-    if (!isLost(thrown) || (await reading).refused.length === 0) throw thrown;
+    if (!isUnreachable(thrown) || (await reading).refused.length === 0) throw thrown;
   });
   const [sent] = await Promise.all([reading, writing]);
   return sent;
-}
-
-function isLost(thrown: unknown): boolean {
-  return thrown instanceof FleetError && thrown.code === 'HOST_UNREACHABLE';
 }
 
 async function write({ paths, pieces, encoder, sent }: Sending): Promise<void> {

@@ -1,8 +1,8 @@
 import { lastLines } from '../../shared/platform/plain-lines.ts';
 
 const longest = 4_000;
-/** Some of it is blank, or only for a terminal. */
-const keptChars = 4 * longest;
+/** More than `lastLines` looks at: what is kept may begin in the middle of a line. */
+const keptChars = 8 * longest;
 
 /** What a command on a host says on its standard error, kept as far as people are to be shown it. */
 export interface Complaint {
@@ -15,18 +15,10 @@ export function createComplaint(): Complaint {
   // A character may come in two chunks.
   const decoder = new TextDecoder();
   let said = '';
-  let isCut = false;
   return {
     add(chunk) {
-      said += decoder.decode(chunk, { stream: true });
-      if (said.length <= keptChars) return;
-      said = said.slice(-keptChars);
-      isCut = true;
+      said = `${said}${decoder.decode(chunk, { stream: true })}`.slice(-keptChars);
     },
-    text() {
-      // Of a line that has lost its beginning it may be in the middle of what is for a terminal.
-      const whole = isCut ? said.slice(said.indexOf('\n') + 1) : said;
-      return lastLines(whole, longest);
-    },
+    text: () => lastLines(said, longest),
   };
 }

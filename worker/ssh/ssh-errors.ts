@@ -16,6 +16,11 @@ export function lost(connection: Connection, cause?: unknown): FleetError {
   });
 }
 
+/** Whether it says that there is no connection: it could not be made, or it was lost. */
+export function isUnreachable(thrown: unknown): boolean {
+  return thrown instanceof FleetError && thrown.code === 'HOST_UNREACHABLE';
+}
+
 export function unreachable(connection: Connection, why: string, cause?: unknown): FleetError {
   return new FleetError({
     code: 'HOST_UNREACHABLE',
