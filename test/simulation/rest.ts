@@ -1,4 +1,5 @@
 import type { HostName } from '../../shared/domain/names.ts';
+import type { Snapshot } from '../../controller/reconcile/observe.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type { World } from './world.ts';
 
@@ -87,6 +88,13 @@ function unseenBranch({ repository, ledger, invariants }: World): HostName | und
   });
 }
 
+/** What ran until a host was booted tells nothing of what runs now; the next probe, in its turn, does. */
+function bootedSince({ hosts }: World, { host, kind }: Verdict, { contacts }: Snapshot): boolean {
+  const contact = contacts.get(host);
+  if (kind === 'orphaned' || contact?.kind !== 'reached') return false;
+  return hosts.get(host)?.machine.bootId !== contact.report.bootId;
+}
+
 /** The verdicts of a leader for which there is nothing left to do; otherwise what is still going on, for people. */
 export function finalVerdicts(world: World): readonly Verdict[] | string {
   const { revision } = world.repository.head();
@@ -99,6 +107,8 @@ export function finalVerdicts(world: World): readonly Verdict[] | string {
     const all = new Map(verdicts.map((verdict) => [verdict.host, verdict]));
     const open = verdicts.filter((verdict) => !isFinal(world, verdict, all) && !isLost(world, verdict));
     if (open.length > 0) return open.map(({ host, kind, reason }) => `${host} ${kind}: ${reason}`).join('; ');
+    const booted = verdicts.find((verdict) => bootedSince(world, verdict, snapshot));
+    if (booted !== undefined) return `${booted.host} has been booted since it was probed`;
     if (world.features.has('testing')) {
       const unseen = unseenBranch(world);
       if (unseen !== undefined) return `the testing branch of ${unseen} is not known as it is`;
