@@ -23,7 +23,8 @@ const mostLines = 1_000;
 /** Reads what `controlCommand` says. @throws WireError, DaemonError */
 export async function readHostAnswer(output: AsyncIterable<Uint8Array>, count: number): Promise<HostAnswer> {
   const reader = createWireReader(output);
-  let disk: Disk | undefined;
+  let room: Pick<Disk, 'free' | 'filesystem'> | undefined;
+  let [collects, shares] = [false, false];
   let zstd = false;
   for (let lines = 0; ; lines += 1) {
     if (lines > mostLines) throw new WireError('it says other things without an end');
@@ -31,9 +32,14 @@ export async function readHostAnswer(output: AsyncIterable<Uint8Array>, count: n
     if (line === 'rooted') return { kind: 'rooted' };
     if (line === 'ready') break;
     if (line === 'zstd') zstd = true;
-    const room = /^free (\d+) (\d+) (.*)$/.exec(line);
-    if (room !== null) disk = { free: Number(room[1]) * Number(room[2]), filesystem: room[3] ?? '' };
+    const free = /^free (\d+) (\d+) (.*)$/.exec(line);
+    if (free !== null) room = { free: Number(free[1]) * Number(free[2]), filesystem: free[3] ?? '' };
+    // As in Nix, the last line of a setting is the one that counts.
+    const setting = /^ *(min-free|auto-optimise-store) *= *(\S*)/.exec(line);
+    if (setting?.[1] === 'min-free') collects = /^0*[1-9]/.test(setting[2] ?? '');
+    if (setting?.[1] === 'auto-optimise-store') shares = setting[2] === 'true';
   }
   await readGreeting(reader);
+  const disk = room === undefined ? undefined : { ...room, collects, shares };
   return { kind: 'lacks', valid: await readKept(reader, count), disk, zstd };
 }

@@ -48,8 +48,8 @@ echo rooted`;
 
 /**
  * In: what is to be rooted, then Nix's daemon protocol. Out: `rooted` if it was there already, and that is all (a path
- * that is valid has all that it references); otherwise `free <blocks> <bytes of a block> <filesystem>`, `zstd` if the
- * host has it, `ready`, and what the daemon says.
+ * that is valid has all that it references); otherwise `free <blocks> <bytes of a block> <filesystem>`, the lines of
+ * nix.conf that make room, `zstd` if the host has it, `ready`, and what the daemon says.
  */
 export const controlCommand = asUser(
   `${path}
@@ -60,6 +60,7 @@ all_there() {
 }
 printf %s "$wanted" | all_there && printf %s "$wanted" | as_root && exit 0
 for folder in /nix/store /nix; do stat -f -c "free %a %S %T" $folder 2> /dev/null && break; done
+grep -Es "^ *(min-free|auto-optimise-store) *=" "\${NIX_CONF_DIR:-/etc/nix}/nix.conf"
 command -v zstd > /dev/null && echo zstd
 echo ready
 exec nix-daemon --stdio`,

@@ -15,6 +15,8 @@ let rig: PushRig;
 const large = madeUpPath('large', 'disk-full');
 const root = madeUpPath('root', 'disk-full');
 const small = madeUpPath('small', 'disk-full');
+const parts = ['part-1', 'part-2', 'part-3'].map((name) => madeUpPath(name, 'disk-full'));
+const top = madeUpPath('top', 'disk-full');
 
 beforeAll(async () => {
   rig = await createPushRig();
@@ -22,6 +24,8 @@ beforeAll(async () => {
     { path: large, tree: file(Buffer.alloc(24 * MiB, 'large')), references: [] },
     { path: root, tree: file(large), references: [large] },
     { path: small, tree: file('small'), references: [] },
+    ...parts.map((path) => ({ path, tree: file(Buffer.alloc(10 * MiB, path)), references: [] })),
+    { path: top, tree: file(parts.join()), references: parts },
   ]);
 });
 afterEach(() => rig?.endTest());
@@ -67,6 +71,21 @@ test('a disk that may compress what it holds is tried, and says so where it was 
   await host.inside('nix-store', '--gc');
   await pushed(push, by(host, line), small);
   await expectWhole(host, rig.workshop, small);
+});
+
+test('a disk on which Nix collects garbage by itself takes what it has no room for yet', async () => {
+  const [refuses, collects] = await Promise.all([
+    rig.host({ diskMiB: 48 }),
+    rig.host({ diskMiB: 48, nixConfig: { 'min-free': `${1024 * MiB}` } }),
+  ]);
+  for (const host of [refuses, collects]) {
+    await pushed(rig.pusher(host), host.connection, root);
+    await host.inside('rm', '-r', '/nix/var/nix/gcroots/varve');
+  }
+  // What comes first fits beside the garbage, and what comes then does not.
+  expect(await failureOf(pushed(rig.pusher(refuses), refuses.connection, top))).toMatchObject({ code: 'DISK_FULL' });
+  await pushed(rig.pusher(collects), collects.connection, top);
+  await expectWhole(collects, rig.workshop, top);
 });
 
 describe.each(ways)('of archives that are sent %s', (_, nearMs) => {

@@ -19,7 +19,7 @@ test.each([1, 7, 100_000])('is read the same in pieces of %i bytes', async (size
   expect(await readHostAnswer(inPieces(bytes, size), 2)).toEqual({
     kind: 'lacks',
     valid: new Set([pathOf(2)]),
-    disk: { free: 409_600, filesystem: 'ext2/ext3' },
+    disk: { free: 409_600, filesystem: 'ext2/ext3', collects: false, shares: false },
     zstd: true,
   });
 });
@@ -27,6 +27,16 @@ test.each([1, 7, 100_000])('is read the same in pieces of %i bytes', async (size
 test('of a host that cannot decompress, does not know its room, and greets all who log in', async () => {
   const bytes = said('Welcome!\nfree lunch\nready\n');
   expect(await readHostAnswer(inPieces(bytes, 50), 2)).toMatchObject({ disk: undefined, zstd: false });
+});
+
+test.each([
+  ['min-free = 0', false, false],
+  ['min-free = 1073741824', true, false],
+  ['min-free=5G\nauto-optimise-store = true', true, true],
+  ['auto-optimise-store = true\nmin-free = 100\nauto-optimise-store = false\nmin-free = 0', false, false],
+])('that makes room with %j', async (lines, collects, shares) => {
+  const bytes = said(`free 100 4096 xfs\n${lines}\nready\n`);
+  expect(await readHostAnswer(inPieces(bytes, 50), 2)).toMatchObject({ disk: { collects, shares } });
 });
 
 test('that all is there needs no daemon', async () => {
