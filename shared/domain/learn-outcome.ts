@@ -50,7 +50,7 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
     case 'stuck':
     case 'unconfirmed':
       if (fact.phase === 'stuck') change(draft, aim.host, { stuck: fact.connection });
-      if (aim.action === 'reboot') learnReturn(draft, fact);
+      if (aim.action === 'reboot') learnReturn(draft, fact, host);
       if (fact.failure !== undefined) learnFailure(draft, fact, fact.failure);
       return;
     default:
@@ -90,12 +90,18 @@ function healsAfter({ confirmed, heals }: HostMemory, { aim, at }: FactOf<'outco
 
 /**
  * A host that was rebooted in vain runs what it was booted with before: that is no drift. Which system that is, only the
- * host can tell; it need not be the one that was confirmed before.
+ * host can tell; it need not be the one that was confirmed before. One that went down before its reboot was ordered has
+ * come back as that, too, but boots what is wanted the next time.
  */
-function learnReturn(draft: Draft, { aim, phase, previous }: FactOf<'outcome'>): void {
-  const { confirmed, before } = hostOf(draft, aim.host);
-  if (phase !== 'rolled-back' && phase !== 'unconfirmed') return;
+function learnReturn(draft: Draft, fact: FactOf<'outcome'>, host: HostMemory): void {
+  const { aim, phase, previous } = fact;
+  const { confirmed, before } = host;
   if (confirmed?.toplevel !== aim.toplevel || previous === aim.toplevel) return;
+  if (phase === 'failed' && fact.failure?.code === 'POWER_LOST') {
+    const beforeReboot = untilReboot(draft, fact, host);
+    return change(draft, aim.host, { confirmed: { ...confirmed, awaitingReboot: true, beforeReboot } });
+  }
+  if (phase !== 'rolled-back' && phase !== 'unconfirmed') return;
   if (previous === undefined) return change(draft, aim.host, { confirmed: undefined });
   const ran = before ?? confirmed;
   const connection = connectionAs(draft, aim.host, previous) ?? ran.connection;

@@ -32,6 +32,10 @@ test.each([
     '312491',
     'a host whose tested system was gone with a reboot was at rest by what it said before it, for all that the check knew',
   ],
+  [
+    '356005',
+    'a host that went down when the way back of its reboot was set, and the way forward was not, counted as drifted',
+  ],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed, traced: true });

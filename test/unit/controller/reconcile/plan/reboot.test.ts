@@ -217,6 +217,21 @@ describe('a reboot that failed', () => {
     });
   });
 
+  it('leaves no drift behind where the host went down before it was ordered: that is tried again', () => {
+    const deployed = anOutcome(
+      aDeployment({ id: parseDeploymentId('d00deploy'), toplevel: B, observation: 2 }),
+    );
+    const powerLost = failed({
+      phase: 'failed',
+      failure: aFailure({ code: 'POWER_LOST', disposition: 'transient', message: 'it was booted meanwhile' }),
+    });
+    expect(judge({ report: setForBoot, facts: [deployed, powerLost] })).toMatchObject({
+      kind: 'deliver',
+      action: 'reboot',
+      toplevel: B,
+    });
+  });
+
   it('leaves no drift behind: after a retry the host is brought to what is wanted again', () => {
     const deployed = anOutcome(
       aDeployment({ id: parseDeploymentId('d00deploy'), toplevel: B, observation: 2 }),
