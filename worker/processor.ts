@@ -152,8 +152,8 @@ export function createProcessor(deps: ProcessorDeps): Processor {
       await deps.faultPoint('after-guard-send');
       await tryAdvance(id, event);
     });
-    const end = activationEnd(outcome);
-    if (end === undefined) {
+    const ended = activationEnd(outcome);
+    if (ended === undefined) {
       // The host decides meanwhile. The next pass of the leader enqueues the step again, to find out.
       throw new FleetError({
         code: 'OUTCOME_UNKNOWN',
@@ -161,7 +161,7 @@ export function createProcessor(deps: ProcessorDeps): Processor {
         message: `the outcome of deployment ${id} is not known yet`,
       });
     }
-    await tryAdvance(id, { kind: 'ended', end });
+    await tryAdvance(id, ended);
   }
 
   /**

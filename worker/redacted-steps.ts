@@ -30,7 +30,7 @@ export function redactedSteps(steps: Steps, redact: Redactor): Steps {
   };
   const cleanOutcome = (outcome: ActivateOutcome): ActivateOutcome =>
     outcome.kind === 'ended'
-      ? { kind: 'ended', end: cleanEnd(outcome.end) }
+      ? { ...outcome, end: cleanEnd(outcome.end) }
       : { ...outcome, failure: clean(outcome.failure) };
   const cleanContact = (contact: HostContact): HostContact => {
     if (contact.kind === 'unreachable') return { ...contact, failure: clean(contact.failure) };

@@ -21,7 +21,7 @@ export type WorkerEvent =
   | { readonly kind: 'activate-started' }
   | { readonly kind: 'switched'; readonly previous: StorePath | undefined }
   | { readonly kind: 'roll-back-started'; readonly failure: Failure }
-  | { readonly kind: 'ended'; readonly end: RecordedEnd };
+  | { readonly kind: 'ended'; readonly end: RecordedEnd; readonly previous: StorePath | undefined };
 
 export type DeploymentEvent = LeaderEvent | WorkerEvent;
 export type EventKind = DeploymentEvent['kind'];
@@ -92,6 +92,7 @@ function moved(deployment: Deployment, event: DeploymentEvent, at: number): Depl
     case 'roll-back-started':
       return enter(deployment, 'rolling-back', at, { failure: event.failure });
     case 'ended':
+      return ended({ ...deployment, previous: event.previous ?? deployment.previous }, event.end, at);
     case 'lost':
       return ended(deployment, event.end, at);
     default:

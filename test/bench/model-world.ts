@@ -131,7 +131,7 @@ export function createModelWorld(
           bootId: 'boot-1',
           end: { kind: 'succeeded' },
         };
-        advance(id, { kind: 'ended', end: { kind: 'succeeded' } });
+        advance(id, { kind: 'ended', end: { kind: 'succeeded' }, previous });
         end();
       });
     });

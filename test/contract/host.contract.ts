@@ -122,7 +122,7 @@ export function hostContract(name: string, make: () => Promise<HostRig>): void {
       const [, , , before = 0] = await state();
       const one = deployment('two');
       const activation = await activate(one);
-      expect(activation.outcome).toEqual({ kind: 'ended', end: succeeded });
+      expect(activation.outcome).toEqual({ kind: 'ended', end: succeeded, previous: rig.toplevels.one });
       expect(activation.events).toEqual([{ kind: 'switched', previous: rig.toplevels.one }]);
       expect(await state()).toEqual(['two', 'two', 'two', before + 1]);
       expect(await recordOf(one)).toMatchObject({

@@ -36,6 +36,10 @@ test.each([
     '356005',
     'a host that went down when the way back of its reboot was set, and the way forward was not, counted as drifted',
   ],
+  [
+    '404265',
+    'a host of mode boot that a person sent back was to wait for no window, also not to reboot in one, for all that the check knew',
+  ],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed, traced: true });

@@ -79,7 +79,9 @@ export function createActivate(deps: ActivateDeps): Steps['activate'] {
         : { kind: 'refused', failure: refused };
     }
     const end = record.end(isWitnessed(deployment, record, witness));
-    return end === undefined ? { kind: 'unknown', failure: unknown(lastFailure) } : { kind: 'ended', end };
+    return end === undefined
+      ? { kind: 'unknown', failure: unknown(lastFailure) }
+      : { kind: 'ended', end, previous: record.previous };
   };
   return async (deployment, context, onEvent) => {
     if (deployment.action !== 'reboot') return activate(deployment, context, onEvent);
@@ -91,7 +93,7 @@ export function createActivate(deps: ActivateDeps): Steps['activate'] {
       return outcome;
     const flaw = await undrain(deps, deployment, context);
     const succeeded = outcome.kind === 'ended' && outcome.end.kind === 'succeeded';
-    return succeeded && flaw !== undefined ? { kind: 'ended', end: { kind: 'succeeded', flaw } } : outcome;
+    return succeeded && flaw !== undefined ? { ...outcome, end: { kind: 'succeeded', flaw } } : outcome;
   };
 }
 

@@ -31,8 +31,8 @@ export type ActivationEvent =
   | { readonly kind: 'roll-back-started'; readonly failure: Failure };
 
 export type ActivateOutcome =
-  /** The host's record says how it ended. */
-  | { readonly kind: 'ended'; readonly end: RecordedEnd }
+  /** The host's record says how it ended, and what had run before. */
+  | { readonly kind: 'ended'; readonly end: RecordedEnd; readonly previous: StorePath | undefined }
   /**
    * The host refused to start it: foreign owner, a token that is not above the highest, something else under way.
    * `failure.details.highest` is the host's highest token (`epoch counter`) for TOKEN_REFUSED.

@@ -33,7 +33,8 @@ beforeEach(async () => {
 
 describe('modes', () => {
   it('boot, then switch: first it only boots it, then it runs it, in one profile generation', async () => {
-    expect((await bench.activate(systems.new, { mode: 'boot' })).outcome).toEqual(awaiting);
+    const { outcome, previous } = await bench.activate(systems.new, { mode: 'boot' });
+    expect([outcome, previous]).toEqual([awaiting, systems.old]);
     const persistent = { profile: systems.new, bootDefault: systems.new };
     expect(await pointers(host)).toMatchObject({ current: systems.old, ...persistent });
     expect(await marker()).toBe('none');

@@ -10,6 +10,7 @@ import {
   parseHostName,
   parseRevision,
   parseStorePath,
+  type StorePath,
   parseTree,
 } from '../../../shared/domain/names.ts';
 import { noFaults } from '../../../shared/platform/ports/faults.ts';
@@ -39,8 +40,12 @@ export type Wish = Partial<
   readonly onEvent?: (event: ActivationEvent) => Promise<void>;
 };
 
+type Ended = Extract<ActivateOutcome, { kind: 'ended' }>;
+
 export interface Activation {
-  readonly outcome: ActivateOutcome;
+  readonly outcome: Exclude<ActivateOutcome, Ended> | Omit<Ended, 'previous'>;
+  /** What ran before, as an outcome that is an end says. */
+  readonly previous: StorePath | undefined;
   readonly events: readonly ActivationEvent[];
   readonly log: readonly string[];
 }
@@ -142,11 +147,12 @@ export async function workbench(lab: Lab, host: TestHost): Promise<Workbench> {
       const events: ActivationEvent[] = [];
       const log: string[] = [];
       const context = { signal, log: (line: string) => void log.push(line), progress: () => {} };
-      const outcome = await activate(deployment(toplevel, wish), context, async (event) => {
+      const told = await activate(deployment(toplevel, wish), context, async (event) => {
         events.push(event);
         await wish?.onEvent?.(event);
       });
-      return { outcome, events, log };
+      const { previous, ...outcome } = { previous: undefined, ...told };
+      return { outcome, previous, events, log };
     },
     async mustSucceed(toplevel) {
       const { outcome } = await bench.activate(toplevel);

@@ -198,7 +198,7 @@ export function createModelSteps(deps: ModelStepsDeps): Steps {
         if (seen === undefined) return unknown('the host has no record of it');
         await tell(seen);
         if (seen.end !== undefined) {
-          return { kind: 'ended', end: endAsTold(seen.end, isWitnessed()) };
+          return { kind: 'ended', end: endAsTold(seen.end, isWitnessed()), previous: seen.previous };
         }
         began = clock.now();
         if (seen.switchedAt !== undefined && seen.decided === undefined) await confirm(deployment, contact);

@@ -23,7 +23,7 @@ const steps: Steps = {
   deliver: async () => ({ kind: 'failed', failure }),
   async activate(_deployment, _context, onEvent) {
     await onEvent({ kind: 'roll-back-started', failure });
-    return { kind: 'ended', end: { kind: 'rolled-back', failure, evidence: true } };
+    return { kind: 'ended', end: { kind: 'rolled-back', failure, evidence: true }, previous: undefined };
   },
   probe: async (target, incarnation) => ({
     kind: 'reached',

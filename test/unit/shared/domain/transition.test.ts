@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { phases, terminalPhases, type Phase } from '../../../../shared/domain/deployment.ts';
+import type { StorePath } from '../../../../shared/domain/names.ts';
 import {
   accepts,
   leadsTo,
@@ -29,7 +30,7 @@ const examples: Readonly<Record<EventKind, readonly DeploymentEvent[]>> = {
   'activate-started': [{ kind: 'activate-started' }],
   switched: [{ kind: 'switched', previous: toplevel('A') }],
   'roll-back-started': [{ kind: 'roll-back-started', failure }],
-  ended: ends.map((end) => ({ kind: 'ended' as const, end })),
+  ended: ends.map((end) => ({ kind: 'ended' as const, end, previous: toplevel('A') })),
   lost: ends.map((end) => ({ kind: 'lost' as const, end })),
 };
 const kinds = [
@@ -75,17 +76,25 @@ describe('transition', () => {
   it('calls a roll back without evidence unconfirmed', () => {
     const result = transition(
       aDeployment({ phase: 'confirming' }),
-      { kind: 'ended', end: { kind: 'rolled-back', failure, evidence: false } },
+      { kind: 'ended', end: { kind: 'rolled-back', failure, evidence: false }, previous: undefined },
       1,
     );
     expect(result).toMatchObject({ kind: 'moved', deployment: { phase: 'unconfirmed', evidence: false } });
+  });
+
+  it('takes what ran before from the host, which knows it better than who planned it', () => {
+    const before = aDeployment({ phase: 'activating', previous: toplevel('S') });
+    const end = (previous: StorePath | undefined) =>
+      transition(before, { kind: 'ended', end: { kind: 'awaiting-reboot' }, previous }, 1);
+    expect(end(toplevel('A'))).toMatchObject({ deployment: { previous: toplevel('A') } });
+    expect(end(undefined)).toMatchObject({ deployment: { previous: toplevel('S') } });
   });
 
   it('holds only failures against a toplevel that the toplevel would meet again', () => {
     const end = (code: 'ACTIVATION_REFUSED' | 'TOKEN_REFUSED') =>
       transition(
         aDeployment({ phase: 'activating' }),
-        { kind: 'ended', end: { kind: 'failed', failure: aFailure({ code }) } },
+        { kind: 'ended', end: { kind: 'failed', failure: aFailure({ code }) }, previous: undefined },
         1,
       );
     expect(end('ACTIVATION_REFUSED')).toMatchObject({ deployment: { evidence: true } });
