@@ -105,7 +105,9 @@ function learnReturn(draft: Draft, fact: FactOf<'outcome'>, host: HostMemory): v
   if (previous === undefined) return change(draft, aim.host, { confirmed: undefined });
   const ran = before ?? confirmed;
   const connection = connectionAs(draft, aim.host, previous) ?? ran.connection;
-  change(draft, aim.host, { confirmed: { ...ran, toplevel: previous, connection } });
+  change(draft, aim.host, {
+    confirmed: { ...ran, toplevel: previous, connection, awaitingReboot: false, beforeReboot: undefined },
+  });
 }
 
 function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): void {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { probeTarget } from '../../../../../controller/reconcile/plan/probe-target.ts';
 import type { ProbeTarget } from '../../../../../shared/domain/contact.ts';
+import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
 import type { Deployment, Phase } from '../../../../../shared/domain/deployment.ts';
 import type { Fact } from '../../../../../shared/domain/facts.ts';
 import type { Fleet, HostSpec } from '../../../../../shared/domain/fleet.ts';
@@ -109,6 +110,18 @@ describe('what a probe is to do', () => {
     expect(after({ mode: 'boot' }, 'awaiting-reboot')).toEqual({ runs: undefined, boots: B });
     expect(after({}, 'awaiting-reboot')).toEqual({ runs: undefined, boots: B });
     expect(after({}, 'stuck')).toBeUndefined();
+  });
+
+  it('says that a host which was rebooted in vain should be what it was booted with, and waits for nothing', () => {
+    const [B, C] = [toplevel('B'), toplevel('C')];
+    const ended = (id: string, change: Partial<Deployment>, outcome: Parameters<typeof anOutcome>[1]) =>
+      anOutcome(aDeployment({ id: parseDeploymentId(id), ...change }), outcome);
+    const facts = [
+      ended('d000001', { toplevel: B }, { phase: 'awaiting-reboot' }),
+      ended('d000002', { toplevel: C }, { phase: 'awaiting-reboot', previous: B }),
+      ended('d000003', { toplevel: C, action: 'reboot' }, { phase: 'unconfirmed', previous: B }),
+    ];
+    expect(target({}, {}, facts)?.expected).toEqual({ runs: B, boots: B });
   });
 
   it('takes nothing from the host while its windows or a freeze keep activations from starting', () => {
