@@ -2,9 +2,7 @@ import type { WorkerEvent } from '../shared/domain/transition.ts';
 import type { ActivateOutcome } from '../shared/platform/ports/steps.ts';
 
 /** What an activation's outcome means for its deployment; `undefined`: it has not ended, the step is run again. */
-export function activationEnd(
-  outcome: ActivateOutcome,
-): Extract<WorkerEvent, { kind: 'ended' }> | undefined {
+export function activationEnd(outcome: ActivateOutcome): Extract<WorkerEvent, { kind: 'ended' }> | undefined {
   switch (outcome.kind) {
     case 'ended':
       return outcome;

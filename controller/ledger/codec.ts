@@ -140,7 +140,14 @@ const FactLine = z.discriminatedUnion('kind', [
     change: z.discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('began'), absent: z.array(HostName).readonly() }),
       z.strictObject({ kind: z.literal('wave-passed'), wave: z.string() }),
-      z.strictObject({ kind: z.literal('wave-failed'), wave: z.string(), reason: z.string() }),
+      z.strictObject({
+        kind: z.literal('wave-failed'),
+        wave: z.string(),
+        reason: z.string(),
+        // Ledgers of before did not say which.
+        hosts: z.array(HostName).readonly().default([]),
+      }),
+      z.strictObject({ kind: z.literal('ended') }),
     ]),
   }),
   z.strictObject({

@@ -76,6 +76,13 @@ function before(
       `name another generation with --to, or let it follow again with \`varve release ${host}\``,
     );
   }
+  if (pin !== undefined) {
+    throw refusal(
+      'CONFLICT',
+      `it was rolled back already, to ${generationText(pin.to)}: ${pin.reason}`,
+      `name another generation with --to; \`varve hold ${host}\` keeps it there`,
+    );
+  }
   const found =
     ran.findLast(({ toplevel }) => toplevel === remembered.before?.toplevel) ??
     ran.find(({ toplevel, observation }) => observation === 0 && toplevel !== remembered.confirmed?.toplevel);

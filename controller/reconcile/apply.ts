@@ -1,7 +1,7 @@
 import { isActive, isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
 import { hostsOf, returningBy, type Desired } from '../../shared/domain/desired.ts';
 import type { FactOf } from '../../shared/domain/facts.ts';
-import { rolloutFor, type Memory } from '../../shared/domain/memory.ts';
+import { blankHost, rolloutFor, type Memory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Token } from '../../shared/domain/token.ts';
 import { transition, type LeaderEvent } from '../../shared/domain/transition.ts';
@@ -15,6 +15,7 @@ import { intentOf, newDeployment } from './plan/aim.ts';
 import { isDoubtful } from './plan/doubt.ts';
 import type { AskedProbes } from './asked-probes.ts';
 import { probeTarget } from './plan/probe-target.ts';
+import { isOnTrial } from './plan/standing.ts';
 import { evaluationRequest } from './release-key.ts';
 import { isFollowed } from './plan/judge-said.ts';
 import { testingRequests } from './testing.ts';
@@ -71,10 +72,13 @@ function rolloutBegins(
     ({ aim }) =>
       aim.action !== 'reboot' && aim.observation === n && released.get(aim.host)?.toplevel === aim.toplevel,
   );
-  if (!own || rolloutFor(memory, n) !== undefined) return [];
+  if (rolloutFor(memory, n) !== undefined) return [];
   const hosts = hostsOf(desired);
+  const onTrial = (host: HostName): boolean => isOnTrial(memory.hosts.get(host) ?? blankHost);
+  // Whoever is on trial with what this release wants there as well goes on in its rollout.
+  if (!own && ![...hosts.keys()].some(onTrial)) return [];
   const absent = [...snapshot.contacts.values()]
-    .filter(({ kind, host }) => kind === 'unreachable' && hosts.has(host))
+    .filter(({ kind, host }) => kind === 'unreachable' && hosts.has(host) && !onTrial(host))
     .map(({ host }) => host);
   return [{ kind: 'rollout', at: now, observation: n, change: { kind: 'began', absent } }];
 }
@@ -135,16 +139,17 @@ async function carryOut(
     case 'stalled':
     case 'unmanaged':
     case 'in-sync':
-      // What the host may have started is not cancelled: its record ends it.
-      if (deployment !== undefined && !isDoubtful(deployment, input.memory)) {
-        await send(deps, input, deployment, {
-          kind: 'cancel',
-          why: { code: 'CANCELLED', disposition: 'waiting', message: verdict.reason },
-        });
-      }
+      if (deployment !== undefined) await cancel(deps, input, deployment, verdict.reason);
       return undefined;
     case 'wait':
-      if (deployment === undefined || !isActive(deployment)) return undefined;
+      if (deployment === undefined) return undefined;
+      if (!isActive(deployment)) {
+        // Let through before its window closed, and not begun since: its job must find nothing to do.
+        if (verdict.waitsFor === 'window' && isLetThrough(deployment, input.memory)) {
+          await cancel(deps, input, deployment, verdict.reason);
+        }
+        return undefined;
+      }
       if (mustNotStartYet(deployment, { ...input, contact: input.snapshot.contacts.get(deployment.host) }))
         return undefined;
       return givesUp(deps, input, deployment) ? undefined : activationOf(deployment);
@@ -152,6 +157,25 @@ async function carryOut(
     case 'unreachable':
       return undefined;
   }
+}
+
+/** What the host may have started is not cancelled: its record ends it. */
+async function cancel(
+  deps: ApplyDeps,
+  input: ApplyInput,
+  deployment: Deployment,
+  why: string,
+): Promise<void> {
+  if (isDoubtful(deployment, input.memory)) return;
+  await send(deps, input, deployment, {
+    kind: 'cancel',
+    why: { code: 'CANCELLED', disposition: 'waiting', message: why },
+  });
+}
+
+/** Its intent is in the ledger. */
+function isLetThrough({ id, host }: Deployment, memory: Memory): boolean {
+  return memory.hosts.get(host)?.openIntents.has(id) ?? false;
 }
 
 /**

@@ -155,8 +155,15 @@ export type RolloutChange =
   | { readonly kind: 'began'; readonly absent: readonly HostName[] }
   /** Its hosts are there, healthy, and the soak time is over: the next wave may begin. */
   | { readonly kind: 'wave-passed'; readonly wave: string }
-  /** Too many of its hosts failed; nothing goes on without a commit or a retry. */
-  | { readonly kind: 'wave-failed'; readonly wave: string; readonly reason: string };
+  /** Too many of its hosts failed, these; nothing goes on without a commit or a retry. */
+  | {
+      readonly kind: 'wave-failed';
+      readonly wave: string;
+      readonly reason: string;
+      readonly hosts: readonly HostName[];
+    }
+  /** Every wave is through: what becomes of its hosts from now on says nothing about the release. */
+  | { readonly kind: 'ended' };
 
 /** A system that a host ran before, and where it came from. */
 export interface PinnedSystem {

@@ -30,6 +30,7 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
               stuck: undefined,
               mayReplace: undefined,
               before: host.confirmed?.toplevel === aim.toplevel ? host.before : host.confirmed,
+              onTrial: isOnTrial(draft, fact, host),
               heals: healsAfter(host, fact),
               confirmed: {
                 deployment: aim.deployment,
@@ -56,6 +57,16 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
     default:
       return;
   }
+}
+
+/** Whether what is confirmed now is new there, or was on trial already, and comes with a release that may still fail. */
+function isOnTrial(
+  { rollout }: Draft,
+  { aim }: FactOf<'outcome'>,
+  { confirmed, desired, onTrial }: HostMemory,
+): boolean {
+  if (aim.toplevel !== desired || rollout?.over === true) return false;
+  return onTrial || confirmed?.toplevel !== aim.toplevel || confirmed.mode !== aim.mode;
 }
 
 /**

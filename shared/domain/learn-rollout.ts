@@ -1,5 +1,6 @@
 import type { FactOf } from './facts.ts';
-import { type Draft, change } from './memory-draft.ts';
+import { type Draft, change, hostOf } from './memory-draft.ts';
+import type { WaveFailure } from './memory.ts';
 import type { Release } from './observation.ts';
 
 /** How a rollout went on. */
@@ -12,32 +13,50 @@ export function learnRollout(draft: Draft, { at, observation, change: changed }:
       absent: new Set(changed.absent),
       passed: new Set(),
       failed: new Map(),
+      over: false,
     };
     return;
   }
   if (rollout?.observation !== observation) return;
-  if (changed.kind === 'wave-passed') {
-    draft.rollout = { ...rollout, passed: new Set([...rollout.passed, changed.wave]) };
-    const key = draft.keys.get(observation);
-    if (key !== undefined) draft.proven.add(`${key} ${changed.wave}`);
-  } else {
-    draft.rollout = { ...rollout, failed: new Map([...rollout.failed, [changed.wave, changed.reason]]) };
+  switch (changed.kind) {
+    case 'wave-passed': {
+      draft.rollout = { ...rollout, passed: new Set([...rollout.passed, changed.wave]) };
+      const key = draft.keys.get(observation);
+      if (key !== undefined) draft.proven.add(`${key} ${changed.wave}`);
+      return;
+    }
+    case 'wave-failed': {
+      const { wave, reason, hosts } = changed;
+      draft.rollout = { ...rollout, failed: new Map([...rollout.failed, [wave, { reason, hosts }]]) };
+      return;
+    }
+    case 'ended':
+      draft.rollout = { ...rollout, over: true };
+      for (const [host, { onTrial }] of draft.hosts) if (onTrial) change(draft, host, { onTrial: false });
+      return;
   }
 }
 
-/** A commit that changes no system goes on with the rollout that it comes upon; any other one ends it. */
+/**
+ * A commit that changes no system goes on with the rollout that it comes upon; any other one ends it. But a wave that
+ * failed has failed for the release that follows, too, as long as that has for a host what failed there.
+ */
 export function carryOver(draft: Draft, release: Release): void {
   const { rollout } = draft;
   const observation = draft.observations.at(-1)?.n;
-  if (rollout === undefined || observation === undefined || rollout.observation === observation) return;
-  const key = draft.keys.get(rollout.observation);
+  if (observation === undefined || rollout?.observation === observation) return;
+  const key = rollout && draft.keys.get(rollout.observation);
   const before = key === undefined ? undefined : draft.releases.get(key);
-  if (before !== undefined && sameSystems(before, release)) {
+  if (rollout !== undefined && before !== undefined && sameSystems(before, release)) {
     draft.rollout = { ...rollout, observation };
     return;
   }
+  const stands = ({ hosts }: WaveFailure): boolean =>
+    hosts.some((host) => hostOf(draft, host).desired === release.hosts.get(host)?.toplevel);
+  const failures = [...draft.halted, ...(rollout?.failed ?? [])];
+  draft.halted = new Map(failures.filter(([, failure]) => stands(failure)));
   draft.rollout = undefined;
-  bringForward(draft);
+  if (draft.halted.size === 0) bringForward(draft);
 }
 
 function sameSystems(a: Release, b: Release): boolean {
@@ -51,6 +70,7 @@ function sameSystems(a: Release, b: Release): boolean {
 /** No wave has failed any more, and nobody stays back with one. Hosts that still speak against the release fail theirs again. */
 export function goOn(draft: Draft): void {
   if (draft.rollout !== undefined) draft.rollout = { ...draft.rollout, failed: new Map() };
+  draft.halted = new Map();
   bringForward(draft);
 }
 

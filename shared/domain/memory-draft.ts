@@ -22,6 +22,7 @@ export interface Draft extends Memory {
   overrides: readonly FactOf<'override'>[];
   approvals: readonly FactOf<'approved'>[];
   rollout: Rollout | undefined;
+  halted: Memory['halted'];
   readonly proven: Set<string>;
   readonly outcomes: FactOf<'outcome'>[];
   readonly outcomeOf: Map<DeploymentId, FactOf<'outcome'>>;

@@ -37,6 +37,7 @@ export function createMemory(): MemoryKeeper {
     overrides: [],
     approvals: [],
     rollout: undefined,
+    halted: new Map(),
     proven: new Set(),
     outcomes: [],
     outcomeOf: new Map(),

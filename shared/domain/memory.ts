@@ -65,6 +65,11 @@ export interface HostMemory {
   readonly retryNext: boolean;
   /** A dry activation of this toplevel succeeded. */
   readonly dryRun: StorePath | undefined;
+  /**
+   * What is confirmed here came with a release whose rollout has not come to its end since: as long as the newest
+   * release wants the same here, whichever commit that is of, being unwell speaks against it.
+   */
+  readonly onTrial: boolean;
   /** What the newest known release wants here. */
   readonly desired: StorePath | undefined;
   /** Its testing branch, as long as there is one. */
@@ -107,8 +112,15 @@ export interface Rollout {
   /** Hosts that could not be reached when it began. */
   readonly absent: ReadonlySet<HostName>;
   readonly passed: ReadonlySet<string>;
-  /** Wave → why it failed. */
-  readonly failed: ReadonlyMap<string, string>;
+  readonly failed: ReadonlyMap<string, WaveFailure>;
+  /** Every wave was through at one time: from then on nobody is on trial. */
+  readonly over: boolean;
+}
+
+/** Why a wave failed, and on which hosts. */
+export interface WaveFailure {
+  readonly reason: string;
+  readonly hosts: readonly HostName[];
 }
 
 export interface Setback {
@@ -140,6 +152,8 @@ export interface Memory {
   readonly overrides: readonly FactOf<'override'>[];
   readonly approvals: readonly FactOf<'approved'>[];
   readonly rollout: Rollout | undefined;
+  /** Waves that failed in rollouts of before, on hosts for which the newest release has what failed there. */
+  readonly halted: ReadonlyMap<string, WaveFailure>;
   /** `<release key> <wave>`: waves that a release has passed, in whichever rollout. */
   readonly proven: ReadonlySet<string>;
   readonly outcomes: readonly FactOf<'outcome'>[];
@@ -190,6 +204,7 @@ export const blankHost: HostMemory = {
   mayReplace: undefined,
   retryNext: false,
   dryRun: undefined,
+  onTrial: false,
   desired: undefined,
   testing: undefined,
 };

@@ -9,5 +9,7 @@ export function rolloutText({ observation, change }: FactOf<'rollout'>): string 
       return `wave ${change.wave} passed observation ${observation}`;
     case 'wave-failed':
       return `wave ${change.wave} failed observation ${observation}: ${change.reason}`;
+    case 'ended':
+      return `rollout of observation ${observation} is through`;
   }
 }

@@ -155,7 +155,13 @@ export const everyKind: readonly Fact[] = [
   { kind: 'testing', at: 1_702, host: web1, branch: undefined },
   { kind: 'rollout', at: 1_800, observation: 1, change: { kind: 'began', absent: [web2] } },
   { kind: 'rollout', at: 1_801, observation: 1, change: { kind: 'wave-passed', wave: 'canary' } },
-  { kind: 'rollout', at: 1_802, observation: 1, change: { kind: 'wave-failed', wave: 'rest', reason: 'no' } },
+  {
+    kind: 'rollout',
+    at: 1_802,
+    observation: 1,
+    change: { kind: 'wave-failed', wave: 'rest', reason: 'no', hosts: [web2] },
+  },
+  { kind: 'rollout', at: 1_803, observation: 1, change: { kind: 'ended' } },
   { ...aPin, cause: 'person', to: { toplevel, drvPath, observation: 1 }, from: toplevel },
   {
     ...aPin,

@@ -3,11 +3,12 @@ import type { Deployment } from '../../../shared/domain/deployment.ts';
 import { hostsOf, memberOf, type Desired } from '../../../shared/domain/desired.ts';
 import { holdAt, type Memory } from '../../../shared/domain/memory.ts';
 import { targetOf } from './target.ts';
+import { mayStart } from './windows.ts';
 import { compareTokens } from '../../../shared/domain/token.ts';
 
 /**
  * Whether an activation that may never have reached its host is better given up than tried again: something else is
- * wanted there by now, and the host has shown no record of it. Its worker may have died before the first byte, and
+ * wanted there by now, or nothing may begin there any more, and the host has shown no record of it. Its worker may have died before the first byte, and
  * the host may come back days later: it should then go straight to the desired system. Pure.
  */
 export function isAbandoned(
@@ -28,8 +29,11 @@ export function isAbandoned(
   if (memory.suspended !== undefined) return true;
   if (holdAt(memory, memberOf(deployment.host, desired), now) !== undefined) return true;
   if (desired.kind !== 'ready') return false;
-  if (!hostsOf(desired).has(deployment.host)) return true;
-  return target?.toplevel !== deployment.toplevel;
+  const spec = hostsOf(desired).get(deployment.host);
+  if (spec === undefined || target?.toplevel !== deployment.toplevel) return true;
+  // Whoever goes back with its wave waits for no window; the others wait for the next one.
+  const rules = { windows: spec.windows, freezes: desired.fleet.freezes, overrides: memory.overrides };
+  return target.pin === undefined && !mayStart({ ...rules, member: spec }, now).open;
 }
 
 function hasRecord(deployment: Deployment, contact: HostContact | undefined): boolean {

@@ -98,18 +98,29 @@ export function dependencyRefusal(
   return undefined;
 }
 
+export interface Order {
+  refusal(spec: HostSpec): Refusal | undefined;
+  /** Its activation is let through. */
+  take(spec: HostSpec): void;
+}
+
 /** A host that Varve itself runs on goes last, and alone. */
-export function createOrder(hosts: readonly Rolling[]): (spec: HostSpec) => Refusal | undefined {
-  const under = hosts.find(({ view }) => view.spec.runsVarve && isInFlight(view))?.view.host;
+export function createOrder(hosts: readonly Rolling[]): Order {
+  let under = hosts.find(({ view }) => view.spec.runsVarve && isInFlight(view))?.view.host;
   const others = hosts.find(({ view, standing }) => !view.spec.runsVarve && standing.kind === 'moving');
-  return (spec) => {
-    if (under !== undefined && under !== spec.name) {
-      const reason = `Varve itself runs on ${under}, which is being activated alone`;
+  return {
+    refusal(spec) {
+      if (under !== undefined && under !== spec.name) {
+        const reason = `Varve itself runs on ${under}, which is being activated alone`;
+        return { ...waiting, waitsFor: 'dependency', reason };
+      }
+      if (!spec.runsVarve || others === undefined) return undefined;
+      const reason = `Varve itself runs on it, so it goes last: ${others.view.host} is not there yet`;
       return { ...waiting, waitsFor: 'dependency', reason };
-    }
-    if (!spec.runsVarve || others === undefined) return undefined;
-    const reason = `Varve itself runs on it, so it goes last: ${others.view.host} is not there yet`;
-    return { ...waiting, waitsFor: 'dependency', reason };
+    },
+    take(spec) {
+      if (spec.runsVarve) under ??= spec.name;
+    },
   };
 }
 

@@ -1,17 +1,16 @@
 import type { FactOf } from '../../../shared/domain/facts.ts';
-import { pinAt, type Rollout } from '../../../shared/domain/memory.ts';
+import { pinAt } from '../../../shared/domain/memory.ts';
 import type { RolloutPolicy } from '../../../shared/domain/policy.ts';
-import type { Rolling } from './standing.ts';
+import { isOnTrial, type Rolling } from './standing.ts';
 import type { WaveState } from './waves.ts';
 
 /**
- * Which hosts return to what they ran before because a wave failed: those that were changed by this rollout and run
- * the release. Whoever is under way finishes first, and is seen by a later pass. Pure.
+ * Which hosts return to what they ran before because a wave failed: those that have what the release wants there, and are
+ * on trial with it. Whoever is under way finishes first, and is seen by a later pass. Pure.
  */
 export function rollBacks(
   waves: readonly WaveState[],
   { onFailure }: RolloutPolicy,
-  rollout: Rollout,
   now: number,
 ): readonly FactOf<'pin'>[] {
   if (onFailure !== 'rollback-wave' && onFailure !== 'rollback-all') return [];
@@ -21,7 +20,7 @@ export function rollBacks(
   return hosts.flatMap((host) => {
     const { remembered } = host.view;
     const before = remembered?.before;
-    if (remembered === undefined || before === undefined || !isOnRelease(host, rollout)) return [];
+    if (remembered === undefined || before === undefined || !isOnRelease(host)) return [];
     // A person has said already where it is to go.
     if (pinAt(remembered, now)?.cause === 'person') return [];
     return [
@@ -39,11 +38,8 @@ export function rollBacks(
   });
 }
 
-function isOnRelease({ view, verdict }: Rolling, rollout: Rollout): boolean {
-  const { remembered } = view;
-  const { confirmed, desired, pin } = remembered ?? {};
-  if (confirmed === undefined || confirmed.toplevel !== desired || confirmed.at < rollout.beganAt)
-    return false;
-  if (verdict.kind === 'held') return false;
+function isOnRelease({ view: { remembered }, verdict }: Rolling): boolean {
+  if (remembered === undefined || !isOnTrial(remembered) || verdict.kind === 'held') return false;
+  const { pin, desired } = remembered;
   return pin?.cause !== 'wave' || pin.from !== desired;
 }

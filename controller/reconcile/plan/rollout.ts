@@ -1,7 +1,13 @@
 import type { Ready } from '../../../shared/domain/desired.ts';
 import type { Fact, RolloutChange } from '../../../shared/domain/facts.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
-import { pinAt, rolloutFor, type Memory, type Rollout as Begun } from '../../../shared/domain/memory.ts';
+import {
+  pinAt,
+  rolloutFor,
+  type Memory,
+  type Pin,
+  type Rollout as Begun,
+} from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import { testingBranchOf } from '../../../shared/domain/testing.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
@@ -16,7 +22,14 @@ import {
   type Refusal,
 } from './gates.ts';
 import { isWanted, type HostView } from './plan-input.ts';
-import { isInFlight, provenFailure, standingOf, type Rolling, type Standing } from './standing.ts';
+import {
+  bringsRelease,
+  isInFlight,
+  provenFailure,
+  standingOf,
+  type Rolling,
+  type Standing,
+} from './standing.ts';
 import { targetOf } from './target.ts';
 import { rollBacks } from './roll-backs.ts';
 import { waveStates, type WaveState } from './waves.ts';
@@ -45,7 +58,7 @@ export interface Rollout {
 export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memory, now: number): Rollout {
   const { rollout: policy, groups } = desired.fleet;
   const begun = rolloutFor(memory, desired.observation.n);
-  const hosts = rolling(judged, desired, begun, now);
+  const hosts = rolling(judged, desired, now);
   const waves = waveStates(policy, hosts, memory, begun, now);
   // Before anything began, whoever cannot be reached now was away before.
   const wasAbsent = (host: HostName): boolean => begun?.absent.has(host) ?? true;
@@ -69,7 +82,10 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
       // It may be delivered while it waits: that changes nothing that runs.
       const mayGoOn = host.verdict.kind !== 'activate' && refusal?.kind === 'wait';
       if (refusal !== undefined && !mayGoOn) verdicts.set(host.view.host, { ...host.verdict, ...refusal });
-      else if (host.verdict.kind === 'activate') budgets.take(host);
+      else if (host.verdict.kind === 'activate') {
+        budgets.take(host);
+        order.take(host.view.spec);
+      }
     }
     haltBehind(behind);
     const cannotMove =
@@ -82,16 +98,24 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   return { verdicts, waves, facts: factsOf(waves, desired, begun, now), looks: looksOf(waves, now) };
 
   function refusalOf(host: Rolling, wave: WaveState, ofWave: Refusal | undefined): Refusal | undefined {
-    const { spec } = host.view;
-    if (!isGated(host, now)) return undefined;
-    if (host.isTesting) return testRefusal(host);
+    const { view, verdict } = host;
+    if (verdict.kind !== 'activate' && verdict.kind !== 'deliver' && verdict.kind !== 'finalise')
+      return undefined;
+    // What was let through is not asked again, unless it has not begun when its window closes.
+    if (isInFlight(view)) return isGoingBack(view, verdict, now) ? undefined : windowRefusal(host);
+    const atOnce = (): Refusal | undefined => order.refusal(view.spec) ?? budgets.refusal(host);
+    const pin = isGoingBack(view, verdict, now);
+    if (pin?.cause === 'person') return undefined;
+    // It ends what began in its time, so it waits for none.
+    if (pin?.cause === 'wave') return atOnce();
+    if (host.isTesting) return windowRefusal(host) ?? budgets.refusal(host);
+    if (!bringsRelease(host)) return windowRefusal(host) ?? atOnce();
     return (
       ofWave ??
       approvalRefusal(host, wave) ??
       windowRefusal(host) ??
-      dependencyRefusal(spec, byName, policy) ??
-      order(spec) ??
-      budgets.refusal(host)
+      dependencyRefusal(view.spec, byName, policy) ??
+      atOnce()
     );
   }
 
@@ -111,11 +135,6 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
     const why = `${before.host} comes first, and cannot go on: ${before.reason}`;
     verdicts.set(spec.name, { ...verdict, ...halted(why) });
     return true;
-  }
-
-  /** Testing waits for no wave and no approval; when, and how many at once, holds for it as well. */
-  function testRefusal(host: Rolling): Refusal | undefined {
-    return windowRefusal(host) ?? budgets.refusal(host);
   }
 
   function windowRefusal({ view, verdict }: Rolling): Refusal | undefined {
@@ -140,12 +159,7 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   }
 }
 
-function rolling(
-  judged: readonly Judged[],
-  desired: Ready,
-  begun: Begun | undefined,
-  now: number,
-): readonly Rolling[] {
+function rolling(judged: readonly Judged[], desired: Ready, now: number): readonly Rolling[] {
   const hosts: Rolling[] = [];
   for (const { view, verdict } of judged) {
     if (!isWanted(view)) continue;
@@ -153,7 +167,7 @@ function rolling(
     // What it runs says nothing of the release; that the release has failed there before does.
     const standing: Standing = isTesting
       ? (provenFailure(view.remembered) ?? { kind: 'out', why: `it runs ${testingBranchOf(view.host)}` })
-      : standingOf(view, verdict, begun);
+      : standingOf(view, verdict);
     hosts.push({ view, verdict, standing, isTesting });
   }
   return hosts;
@@ -167,14 +181,10 @@ function watchEveryMs({ checks }: HostSpec): number {
   return later.length === 0 ? Infinity : Math.max(shortestWatchMs, Math.min(...later));
 }
 
-/** Whether the rollout has a say: what was let through before, and whoever goes back, is not asked again. */
-function isGated({ view, verdict }: Rolling, now: number): boolean {
-  if (verdict.kind !== 'activate' && verdict.kind !== 'deliver' && verdict.kind !== 'finalise') return false;
-  return !isInFlight(view) && !isGoingBack(view, verdict, now);
-}
-
-function isGoingBack({ remembered }: HostView, { toplevel }: Verdict, now: number): boolean {
-  return pinAt(remembered, now)?.to.toplevel === toplevel;
+/** What sends it back, where that is what it is on its way to. */
+function isGoingBack({ remembered }: HostView, { toplevel }: Verdict, now: number): Pin | undefined {
+  const pin = pinAt(remembered, now);
+  return pin?.to.toplevel === toplevel ? pin : undefined;
 }
 
 function inGroup(hosts: readonly Rolling[], group: string): readonly Rolling[] {
@@ -194,14 +204,15 @@ function factsOf(
 ): readonly Fact[] {
   if (begun === undefined) return [];
   const changes: RolloutChange[] = [];
-  waves.forEach(({ wave, state, proven, reason }, i) => {
+  waves.forEach(({ wave, state, proven, reason, failed }, i) => {
     if (state === 'passed' && i < waves.length - 1 && !begun.passed.has(wave.name)) {
       changes.push({ kind: 'wave-passed', wave: wave.name });
     }
     if (state === 'failed' && proven && !begun.failed.has(wave.name)) {
-      changes.push({ kind: 'wave-failed', wave: wave.name, reason });
+      changes.push({ kind: 'wave-failed', wave: wave.name, reason, hosts: failed });
     }
   });
+  if (!begun.over && waves.every(({ state }) => state === 'passed')) changes.push({ kind: 'ended' });
   return [
     ...changes.map((change): Fact => ({
       kind: 'rollout',
@@ -209,7 +220,7 @@ function factsOf(
       observation: desired.observation.n,
       change,
     })),
-    ...rollBacks(waves, desired.fleet.rollout, begun, now),
+    ...rollBacks(waves, desired.fleet.rollout, now),
   ];
 }
 

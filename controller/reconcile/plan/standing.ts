@@ -1,6 +1,6 @@
 import { isActive } from '../../../shared/domain/deployment.ts';
 import { isUnhealthy } from '../../../shared/domain/health.ts';
-import type { HostMemory, Rollout } from '../../../shared/domain/memory.ts';
+import type { HostMemory } from '../../../shared/domain/memory.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import type { HostView, WantedView } from './plan-input.ts';
 
@@ -31,13 +31,13 @@ const done: Standing = { kind: 'done' };
 const moving: Standing = { kind: 'moving' };
 
 /** Where a host stands, judged by itself: before waves and budgets were asked. Pure. */
-export function standingOf(view: WantedView, verdict: Verdict, rollout: Rollout | undefined): Standing {
+export function standingOf(view: WantedView, verdict: Verdict): Standing {
   const { remembered, contact } = view;
   const proven = provenFailure(remembered);
   if (proven !== undefined && verdict.kind !== 'in-sync') return proven;
   switch (verdict.kind) {
     case 'in-sync':
-      return doneOrUnwell(view, rollout);
+      return doneOrUnwell(view);
     case 'wait':
       if (verdict.waitsFor === 'reboot') return done;
       // Its window may be weeks away.
@@ -53,7 +53,7 @@ export function standingOf(view: WantedView, verdict: Verdict, rollout: Rollout 
     case 'probe':
       return moving;
     case 'unreachable':
-      if (!isTouched(remembered, rollout)) return { kind: 'out', why: 'it is unreachable' };
+      if (!isTouched(remembered)) return { kind: 'out', why: 'it is unreachable' };
       return contact?.kind === 'unreachable' && contact.attempts >= awayAfterProbes
         ? { kind: 'failed', why: 'it cannot be reached any more', proven: false }
         : moving;
@@ -73,9 +73,9 @@ export function provenFailure(remembered: HostMemory | undefined): Standing | un
   return { kind: 'failed', why: failed.failure.message, proven: true };
 }
 
-/** What this rollout has changed must stay well; what was unwell before does not speak against the release. */
-function doneOrUnwell({ spec, contact, remembered }: WantedView, rollout: Rollout | undefined): Standing {
-  if (!isTouched(remembered, rollout)) return done;
+/** What rollouts have changed must stay well to their end; what was unwell before does not speak against the release. */
+function doneOrUnwell({ spec, contact, remembered }: WantedView): Standing {
+  if (!isTouched(remembered)) return done;
   const { unhealthy, why } = isUnhealthy(contact, spec.unitFailures);
   return unhealthy ? { kind: 'failed', why, proven: true } : done;
 }
@@ -96,11 +96,27 @@ function stalledStanding(verdict: Verdict, remembered: HostMemory | undefined): 
   }
 }
 
-/** The release was activated there in this rollout, or is just being activated. */
-export function isTouched(remembered: HostMemory | undefined, rollout: Rollout | undefined): boolean {
-  if (remembered === undefined || rollout === undefined) return false;
-  if (remembered.openIntents.size > 0) return true;
-  return (remembered.confirmed?.at ?? -Infinity) >= rollout.beganAt;
+/** What the release has for it was activated there in this rollout or one that went over into it, or just is. */
+export function isTouched(remembered: HostMemory | undefined): boolean {
+  if (remembered === undefined) return false;
+  return remembered.openIntents.size > 0 || isOnTrial(remembered);
+}
+
+/** It has what the release wants there, and how it does with that still counts. */
+export function isOnTrial({ onTrial, confirmed, desired }: HostMemory): boolean {
+  return onTrial && confirmed?.toplevel === desired;
+}
+
+/**
+ * Whether an activation brings what the rollout is about. A reboot of what a host has had for long, or its being brought
+ * back to that, is none of its business.
+ */
+export function bringsRelease({ view: { remembered }, verdict }: Pick<Rolling, 'view' | 'verdict'>): boolean {
+  const { confirmed } = remembered ?? {};
+  if (remembered === undefined || confirmed === undefined || confirmed.toplevel !== verdict.toplevel)
+    return true;
+  // What is merged after a test has yet to be released there.
+  return confirmed.mode === 'test' || isOnTrial(remembered);
 }
 
 /**
@@ -109,8 +125,8 @@ export function isTouched(remembered: HostMemory | undefined, rollout: Rollout |
  */
 export function isUnavailable({ view, verdict, standing }: Rolling, wasAbsent: boolean): boolean {
   const { remembered, contact } = view;
+  if (verdict.kind === 'in-sync') return standing.kind === 'failed';
   if (remembered?.stuck !== undefined) return true;
-  if (verdict.kind === 'in-sync' && standing.kind === 'failed') return true;
   // Nobody knows yet: were it away, one more would be too many.
   return contact?.kind !== 'reached' && !wasAbsent;
 }

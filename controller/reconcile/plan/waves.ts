@@ -64,10 +64,13 @@ function openWave(
   const moving = counted.filter(({ standing }) => standing.kind === 'moving').map(({ view }) => view.host);
   const failed = failing.map(({ view }) => view.host);
   const base = { wave, hosts, moving, failed, until: undefined, proven: false };
-  const remembered = begun?.failed.get(wave.name);
+  const remembered = begun?.failed.get(wave.name) ?? memory.halted.get(wave.name);
   if (policy.onFailure !== 'continue') {
-    if (remembered !== undefined) return { ...base, state: 'failed', reason: remembered, proven: true };
-    const threshold = hostsIn(policy.failureThreshold, counted.length);
+    if (remembered !== undefined) {
+      return { ...base, failed: remembered.hosts, state: 'failed', reason: remembered.reason, proven: true };
+    }
+    // One number is for waves of all sizes: a small one has failed with all of its hosts.
+    const threshold = Math.min(hostsIn(policy.failureThreshold, counted.length), counted.length);
     if (failing.length > 0 && failing.length >= threshold) {
       const proven = failing.filter(({ standing }) => standing.kind === 'failed' && standing.proven);
       return {

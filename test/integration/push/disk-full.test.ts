@@ -83,7 +83,9 @@ test('a disk on which Nix collects garbage by itself takes what it has no room f
     await host.inside('rm', '-r', '/nix/var/nix/gcroots/varve');
   }
   // What comes first fits beside the garbage, and what comes then does not.
-  expect(await failureOf(pushed(rig.pusher(refuses), refuses.connection, top))).toMatchObject({ code: 'DISK_FULL' });
+  expect(await failureOf(pushed(rig.pusher(refuses), refuses.connection, top))).toMatchObject({
+    code: 'DISK_FULL',
+  });
   await pushed(rig.pusher(collects), collects.connection, top);
   await expectWhole(collects, rig.workshop, top);
 });

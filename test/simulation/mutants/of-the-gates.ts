@@ -68,13 +68,13 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: 'order: pay no heed to what a host comes after',
     file: `${plan}/rollout.ts`,
-    from: '      dependencyRefusal(spec, byName, policy) ??\n',
+    from: '      dependencyRefusal(view.spec, byName, policy) ??\n',
     to: '',
   },
   {
     name: 'order: update the host that Varve runs on like any other',
     file: `${plan}/rollout.ts`,
-    from: '      order(spec) ??\n',
+    from: 'order.refusal(view.spec) ?? ',
     to: '',
   },
   {

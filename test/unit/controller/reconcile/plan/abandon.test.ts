@@ -65,6 +65,22 @@ describe('an activation that may never have reached its host', () => {
     expect(abandoned({ phase: 'rolling-back' })).toBe(false);
   });
 
+  it('is given up when its window has closed or a freeze has begun, and not before', () => {
+    const frozenFor = (from: number): ReturnType<typeof wants> => {
+      const freeze = {
+        from,
+        until: 100,
+        reason: 'an audit',
+        author: 'ada',
+        scope: { kind: 'fleet' },
+      } as const;
+      return wanting(2, 'B', aFleet([aSpec('web1')], { freezes: [freeze] }), { web1: 'B' });
+    };
+    expect(abandoned({ desired: frozenFor(5) })).toBe(true);
+    expect(abandoned({ desired: frozenFor(50) })).toBe(false);
+    expect(abandoned({ desired: frozenFor(5), recorded: true })).toBe(false);
+  });
+
   it('is given up under a hold, also when it is what is wanted', () => {
     const hold: Fact = {
       kind: 'hold',

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { intentOf } from '../../../../../controller/reconcile/plan/aim.ts';
 import { plan } from '../../../../../controller/reconcile/plan/plan.ts';
 import { mayStart } from '../../../../../controller/reconcile/plan/windows.ts';
 import type { Freeze, Window } from '../../../../../shared/domain/policy.ts';
-import type { Verdict } from '../../../../../shared/domain/verdict.ts';
 import {
   aDeployment,
   adopted,
@@ -59,7 +59,6 @@ const facts = [
   observed(2, 'B'),
   released('B', { web1: 'B' }),
 ];
-const desired = wanting(2, 'B', aFleet([aSpec('web1')]), { web1: 'B' });
 const patience = { probeEveryMs: 24 * hour, backOffMs: 1_000, longestBackOffMs: 60_000, lookAgainMs: 500 };
 
 interface Rules {
@@ -71,17 +70,15 @@ function isOpen({ windows, freezes = [] }: Rules, now: number): boolean {
   return mayStart({ windows, freezes, overrides: [], member: { name: host('web1'), groups: [] } }, now).open;
 }
 
-/** Of a host on which B is being activated, or is to be confirmed. */
-function verdictsOnRunning(now: number, phase: 'activating' | 'confirming'): readonly Verdict[] {
+/** Of a host for which B has been let through, is being activated, or is to be confirmed. */
+function verdictsOn(rules: Rules, now: number, phase: 'delivered' | 'activating' | 'confirming') {
   const live = aDeployment({ phase, toplevel: B, observation: 2, createdAt: begins });
   const contact = reached('web1', running(toplevel('A')), begins);
   const contacts = new Map([[contact.host, contact]]);
-  return plan(
-    desired,
-    { incarnation, memory: remembering(...facts), contacts, deployments: [live] },
-    patience,
-    now,
-  ).verdicts;
+  const { windows, freezes = [] } = rules;
+  const desired = wanting(2, 'B', aFleet([aSpec('web1', { windows })], { freezes }), { web1: 'B' });
+  const memory = remembering(...facts, intentOf(live, begins));
+  return plan(desired, { incarnation, memory, contacts, deployments: [live] }, patience, now).verdicts;
 }
 
 interface Transition {
@@ -163,7 +160,7 @@ describe.each(transitions)('at the transition: $name', ({ rules, before, after }
     'a deployment that is %s goes on, and no other begins',
     (phase) => {
       for (const now of [begins, noon - 1, noon, noon + 1, ends]) {
-        expect(verdictsOnRunning(now, phase)).toEqual([
+        expect(verdictsOn(rules, now, phase)).toEqual([
           expect.objectContaining({
             host: 'web1',
             kind: 'wait',
@@ -175,4 +172,12 @@ describe.each(transitions)('at the transition: $name', ({ rules, before, after }
       }
     },
   );
+
+  it('a deployment that was let through and has not begun is let through as long as something may start', () => {
+    const kinds = (now: number) =>
+      verdictsOn(rules, now, 'delivered').map(({ kind, waitsFor }) => [kind, waitsFor]);
+    const said = (isOpen: boolean) => [isOpen ? ['activate', undefined] : ['wait', 'window']];
+    for (const now of [begins, noon - 1]) expect(kinds(now)).toEqual(said(before));
+    for (const now of [noon, ends]) expect(kinds(now)).toEqual(said(after));
+  });
 });
