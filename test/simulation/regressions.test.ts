@@ -40,6 +40,11 @@ test.each([
     '404265',
     'a host of mode boot that a person sent back was to wait for no window, also not to reboot in one, for all that the check knew',
   ],
+  [
+    '537828',
+    'a roll back that was over when its host was held again was not over any more by the clock of the next leader',
+  ],
+  ['482578', 'the same, on a host that was away meanwhile'],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed, traced: true });

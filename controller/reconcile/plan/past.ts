@@ -5,6 +5,8 @@ import type { Fact } from '../../../shared/domain/facts.ts';
  * happened before. Were it left in the future, no probe could be newer than it, and its host would wait for that time.
  */
 export function inThePast(fact: Fact, now: number): Fact {
+  // Nothing waits for these, and by their own clock the hold before was over when they came, or was not.
+  if (fact.kind === 'hold') return fact;
   if (fact.kind === 'observation' && fact.observation.at > now) {
     return { ...fact, at: Math.min(fact.at, now), observation: { ...fact.observation, at: now } };
   }

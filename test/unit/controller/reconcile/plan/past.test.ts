@@ -33,6 +33,34 @@ describe('inThePast', () => {
     expect(fact).toMatchObject({ at: 500, observation: { n: 1, at: 500 } });
   });
 
+  it('leaves it to the clock of that time whether a roll back was over when another hold came', () => {
+    const scope = { kind: 'host', host: host('web1') } as const;
+    const hold = (at: number, until: number): Fact => ({
+      kind: 'hold',
+      at,
+      scope,
+      by: 'ada',
+      reason: 'x',
+      until,
+    });
+    const to = { toplevel: toplevel('A'), drvPath: undefined, observation: 1 };
+    const pin = {
+      kind: 'pin',
+      at: future,
+      host: host('web1'),
+      by: 'ada',
+      reason: 'x',
+      cause: 'person',
+    } as const;
+    const history: Fact[] = [
+      hold(future, future + 100),
+      { ...pin, to, from: undefined },
+      hold(future + 200, future + 9_000),
+    ];
+    const memory = remembering(...history.map((fact) => inThePast(fact, 500)));
+    expect(memory.hosts.get(host('web1'))).toMatchObject({ hold: { until: future + 9_000 }, pin: undefined });
+  });
+
   it('so lets a host go on whose last outcome has a time that is yet to come', () => {
     const history: Fact[] = [
       adopted('web1', toplevel('0')),
