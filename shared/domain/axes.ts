@@ -1,5 +1,5 @@
 import { untidied, type HostContact } from './contact.ts';
-import type { HostMemory } from './memory.ts';
+import { isStuck, type HostMemory } from './memory.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Is the host what Git says? */
@@ -58,7 +58,7 @@ function healthOf(
   if (verdict.kind === 'wait' && (verdict.waitsFor === 'activation' || verdict.waitsFor === 'recovery')) {
     return 'Progressing';
   }
-  if (remembered?.stuck !== undefined || verdict.code === 'DRIFTED') return 'Degraded';
+  if (isStuck(remembered, verdict) || verdict.code === 'DRIFTED') return 'Degraded';
   if (contact?.kind !== 'reached') return 'Unknown';
   const { report, checks } = contact;
   const troubled = report.failedUnits.length + report.restarting.length > 0 || untidied(report) !== undefined;

@@ -1,8 +1,8 @@
 import type { Failure } from './errors.ts';
 import type { FactOf } from './facts.ts';
-import type { Connection } from './fleet.ts';
+import { learnConfirmed, learnReturn } from './learn-confirmed.ts';
 import { type Draft, change, hostOf } from './memory-draft.ts';
-import { type Failed, type HostMemory, connectionAs, runsOn } from './memory.ts';
+import type { Failed, HostMemory } from './memory.ts';
 import { type DrvPath, type HostName, isDrvPath, type StorePath } from './names.ts';
 import type { Release } from './observation.ts';
 
@@ -23,35 +23,17 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
         // That a host went back, or tests something else, takes back nothing of what failed there.
         failed: unless(host.failed, aim.toplevel),
         failedApart: unless(host.failedApart, aim.toplevel),
-        setback: host.setback?.toplevel === aim.toplevel ? undefined : host.setback,
-        ...(aim.mode === 'dry-activate'
-          ? { dryRun: aim.toplevel }
-          : {
-              stuck: undefined,
-              mayReplace: undefined,
-              before: host.confirmed?.toplevel === aim.toplevel ? host.before : host.confirmed,
-              onTrial: isOnTrial(draft, fact, host),
-              heals: healsAfter(host, fact),
-              confirmed: {
-                deployment: aim.deployment,
-                observation: aim.observation,
-                toplevel: aim.toplevel,
-                drvPath: aim.drvPath,
-                connection: fact.connection,
-                mode: aim.mode,
-                at: fact.at,
-                awaitingReboot: fact.phase === 'awaiting-reboot',
-                beforeReboot: fact.phase === 'awaiting-reboot' ? untilReboot(draft, fact, host) : undefined,
-              },
-            }),
+        setback: isOver(host.setback, fact) ? undefined : host.setback,
       });
+      if (aim.mode === 'dry-activate') change(draft, aim.host, { dryRun: aim.toplevel });
+      else learnConfirmed(draft, fact);
       return;
     case 'failed':
     case 'rolled-back':
     case 'stuck':
     case 'unconfirmed':
       if (fact.phase === 'stuck') change(draft, aim.host, { stuck: fact.connection });
-      if (aim.action === 'reboot') learnReturn(draft, fact, host);
+      if (aim.action === 'reboot') learnReturn(draft, fact);
       if (fact.failure !== undefined) learnFailure(draft, fact, fact.failure);
       return;
     default:
@@ -59,66 +41,13 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
   }
 }
 
-/** Whether what is confirmed now is new there, or was on trial already, and comes with a release that may still fail. */
-function isOnTrial(
-  { rollout }: Draft,
-  { aim }: FactOf<'outcome'>,
-  { confirmed, desired, onTrial }: HostMemory,
-): boolean {
-  if (aim.toplevel !== desired || rollout?.over === true) return false;
-  return onTrial || confirmed?.toplevel !== aim.toplevel || confirmed.mode !== aim.mode;
-}
-
-/**
- * How a host answers until it is rebooted: as what it ran when it was last seen. That may be what was to wait for its reboot
- * so far, where somebody has rebooted the host meanwhile.
- */
-function untilReboot(
-  draft: Draft,
-  { aim, previous }: FactOf<'outcome'>,
-  { confirmed }: HostMemory,
-): Connection | undefined {
-  const known = previous === undefined ? undefined : connectionAs(draft, aim.host, previous);
-  return known ?? runsOn(confirmed);
-}
-
 function unless(failed: Failed | undefined, toplevel: StorePath): Failed | undefined {
   return failed?.toplevel === toplevel ? undefined : failed;
 }
 
-const healedForMs = 24 * 3_600_000;
-
-/**
- * Activated again with what was confirmed already: it was brought back. A reboot, or a profile that was set, brings
- * nothing back. A day without drift, and the next time does not wait.
- */
-function healsAfter({ confirmed, heals }: HostMemory, { aim, at }: FactOf<'outcome'>): HostMemory['heals'] {
-  if (confirmed?.toplevel !== aim.toplevel) return undefined;
-  if (aim.action !== 'activate') return heals;
-  const again = heals !== undefined && at - heals.at < healedForMs;
-  return { count: again ? heals.count + 1 : 1, at };
-}
-
-/**
- * A host that was rebooted in vain runs what it was booted with before: that is no drift. Which system that is, only the
- * host can tell; it need not be the one that was confirmed before. One that went down before its reboot was ordered has
- * come back as that, too, but boots what is wanted the next time.
- */
-function learnReturn(draft: Draft, fact: FactOf<'outcome'>, host: HostMemory): void {
-  const { aim, phase, previous } = fact;
-  const { confirmed, before } = host;
-  if (confirmed?.toplevel !== aim.toplevel || previous === aim.toplevel) return;
-  if (phase === 'failed' && fact.failure?.code === 'POWER_LOST') {
-    const beforeReboot = untilReboot(draft, fact, host);
-    return change(draft, aim.host, { confirmed: { ...confirmed, awaitingReboot: true, beforeReboot } });
-  }
-  if (phase !== 'rolled-back' && phase !== 'unconfirmed') return;
-  if (previous === undefined) return change(draft, aim.host, { confirmed: undefined });
-  const ran = before ?? confirmed;
-  const connection = connectionAs(draft, aim.host, previous) ?? ran.connection;
-  change(draft, aim.host, {
-    confirmed: { ...ran, toplevel: previous, connection, awaitingReboot: false, beforeReboot: undefined },
-  });
+/** A reboot that came to nothing left its host on the system of before: only another reboot takes that back. */
+function isOver(setback: HostMemory['setback'], { aim }: FactOf<'outcome'>): boolean {
+  return setback?.toplevel === aim.toplevel && (setback.action !== 'reboot' || aim.action === 'reboot');
 }
 
 function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): void {
@@ -148,6 +77,7 @@ function learnFailure(draft: Draft, fact: FactOf<'outcome'>, failure: Failure): 
   change(draft, aim.host, {
     setback: {
       toplevel: aim.toplevel,
+      action: aim.action,
       count: (before?.count ?? 0) + 1,
       unconfirmed: (before?.unconfirmed ?? 0) + (fact.phase === 'unconfirmed' ? 1 : 0),
       at: fact.at,

@@ -1,9 +1,9 @@
 import type { Fact, FactOf } from './facts.ts';
 import { forget, forgetBuild, learnOutcome } from './learn-outcome.ts';
+import { answeredAs, generationZero } from './learn-confirmed.ts';
 import { carryOver, goOn, learnRollout } from './learn-rollout.ts';
 import { type Draft, change, hostOf } from './memory-draft.ts';
-import { type Confirmed, type Memory, failureAgainst, isAct, lasts } from './memory.ts';
-import type { StorePath } from './names.ts';
+import { type Memory, failureAgainst, isAct, lasts } from './memory.ts';
 import type { Release } from './observation.ts';
 import { scopeText } from './policy.ts';
 
@@ -180,7 +180,8 @@ function desire(draft: Draft): void {
 }
 
 function learnAdoption(draft: Draft, fact: FactOf<'adopted'>): void {
-  const { adopted, confirmed } = hostOf(draft, fact.host);
+  const host = hostOf(draft, fact.host);
+  const { adopted, confirmed } = host;
   // Adopted again, and still what Varve made of it: nothing of that is forgotten.
   const unchanged =
     adopted !== undefined && (confirmed?.toplevel === fact.running || confirmed?.awaitingReboot === true);
@@ -189,20 +190,8 @@ function learnAdoption(draft: Draft, fact: FactOf<'adopted'>): void {
     adopted: { by: fact.by, at: fact.at, running: fact.running, connection: fact.connection },
     adoptAsked: undefined,
     confirmed: unchanged ? confirmed : ran,
+    answered: answeredAs(host, fact.connection),
   });
-}
-
-function generationZero(fact: FactOf<'adopted'>, running: StorePath): Confirmed {
-  return {
-    deployment: undefined,
-    observation: 0,
-    toplevel: running,
-    drvPath: undefined,
-    connection: fact.connection,
-    mode: undefined,
-    at: fact.at,
-    awaitingReboot: false,
-  };
 }
 
 /** What failed of a testing branch is held against nothing else than what it is now. */

@@ -1,4 +1,5 @@
 import type { Systems } from './contact.ts';
+import type { Action } from './deployment.ts';
 import type { Failure } from './errors.ts';
 import type { Fact, FactOf, PinnedSystem } from './facts.ts';
 import type { Connection, Mode } from './fleet.ts';
@@ -6,6 +7,7 @@ import type { DeploymentId, DrvPath, HostName, StorePath } from './names.ts';
 import type { Observation, Release, ReleaseKey } from './observation.ts';
 import { type Member, type Scope, isIn } from './policy.ts';
 import type { Testing } from './testing.ts';
+import type { Verdict } from './verdict.ts';
 
 /** The generation that Varve last saw confirmed on a host. */
 export interface Confirmed {
@@ -20,8 +22,16 @@ export interface Confirmed {
   readonly at: number;
   /** Set for the boot only: the host has yet to be rebooted into it. */
   readonly awaitingReboot: boolean;
-  /** While it awaits the reboot it still runs, and answers as, the system before. */
-  readonly beforeReboot?: Connection | undefined;
+  /** While it awaits the reboot it still runs, and answers as, the system before: that one, and how. */
+  readonly beforeReboot?:
+    | { readonly toplevel: StorePath | undefined; readonly connection: Connection | undefined }
+    | undefined;
+}
+
+/** What a host was brought to for good, and what to before that. */
+export interface Lasting {
+  readonly confirmed: Confirmed | undefined;
+  readonly before: Confirmed | undefined;
 }
 
 /** What is remembered of one host. */
@@ -49,8 +59,12 @@ export interface HostMemory {
   readonly hold: Hold | undefined;
   /** The system that it is to return to. */
   readonly pin: Pin | undefined;
-  /** What was confirmed before `confirmed`, if that was another system. */
+  /** What was confirmed before `confirmed`, and ran, if that was another system. */
   readonly before: Confirmed | undefined;
+  /** While what is confirmed is only tested: what was lasting before the first of the tests, and is when they are over. */
+  readonly lasting: Lasting | undefined;
+  /** Every way in which it has answered as something that was confirmed there, newest first; the last few. */
+  readonly answered: readonly Connection[];
   readonly lastOutcome: FactOf<'outcome'> | undefined;
   /**
    * A roll back failed and nothing was confirmed since: how the host may be reached. What runs there is Varve's own
@@ -125,6 +139,8 @@ export interface WaveFailure {
 
 export interface Setback {
   readonly toplevel: StorePath;
+  /** Of the last of them. */
+  readonly action: Action;
   readonly count: number;
   /** Of those, how many activations ended without a confirmation and without evidence. */
   readonly unconfirmed: number;
@@ -198,6 +214,8 @@ export const blankHost: HostMemory = {
   hold: undefined,
   pin: undefined,
   before: undefined,
+  lasting: undefined,
+  answered: [],
   lastOutcome: undefined,
   stuck: undefined,
   heals: undefined,
@@ -276,7 +294,23 @@ export function connectionAs(
 
 /** How a host answers until it is booted into what it was confirmed on. */
 export function runsOn(confirmed: Confirmed | undefined): Connection | undefined {
-  return confirmed?.awaitingReboot === true ? confirmed.beforeReboot : confirmed?.connection;
+  return confirmed?.awaitingReboot === true ? confirmed.beforeReboot?.connection : confirmed?.connection;
+}
+
+/** Whether a host that was to be rebooted into what is confirmed still runs what it ran then. */
+export function awaitsReboot(confirmed: Confirmed | undefined, current: StorePath | undefined): boolean {
+  if (confirmed?.awaitingReboot !== true) return false;
+  const then = confirmed.beforeReboot?.toplevel;
+  return then === undefined || then === current;
+}
+
+/** A roll back failed there, and it is not known to be all right since: it may have been repaired by hand. */
+export function isStuck(
+  remembered: HostMemory | undefined,
+  { kind, toplevel }: Pick<Verdict, 'kind' | 'toplevel'>,
+): boolean {
+  if (remembered?.stuck === undefined) return false;
+  return kind !== 'in-sync' || failureAgainst(remembered, toplevel) !== undefined;
 }
 
 /** What speaks against a toplevel on a host. */

@@ -2,6 +2,7 @@ import type { Fact, FactOf, Gate } from '../../shared/domain/facts.ts';
 import type { HostName, StorePath } from '../../shared/domain/names.ts';
 import { isIn, type Window } from '../../shared/domain/policy.ts';
 import type { WorldPolicy } from './policy.ts';
+import type { Had } from './had.ts';
 import type { Spoken } from './spoken.ts';
 import type { Wanted } from './wanted.ts';
 
@@ -12,8 +13,10 @@ export interface GateChecks {
   isOpen(host: HostName, at: number): boolean;
   /** Every approval that the host needs for the newest observation is there. */
   isApproved(host: HostName): boolean;
-  /** The host is on its way back to it, for a person or with its wave: what lets releases in has no say. */
-  isGoingBack(host: HostName, toplevel: StorePath, at: number): boolean;
+  /** A person sent the host back to it: nothing else has a say. */
+  isSentBack(host: HostName, toplevel: StorePath, at: number): boolean;
+  /** It goes back to it with its wave: what lets releases in has no say. */
+  goesBackWithWave(host: HostName, toplevel: StorePath): boolean;
 }
 
 /** What opens every so many minutes needs no calendar. */
@@ -31,6 +34,7 @@ export function createGateChecks(deps: {
   readonly policy: WorldPolicy;
   readonly wanted: Wanted;
   readonly spoken: Spoken;
+  readonly had: Had;
   readonly require: (holds: boolean, invariant: number, host: HostName, what: string) => void;
 }): GateChecks {
   const { policy, wanted, spoken, require } = deps;
@@ -94,7 +98,8 @@ export function createGateChecks(deps: {
     if (goesBackWithWave(host, toplevel)) return;
     require(isOpen(host, at), 0, host, `${id} is to be activated, and windows and freezes say no`);
     if (wanted.testedOn(host) === toplevel) return;
-    require(isApproved(host), 0, host, `${id} is to be activated, and nobody has approved that`);
+    require(deps.had.has(host, toplevel) ||
+      isApproved(host), 0, host, `${id} is to be activated, and nobody has approved that`);
     const { windows, mode: own } = policy.of(host);
     require(mode === own, 0, host, `${id} is to ${mode} on a host of mode ${own}`);
     require(action !== 'reboot' ||
@@ -107,8 +112,8 @@ export function createGateChecks(deps: {
   return {
     isOpen,
     isApproved,
-    isGoingBack: (host, toplevel, at) =>
-      spoken.sentBack(host, at) === toplevel || goesBackWithWave(host, toplevel),
+    isSentBack: (host, toplevel, at) => spoken.sentBack(host, at) === toplevel,
+    goesBackWithWave,
     appended(fact) {
       if (fact.kind === 'pin' && fact.cause === 'wave') withWave.set(fact.host, fact);
       if (fact.kind === 'retry') withWave.clear();

@@ -2,6 +2,7 @@ import type { HostContact } from '../../shared/domain/contact.ts';
 import type { Fact, FactOf } from '../../shared/domain/facts.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import type { WorldPolicy } from './policy.ts';
+import type { Had } from './had.ts';
 import type { Spoken } from './spoken.ts';
 import type { Wanted } from './wanted.ts';
 
@@ -24,7 +25,9 @@ export function createOrderChecks(deps: {
   readonly policy: WorldPolicy;
   readonly wanted: Wanted;
   readonly spoken: Spoken;
-  readonly isGoingBack: (host: HostName, toplevel: StorePath, at: number) => boolean;
+  readonly isSentBack: (host: HostName, toplevel: StorePath, at: number) => boolean;
+  readonly goesBackWithWave: (host: HostName, toplevel: StorePath) => boolean;
+  readonly had: Had;
   /** The host really runs a system, or boots it next. */
   readonly isThere: (host: HostName, toplevel: StorePath) => boolean;
   readonly require: (holds: boolean, invariant: number, host: HostName, what: string) => void;
@@ -84,7 +87,9 @@ export function createOrderChecks(deps: {
 
   function checkIntent({ at, aim }: FactOf<'intent'>): void {
     const { host, deployment: id, toplevel } = aim;
-    if (toplevel !== wanted.on(host) || deps.isGoingBack(host, toplevel, at)) return;
+    const withWave = deps.goesBackWithWave(host, toplevel);
+    if ((toplevel !== wanted.on(host) && !withWave) || deps.isSentBack(host, toplevel, at)) return;
+    const hasIt = withWave || deps.had.has(host, toplevel);
     const others = wanted.hosts().filter((other) => other !== host);
     const { wave, after, runsVarve } = policy.of(host);
     const earlier = (other: HostName): boolean => {
@@ -92,7 +97,7 @@ export function createOrderChecks(deps: {
       return waves.indexOf(its) < waves.indexOf(wave) && !hasPassed(its);
     };
     for (const other of others) {
-      const isBefore = after.includes(other) || runsVarve || earlier(other);
+      const isBefore = (runsVarve && !withWave) || (!hasIt && (after.includes(other) || earlier(other)));
       deps.require(
         !isBefore || !mustWaitFor(other, at),
         0,

@@ -1,6 +1,7 @@
 import type { Fact, FactOf } from '../../shared/domain/facts.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import { hostsIn, type Amount } from '../../shared/domain/policy.ts';
+import type { Had } from './had.ts';
 import type { WorldPolicy } from './policy.ts';
 import type { Wanted } from './wanted.ts';
 
@@ -12,12 +13,16 @@ export interface RolloutChecks {
 
 /**
  * Invariants 2 and 4, judged by what the ledger has when an activation is decided: the budget is not exceeded, and no
- * host of a later wave gets what failed in an earlier one. Roll backs are exempt from both.
+ * host of a later wave gets what failed in an earlier one. Whom a person sends back is exempt from both.
  */
 export function createRolloutChecks(deps: {
   readonly policy: WorldPolicy;
   readonly wanted: Wanted;
-  readonly isGoingBack: (host: HostName, toplevel: StorePath, at: number) => boolean;
+  readonly isSentBack: (host: HostName, toplevel: StorePath, at: number) => boolean;
+  readonly goesBackWithWave: (host: HostName, toplevel: StorePath) => boolean;
+  readonly had: Had;
+  /** The host really runs a system, or boots it next. */
+  readonly isThere: (host: HostName, toplevel: StorePath) => boolean;
   readonly require: (holds: boolean, invariant: number, host: HostName, what: string) => void;
 }): RolloutChecks {
   const { policy, wanted, require } = deps;
@@ -32,7 +37,12 @@ export function createRolloutChecks(deps: {
   function checkBudget(id: DeploymentId, host: HostName, { what, most, has }: Budget): void {
     const counts = (other: HostName): boolean =>
       has(other) && other !== host && wanted.on(other) !== undefined;
-    const busy = new Set([...[...open.values()].filter(counts), ...[...stuck].filter(counts)]);
+    // Somebody may have repaired it, or the revert have left nothing to be done.
+    const isStuck = (other: HostName): boolean => {
+      const toplevel = wanted.on(other);
+      return counts(other) && (toplevel === undefined || !deps.isThere(other, toplevel));
+    };
+    const busy = new Set([...[...open.values()].filter(counts), ...[...stuck].filter(isStuck)]);
     const count = busy.size + 1;
     const names = [...busy].join();
     require(count <=
@@ -43,11 +53,12 @@ export function createRolloutChecks(deps: {
     const { host, observation, toplevel, deployment } = aim;
     const isNewest = observation === wanted.newest()?.observation.n;
     const isTest = toplevel === wanted.testedOn(host);
-    if (!isNewest || (toplevel !== wanted.on(host) && !isTest)) return;
-    if (deps.isGoingBack(host, toplevel, at)) return;
+    const withWave = deps.goesBackWithWave(host, toplevel);
+    const isForward = isNewest && (toplevel === wanted.on(host) || isTest);
+    if ((!isForward && !withWave) || deps.isSentBack(host, toplevel, at)) return;
     for (const budget of budgets) if (budget.has(host)) checkBudget(deployment, host, budget);
     open.set(deployment, host);
-    if (isTest) return;
+    if (isTest || withWave || deps.had.has(host, toplevel)) return;
     if (rollout.onFailure === 'continue') return;
     const waves = rollout.waves.map(({ name }) => name);
     const own = waves.indexOf(policy.of(host).wave);

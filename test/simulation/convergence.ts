@@ -1,14 +1,13 @@
 import type { HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type { System } from './models/systems.ts';
-import { isLost } from './rest.ts';
+import { isLost, type LastWord } from './rest.ts';
 import { standingFailures } from './standing-failures.ts';
 import type { World } from './world.ts';
 
 /** Holds what the leader believes against how the hosts really are. */
-export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void {
+export function checkVerdicts(world: World, { verdicts, at: now }: LastWord): void {
   const { content } = world.repository.head();
-  const now = world.scheduler.now();
   for (const verdict of verdicts) {
     const host = world.hosts.get(verdict.host)?.machine;
     const wanted = content.hosts.get(verdict.host);
@@ -37,9 +36,15 @@ export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void 
       lie(`it runs ${host.current.slice(44)}, and was sent back to ${toplevel.slice(44)}`);
     }
     if (verdict.kind === 'held' && !isHeld(world, verdict.host, now)) lie('nobody holds it');
-    if (verdict.kind === 'wait') checkWait(world, verdict, persistent, tested !== undefined, lie);
+    if (verdict.kind === 'wait') checkWait(world, verdict, persistent, tested !== undefined, now, lie);
     if (verdict.kind === 'orphaned' || verdict.kind === 'unmanaged') lie('it is wanted');
-    if (verdict.kind === 'stalled' && !excused(world, aimed) && !isHalted(world, verdict, verdicts)) {
+    const isDrift = verdict.code === 'DRIFTED' && host.chosen === host.current;
+    if (
+      verdict.kind === 'stalled' &&
+      !isDrift &&
+      !excused(world, aimed) &&
+      !isHalted(world, verdict, verdicts)
+    ) {
       lie('there is no reason to stall');
     }
   }
@@ -52,10 +57,11 @@ export function checkVerdicts(world: World, verdicts: readonly Verdict[]): void 
 
 /** What it waits for is really so. */
 function checkWait(
-  { invariants, policy, hosts, scheduler }: World,
+  { invariants, policy, hosts }: World,
   { host, waitsFor, action }: Verdict,
   persistent: boolean,
   isTest: boolean,
+  now: number,
   lie: (what: string) => void,
 ): void {
   const isForBoot = waitsFor === 'reboot' || (waitsFor === 'window' && action === 'reboot');
@@ -64,13 +70,12 @@ function checkWait(
   if (waitsFor === 'window') {
     const { windows, rebootWhen } = policy.of(host);
     const never = rebootWhen === 'window' && !windows.some(({ kind }) => kind === 'allow');
-    const isClosed = (isForBoot && never) || !invariants.gates.isOpen(host, scheduler.now());
+    const isClosed = (isForBoot && never) || !invariants.gates.isOpen(host, now);
     if (!isClosed) lie('nothing is closed');
   }
   // Whoever goes back in mode `boot` is there with the next boot, and that comes when its policy says.
   const isGated = !isForBoot && waitsFor !== 'check';
-  if (isGated && invariants.spoken.sentBack(host, scheduler.now()) !== undefined)
-    lie('a person sent it back');
+  if (isGated && invariants.spoken.sentBack(host, now) !== undefined) lie('a person sent it back');
   if (waitsFor === 'check' && hosts.get(host)?.machine.quarantined !== true) lie('its checks pass');
 }
 

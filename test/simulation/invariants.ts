@@ -1,10 +1,11 @@
 import { isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
 import { factKey, type Fact, type FactOf } from '../../shared/domain/facts.ts';
-import type { DeploymentId, HostName } from '../../shared/domain/names.ts';
+import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Job } from '../../shared/platform/ports/job-queue.ts';
 import type { Term } from '../../shared/platform/ports/deployment-store.ts';
 import { createEndChecks, type Activation } from './check-ends.ts';
 import { createGateChecks, type GateChecks } from './check-gates.ts';
+import { createHad } from './had.ts';
 import { createIntentChecks } from './check-intents.ts';
 import { createOrderChecks } from './check-order.ts';
 import { createRolloutChecks } from './check-rollout.ts';
@@ -97,20 +98,32 @@ export function createInvariants(deps: {
   const ends = createEndChecks({ systems, require });
   const wanted = createWanted({ repository, systems });
   const spoken = createSpoken(policy);
-  const gateChecks = createGateChecks({ policy, wanted, spoken, require });
-  const { isGoingBack } = gateChecks;
-  const rolloutChecks = createRolloutChecks({ policy, wanted, isGoingBack, require });
+  const had = createHad();
+  const isThere = (host: HostName, toplevel: StorePath): boolean => {
+    const machine = deps.machine(host);
+    return machine?.current === toplevel || machine?.bootDefault === toplevel;
+  };
+  const gateChecks = createGateChecks({ policy, wanted, spoken, had, require });
+  const { isSentBack, goesBackWithWave } = gateChecks;
+  const rolloutChecks = createRolloutChecks({
+    policy,
+    wanted,
+    isSentBack,
+    goesBackWithWave,
+    had,
+    isThere,
+    require,
+  });
   const { isWayBack } = rolloutChecks;
   const intentChecks = createIntentChecks({ wanted, systems, isWayBack, require });
   const orderChecks = createOrderChecks({
     policy,
     wanted,
     spoken,
-    isGoingBack,
-    isThere(host, toplevel) {
-      const machine = deps.machine(host);
-      return machine?.current === toplevel || machine?.bootDefault === toplevel;
-    },
+    isSentBack,
+    goesBackWithWave,
+    had,
+    isThere,
     require,
   });
 
@@ -123,6 +136,7 @@ export function createInvariants(deps: {
       orderChecks.appended(fact);
       rolloutChecks.appended(fact);
       intentChecks.appended(fact);
+      had.appended(fact);
       if (fact.kind === 'observation') observations.set(fact.observation.n, fact);
       if (fact.kind === 'intent') {
         require(!intents.has(fact.aim.deployment), 7, fact.aim

@@ -45,6 +45,15 @@ test.each([
     'a roll back that was over when its host was held again was not over any more by the clock of the next leader',
   ],
   ['482578', 'the same, on a host that was away meanwhile'],
+  ['573436', 'what a person chose in the boot menu was to be no drift, for all that the check knew'],
+  [
+    '583351',
+    'what a leader whose clock was wrong took for a closed window was to be open by the clock of the check',
+  ],
+  [
+    '563098',
+    'a host that was stuck on what it tests was available again by that, and another one more was let through',
+  ],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed, traced: true });

@@ -95,8 +95,14 @@ function bootedSince({ hosts }: World, { host, kind }: Verdict, { contacts }: Sn
   return hosts.get(host)?.machine.bootId !== contact.report.bootId;
 }
 
+/** What a leader said last, and at which time, which its clock may have been wrong about. */
+export interface LastWord {
+  readonly verdicts: readonly Verdict[];
+  readonly at: number;
+}
+
 /** The verdicts of a leader for which there is nothing left to do; otherwise what is still going on, for people. */
-export function finalVerdicts(world: World): readonly Verdict[] | string {
+export function finalVerdicts(world: World): LastWord | string {
   const { revision } = world.repository.head();
   for (const controller of world.leaders()) {
     const last = controller.reign()?.last;
@@ -120,7 +126,7 @@ export function finalVerdicts(world: World): readonly Verdict[] | string {
       const left = snapshot.deployments.find(({ host }) => !mayRest(all.get(host)));
       if (left !== undefined) return `deployment ${left.id} is in the store`;
     }
-    return verdicts;
+    return { verdicts, at: last.at };
   }
   return 'nobody leads';
 }

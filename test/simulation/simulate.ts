@@ -136,7 +136,10 @@ function rescue(world: World): void {
     const { machine } = host;
     if (machine.running === undefined || host.isBusy() || reaches(machine.current)) continue;
     // One that a switch has left cut off boots what it had before; of one that was booted so an older one is chosen.
-    if (!reaches(machine.bootDefault)) machine.bootOnce = [...machine.generations.values()].findLast(reaches);
+    if (!reaches(machine.bootDefault)) {
+      machine.chosen = [...machine.generations.values()].findLast(reaches);
+      machine.bootOnce = machine.chosen;
+    }
     world.scheduler.note(`## a person finds that nothing gets through to ${machine.name}, and reboots it`);
     host.reboot();
   }
@@ -156,7 +159,7 @@ async function calm(world: World): Promise<ReadonlyMap<string, number>> {
     if (typeof final !== 'string') {
       checkVerdicts(world, final);
       invariants.checkClosed();
-      for (const { kind } of final) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+      for (const { kind } of final.verdicts) counts.set(kind, (counts.get(kind) ?? 0) + 1);
       return counts;
     }
     if (i % 1_000 === 999) rescue(world);

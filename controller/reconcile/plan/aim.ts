@@ -116,7 +116,8 @@ export function knownConnections(
   contact: HostContact | undefined,
 ): readonly Connection[] {
   const confirmed: Connection[] = [];
-  if (remembered?.confirmed?.beforeReboot !== undefined) confirmed.push(remembered.confirmed.beforeReboot);
+  const before = remembered?.confirmed?.beforeReboot?.connection;
+  if (before !== undefined) confirmed.push(before);
   if (remembered?.confirmed !== undefined) confirmed.push(remembered.confirmed.connection);
   if (contact?.kind !== 'reached') return distinct(confirmed);
   const outdated = (remembered?.confirmed?.at ?? 0) > contact.askedAt;
@@ -138,6 +139,8 @@ export function candidateConnections(
     ...(remembered?.adopted === undefined ? [] : [remembered.adopted.connection]),
     // A host that could not roll back answers as the system that it is stuck on.
     ...(remembered?.stuck === undefined ? [] : [remembered.stuck]),
+    // Somebody may have booted what is there no longer than for that.
+    ...(remembered?.answered ?? []),
   ]);
 }
 

@@ -1,7 +1,7 @@
 import { sameSystems } from '../../../shared/domain/contact.ts';
 import type { Failure } from '../../../shared/domain/errors.ts';
 import type { Mode } from '../../../shared/domain/fleet.ts';
-import { failureAgainst, type HostMemory, type Memory } from '../../../shared/domain/memory.ts';
+import { awaitsReboot, failureAgainst, type HostMemory, type Memory } from '../../../shared/domain/memory.ts';
 import { driftText } from './drift-text.ts';
 import type { Said, State } from './judge-said.ts';
 import { doubled, type HostView, type Patience, type WantedView } from './plan-input.ts';
@@ -43,7 +43,7 @@ export function obstacleTo(
     return {
       ...stalled,
       code: 'UNCONFIRMED',
-      reason: `activated ${setback.unconfirmed} times without a confirmation: ${setback.failure.message}`,
+      reason: `${setback.action === 'reboot' ? 'rebooted' : 'activated'} ${setback.unconfirmed} times without a confirmation: ${setback.failure.message}`,
     };
   }
   const what = driftOf(view, released, remembered, state, mode);
@@ -77,26 +77,29 @@ export function driftOf(
   mode: Mode,
 ): string | undefined {
   const { setback, confirmed, stuck } = remembered;
+  const current = view.contact?.kind === 'reached' ? view.contact.report.current : undefined;
   const drifted =
     view.live === undefined &&
     // Another system that it was not brought to is nothing that was done to this one.
-    setback?.toplevel !== released.toplevel &&
+    !(setback?.toplevel === released.toplevel && setback.action === 'activate') &&
     // What a failed roll back has left is Varve's own doing.
     stuck === undefined &&
     confirmed?.toplevel === released.toplevel &&
-    confirmed.mode === mode &&
-    !lostByReboot(view, released) &&
+    (confirmed.mode === mode || (mode === 'boot' && awaitsReboot(confirmed, current))) &&
+    !lostByReboot(view, released, mode) &&
     !mayReplace(view, remembered);
   if (!drifted) return undefined;
   const drift = view.contact?.kind === 'reached' ? view.contact.report.drift : undefined;
   const how = drift === undefined ? '' : ` (${driftText(drift)})`;
-  return `drift: it was confirmed on what is wanted and now ${state === 'differs' ? 'runs' : 'would boot'} something else${how}`;
+  return `drift: it was confirmed on what is wanted and now ${state === 'persistent-differs' ? 'would boot' : 'runs'} something else${how}`;
 }
 
 /** What is only tested is gone with a reboot, and tested again: nobody did anything to the host. */
-function lostByReboot({ contact }: HostView, { testing }: Target): boolean {
+function lostByReboot({ contact }: HostView, { testing }: Target, mode: Mode): boolean {
   return (
-    testing !== undefined && contact?.kind === 'reached' && contact.report.current === contact.report.booted
+    (testing !== undefined || mode === 'test') &&
+    contact?.kind === 'reached' &&
+    contact.report.current === contact.report.booted
   );
 }
 
@@ -106,7 +109,7 @@ function mayReplace({ contact }: HostView, { mayReplace: seen }: HostMemory): bo
 }
 
 /** Failures that no waiting mends. What the host as it is refuses for is seen by probes, and tried again. */
-function needsSomeone(failure: Failure): boolean {
+export function needsSomeone(failure: Failure): boolean {
   return (
     failure.disposition === 'stalled' &&
     !/^(HOST_|OWNED_BY|UNMANAGED|LOCK_HELD|TOKEN_REFUSED|PROGRAM_MISSING|INTERNAL)/.test(failure.code)

@@ -1,7 +1,7 @@
 import type { ProbeReport } from '../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../shared/domain/deployment.ts';
 import { sameConnection, sameTimeouts, type HostSpec, type Mode } from '../../../shared/domain/fleet.ts';
-import type { HostMemory, Memory, Pin } from '../../../shared/domain/memory.ts';
+import { awaitsReboot, type HostMemory, type Memory, type Pin } from '../../../shared/domain/memory.ts';
 import type { HostName, StorePath } from '../../../shared/domain/names.ts';
 import type { Observation } from '../../../shared/domain/observation.ts';
 import { sameData } from '../../../shared/domain/same-data.ts';
@@ -35,8 +35,14 @@ export function judgeSystem(
   }
   const aim: Aimed = { ...quiet, toplevel: target.toplevel };
   const { report, askedAt } = view.contact;
-  const mode = effectiveMode(modeFor(target, view.spec), target.toplevel, remembered);
+  const mode = effectiveMode(modeFor(target, view.spec), target.toplevel, remembered, report);
   const state = compare(report, target.toplevel, mode, remembered);
+  // With nothing left to wait for, somebody has switched it to something else since it was booted.
+  const strayed = state === 'reboot' && !awaitsReboot(remembered.confirmed, report.current);
+  const drift = strayed
+    ? obstacleTo(view, target, memory, remembered, state, mode, patience, now)
+    : undefined;
+  if (drift?.code === 'DRIFTED') return { ...aim, ...drift };
   const reboot = isRebootDue({ state, mode, report })
     ? rebootOf({
         state,
@@ -137,10 +143,14 @@ function judgeReboot(view: HostView, aim: Aimed, reason: string, observation: Ob
   };
 }
 
-/** A host whose switch turned out to need a reboot is from then on judged as one of mode `boot`. */
-function effectiveMode(mode: Mode, toplevel: StorePath, remembered: HostMemory): Mode {
-  const { confirmed } = remembered;
-  return mode === 'switch' && confirmed?.awaitingReboot === true && confirmed.toplevel === toplevel
+/** A host whose switch turned out to need a reboot is until then judged as one of mode `boot`. */
+function effectiveMode(
+  mode: Mode,
+  toplevel: StorePath,
+  { confirmed }: HostMemory,
+  { current }: ProbeReport,
+): Mode {
+  return mode === 'switch' && confirmed?.toplevel === toplevel && awaitsReboot(confirmed, current)
     ? 'boot'
     : mode;
 }

@@ -2,7 +2,7 @@ import type { HostContact, ProbeTarget } from '../../../shared/domain/contact.ts
 import { hostsOf, returningBy, type Desired } from '../../../shared/domain/desired.ts';
 import type { Expected } from '../../../shared/domain/drift.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
-import type { HostMemory, Memory } from '../../../shared/domain/memory.ts';
+import { awaitsReboot, type HostMemory, type Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Token } from '../../../shared/domain/token.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
@@ -55,17 +55,22 @@ export function probeTarget(
     tidy: isOpen(spec, desired, memory, input.now)
       ? tidyOf({ spec, remembered, contact }, input.verdicts.get(host), memory, input.now)
       : undefined,
-    expected: expectedOf(remembered),
+    expected: expectedOf(remembered, contact),
   };
 }
 
 /** What a host is to run and to boot by itself. What it ran before Varve, or is stuck on, is not judged. */
-function expectedOf(remembered: HostMemory | undefined): Expected | undefined {
+function expectedOf(
+  remembered: HostMemory | undefined,
+  contact: HostContact | undefined,
+): Expected | undefined {
   const confirmed = remembered?.confirmed;
   if (confirmed?.mode === undefined || remembered?.stuck !== undefined) return undefined;
-  const { mode, toplevel, awaitingReboot } = confirmed;
+  const { mode, toplevel } = confirmed;
+  const current = contact?.kind === 'reached' ? contact.report.current : undefined;
   return {
-    runs: mode === 'boot' || awaitingReboot ? undefined : toplevel,
+    // What it was to be booted into it may have been booted into since.
+    runs: awaitsReboot(confirmed, current ?? confirmed.beforeReboot?.toplevel) ? undefined : toplevel,
     boots: mode === 'test' ? undefined : toplevel,
   };
 }

@@ -5,6 +5,7 @@ import type { HostMemory } from '../../../shared/domain/memory.ts';
 import type { HostName, StorePath } from '../../../shared/domain/names.ts';
 import type { RebootPolicy } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
+import { needsSomeone } from './judge-obstacle.ts';
 import type { Said, State } from './judge-said.ts';
 import { pausedAfter, type Patience } from './plan-input.ts';
 
@@ -99,6 +100,9 @@ function obstacleToReboot({
   }
   if (setback?.toplevel !== toplevel) return undefined;
   const { code, message } = setback.failure;
+  if (needsSomeone(setback.failure)) {
+    return { kind: 'stalled', waitsFor: 'commit or retry', code, reason: message };
+  }
   if (setback.unconfirmed >= 2) {
     return {
       kind: 'stalled',

@@ -13,8 +13,9 @@ const firstWaitMs = hourMs / 6;
 
 /** The systems that a host may have to return to, or is to, whatever else goes. Pure. */
 export function neededOn(remembered: HostMemory | undefined): readonly StorePath[] {
-  const { confirmed, before, pin } = remembered ?? {};
-  const needed = [confirmed?.toplevel, before?.toplevel, pin?.to.toplevel];
+  const { confirmed, before, lasting, pin } = remembered ?? {};
+  const ran = [confirmed, before, lasting?.confirmed, lasting?.before];
+  const needed = [...ran.map((known) => known?.toplevel), pin?.to.toplevel];
   return [...new Set(needed.filter((path) => path !== undefined))];
 }
 

@@ -1,6 +1,6 @@
 import { isActive } from '../../../shared/domain/deployment.ts';
 import { isUnhealthy } from '../../../shared/domain/health.ts';
-import type { HostMemory } from '../../../shared/domain/memory.ts';
+import { isStuck, type HostMemory } from '../../../shared/domain/memory.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import type { HostView, WantedView } from './plan-input.ts';
 
@@ -125,8 +125,8 @@ export function bringsRelease({ view: { remembered }, verdict }: Pick<Rolling, '
  */
 export function isUnavailable({ view, verdict, standing }: Rolling, wasAbsent: boolean): boolean {
   const { remembered, contact } = view;
-  if (verdict.kind === 'in-sync') return standing.kind === 'failed';
-  if (remembered?.stuck !== undefined) return true;
+  if (isStuck(remembered, verdict)) return true;
+  if (verdict.kind === 'in-sync' && standing.kind === 'failed') return true;
   // Nobody knows yet: were it away, one more would be too many.
   return contact?.kind !== 'reached' && !wasAbsent;
 }

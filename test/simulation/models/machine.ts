@@ -21,6 +21,8 @@ export interface Machine {
   bootDefault: StorePath;
   /** What boots next, and only then. */
   bootOnce: StorePath | undefined;
+  /** What a person has chosen in the boot menu, as long as it runs: that is drift, and no fault of Varve. */
+  chosen: StorePath | undefined;
   /** It stands still half-way into its boot, until somebody switches it off and on. */
   hung: boolean;
   owner: string | undefined;

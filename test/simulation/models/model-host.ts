@@ -69,6 +69,7 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     generations: new Map([[1, genesis]]),
     bootDefault: genesis,
     bootOnce: undefined,
+    chosen: undefined,
     hung: false,
     owner: undefined,
     highest: undefined,
@@ -88,6 +89,7 @@ export function createModelHost(deps: ModelHostDeps): ModelHost {
     machine.bootId = `${deps.name}-boot-${boots}`;
     const next = machine.bootOnce ?? machine.bootDefault;
     machine.bootOnce = undefined;
+    if (machine.chosen !== next) machine.chosen = undefined;
     machine.current = next;
     machine.booted = next;
     machine.switchLockedUntil = 0;
