@@ -54,12 +54,12 @@ export const domainMutants: readonly Mutant[] = [
     name: 'take an activation whose outcome is unknown for one that failed',
     file: 'worker/outcome.ts',
     from: 'return undefined;',
-    to: "return { kind: 'failed', failure: outcome.failure };",
+    to: "return { kind: 'ended', end: { kind: 'failed', failure: outcome.failure }, previous: undefined };",
   },
   {
     name: 'take an activation whose outcome is unknown for one that succeeded',
     file: 'worker/outcome.ts',
     from: 'return undefined;',
-    to: "return { kind: 'succeeded' };",
+    to: "return { kind: 'ended', end: { kind: 'succeeded' }, previous: undefined };",
   },
 ];

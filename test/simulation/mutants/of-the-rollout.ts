@@ -21,9 +21,15 @@ export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'rollout: count a stuck host as available',
     file: `${plan}/standing.ts`,
-    from: 'if (remembered?.stuck !== undefined) return true;\n',
+    from: '  if (isStuck(remembered, verdict)) return true;\n',
     to: '',
     invariant: 2,
+  },
+  {
+    name: 'rollout: send all hosts back at once with their wave',
+    file: `${plan}/rollout.ts`,
+    from: "if (pin?.cause === 'wave') return atOnce();",
+    to: 'if (pin !== undefined) return undefined;',
   },
   {
     name: 'rollout: let later waves go on after a failed one',

@@ -194,6 +194,21 @@ describe('who goes back with a wave', () => {
   });
 });
 
+describe('a host whose roll back failed', () => {
+  it('is available again once it is well without anybody having activated anything', () => {
+    const hosts = { a: { wave: 'all' }, b: { wave: 'all' } };
+    const stage = new Stage(hosts, aPolicy([aWave('all')], { onFailure: 'continue', maxUnavailable: one }));
+    stage.commit('B');
+    expect(stage.settle()).toEqual(['a']);
+    stage.end('a', 'stuck');
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('b')).toMatchObject({ kind: 'stalled' });
+    stage.commit('A', { b: 'B' });
+    expect(stage.settle()).toEqual(['b']);
+    expect(stage.pass().get('a')).toMatchObject({ kind: 'in-sync' });
+  });
+});
+
 describe('waves and their sizes', () => {
   it('a wave has failed with all of its hosts, however many the threshold says', () => {
     const stage = threeWaves({ failureThreshold: { unit: 'hosts', value: 2 } });
