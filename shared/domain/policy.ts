@@ -120,7 +120,7 @@ export type Hook =
   | { readonly kind: 'command'; readonly command: readonly string[]; readonly timeoutMs: number };
 
 export interface RebootPolicy {
-  /** `window`: when a maintenance window is open. `after-deploy`: as soon as a deployment made it necessary. */
+  /** `window`: when it is due and a maintenance window is open. `after-deploy`: as soon as it is due. */
   readonly when: 'never' | 'window' | 'after-deploy';
   /** From the order to reboot until the host is back and healthy. */
   readonly deadlineMs: number;

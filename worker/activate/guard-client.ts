@@ -27,10 +27,16 @@ export type GuardAnswer =
   | { readonly kind: 'unhealthy'; readonly text: string }
   | { readonly kind: 'refused'; readonly failure: Failure };
 
-// The verb and the guard's path come first on stdin; `read` takes no byte more than its line.
+// The verb, the guard's path and the deployment come first on stdin; `read` takes no byte more than its line. What a
+// guard of before has begun, that one carries on: a worker of another version may have put another one on the host.
 const command = asRoot(
   [
-    'IFS= read -r verb && IFS= read -r guard || exit 64',
+    'IFS= read -r verb && IFS= read -r guard && IFS= read -r id || exit 64',
+    'case $id in "" | *[!0-9a-z]*) id=- ;; esac',
+    'data=/nix/var/varve/records/$id/data',
+    'if ! [ -r "$guard" ] && [ -r "$data" ]; then',
+    '  while IFS="=" read -r key value; do [ "$key" = guard ] && guard=$value; done < "$data"',
+    'fi',
     'case $guard in /nix/store/*) ;; *) exit 64 ;; esac',
     'case ${guard#/nix/store/} in *[!0-9a-zA-Z+._?=-]*) exit 64 ;; esac',
     'case $verb in start | acknowledge | reject | check | follow | hook) ;; *) exit 64 ;; esac',
@@ -43,7 +49,7 @@ const command = asRoot(
 export async function callGuard(session: Session, call: GuardCall): Promise<void> {
   const lines = call.request.map(([key, value]) => `${key}=${oneLine(String(value))}\n`);
   const result = await session.exec(command, {
-    stdin: `${call.verb}\n${guardStorePath()}\n${lines.join('')}`,
+    stdin: `${call.verb}\n${guardStorePath()}\n${deploymentOf(call)}\n${lines.join('')}`,
     deadlineMs: call.deadlineMs,
     signal: call.signal,
     maxOutputBytes: 256 * 1024,
@@ -60,6 +66,10 @@ export async function callGuard(session: Session, call: GuardCall): Promise<void
     hint: 'can the deploy user become root on the host?',
     details: { stderr: lastLines(result.stderr, 500) },
   });
+}
+
+function deploymentOf({ request }: GuardCall): string {
+  return String(request.find(([key]) => key === 'deployment')?.[1] ?? '-');
 }
 
 /** Where the host is not `ready`, the guard makes sure that this deployment is never started, whoever else may try. */

@@ -71,7 +71,8 @@ export function judgeSystem(
   if (reboot?.kind === 'now') return judgeReboot(view, aim, reboot.reason, desired.observation);
   if (state === 'in-sync') {
     const reason = inSyncReason(view.host, target, remembered, desired.observation, mode);
-    return { ...aim, kind: 'in-sync', reason: reboot === undefined ? reason : `${reason}; ${reboot.note}` };
+    if (reboot === undefined) return { ...aim, kind: 'in-sync', reason };
+    return { ...aim, kind: 'in-sync', until: reboot.until, reason: `${reason}; ${reboot.note}` };
   }
   const obstacle = obstacleTo(view, target, memory, remembered, state, mode, patience, now);
   if (obstacle !== undefined) return { ...aim, ...obstacle };

@@ -28,7 +28,7 @@ export interface RebootInput {
 
 /** What a reboot that is due comes to. `in-sync` keeps its verdict, and says so; `now`: it is to be rebooted. */
 export type RebootAdvice =
-  | { readonly kind: 'in-sync'; readonly note: string }
+  | { readonly kind: 'in-sync'; readonly note: string; readonly until?: number | undefined }
   | { readonly kind: 'now'; readonly reason: string }
   | { readonly kind: 'not-yet'; readonly said: Pick<Said, 'kind' | 'reason'> & Partial<Said> };
 
@@ -41,6 +41,10 @@ export function rebootOf(input: RebootInput): RebootAdvice | undefined {
   if (!isRebootDue(input)) return undefined;
   const forNextBoot = state === 'reboot';
   const what = whatFor(input);
+  // It would boot what it was booted with: the guard leaves it alone, and which of them boots is for people to say.
+  if (!forNextBoot && input.report.booted === input.toplevel) {
+    return { kind: 'in-sync', note: `it runs a specialisation, and ${what}` };
+  }
   const obstacle = obstacleToReboot(input);
   if (obstacle !== undefined) return { kind: 'not-yet', said: obstacle };
   switch (policy.when) {
@@ -52,7 +56,7 @@ export function rebootOf(input: RebootInput): RebootAdvice | undefined {
     case 'window': {
       if (window.open) return { kind: 'now', reason: `it is rebooted in its window: ${what}` };
       const reason = `${what}; it is rebooted in a window: ${window.reason}`;
-      if (!forNextBoot) return { kind: 'in-sync', note: reason };
+      if (!forNextBoot) return { kind: 'in-sync', note: reason, until: window.until };
       return {
         kind: 'not-yet',
         said: { kind: 'wait', action: 'reboot', waitsFor: 'window', until: window.until, reason },

@@ -195,3 +195,31 @@ describe('a roll back that fails', () => {
     expect(await bench.journal(deployment.id)).toMatch(/rolling-back end$/);
   });
 });
+
+describe('a worker of another version', () => {
+  it('carries on what a guard of before has begun with that one, and not with its own, which is not there', async () => {
+    const one = bench.deployment(systems.better);
+    const gone = new AbortController();
+    const context = { log() {}, progress() {} };
+    await bench.steps.activate(one, { ...context, signal: gone.signal }, async () => gone.abort());
+    const other = `/nix/store/${'1'.repeat(32)}-varve-guard`;
+    const own = await shell(host, 'readlink -e /nix/var/nix/gcroots/varve/guard');
+    await shell(
+      host,
+      `cp ${own} ${other} && sed -i 's|^guard=.*|guard=${other}|' /nix/var/varve/records/${one.id}/data && mv ${own} /root/own-guard`,
+    );
+    try {
+      const signal = new AbortController().signal;
+      const outcome = await bench.steps.activate(one, { ...context, signal }, async () => {});
+      expect(outcome).toEqual({ kind: 'ended', end: { kind: 'succeeded' }, previous: systems.good });
+      expect(await state()).toBe('better better better');
+      const fresh = bench.deployment(systems.good);
+      expect(await bench.steps.activate(fresh, { ...context, signal }, async () => {})).toMatchObject({
+        kind: 'refused',
+        failure: { code: 'PUSH_FAILED' },
+      });
+    } finally {
+      await shell(host, `mv /root/own-guard ${own} && rm ${other}`);
+    }
+  });
+});

@@ -34,6 +34,7 @@ export const troubles = {
   unreachable: failure('CONFIRM_TIMEOUT', 'stalled', 'nobody got through to it after the switch'),
   bootLoader: failure('BOOTLOADER_FAILED', 'stalled', 'the boot loader could not be written'),
   rebootFailed: failure('REBOOT_FAILED', 'stalled', 'the host came back in the system before'),
+  notDown: failure('REBOOT_FAILED', 'transient', 'the host did not go down in time'),
   powerLost: failure('POWER_LOST', 'transient', 'the host was booted inside the window'),
   noWayBack: failure('ROLL_BACK_FAILED', 'stalled', 'the way back failed'),
 };

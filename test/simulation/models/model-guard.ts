@@ -244,7 +244,7 @@ export function createGuard(deps: GuardDeps): Guard {
       if (record.switchedAt !== undefined || record.ordered) return;
       scheduler.kill(work);
       machine.units.delete(work);
-      if (record.deployment.action === 'reboot') reboots.giveUp(record, troubles.powerLost);
+      if (record.deployment.action === 'reboot') reboots.giveUp(record, troubles.notDown);
       else if (deployment.mode === 'dry-activate') finish(record, { kind: 'failed', failure: troubles.hung });
       else rollBack(record, troubles.hung, true);
     });

@@ -116,7 +116,8 @@ after_boot() {
   find_event switched && field boot && of_boot=$value
   if find_event rolling-back; then
     if [ "$booted" != "$toplevel" ]; then
-      end_reboot "kind=rolled-back $said"
+      # Its power may have failed before all of it was set back.
+      if make_default "$previous"; then end_reboot "kind=rolled-back $said"; else end_reboot "kind=stuck default=broken $said"; fi
     elif [ "$of_boot" = "$boot_now" ]; then
       go_back "$said"
     else

@@ -18,6 +18,9 @@ find_deadline() {
     deadline=$((${at:-$now} + activation)) late='code=BOOTLOADER_FAILED evidence=1'
   elif find_event switched; then
     deadline=$((at + confirm)) late='code=CONFIRM_TIMEOUT evidence=0'
+  elif [ "$action" = reboot ] && { find_event running || find_event started; }; then
+    # Nothing of the new system has been started yet; setting the way back may first wait for somebody else's lock.
+    deadline=$((at + 3 * activation + 2500)) late='code=REBOOT_FAILED evidence=0 down=0'
   elif find_event switching || find_event running || find_event started; then
     deadline=$((at + activation)) late='code=ACTIVATION_FAILED evidence=1 timeout=1'
   fi

@@ -129,6 +129,19 @@ describe('a host that runs what is wanted, in parts only after a reboot', () => 
     });
   });
 
+  it('is looked at again when the window opens in which it is rebooted', () => {
+    const spec = { reboot: policy('window'), windows: [window('0 2 * * *')] };
+    expect(judge({ spec })).toMatchObject({ kind: 'in-sync', until: Date.UTC(2026, 0, 6, 2) });
+  });
+
+  it('is left alone where it runs a specialisation of what it was booted with: a reboot would change nothing', () => {
+    const specialised = running(B, { booted: B, rebootNeeded: ['kernel'] });
+    expect(judge({ report: specialised })).toMatchObject({
+      kind: 'in-sync',
+      reason: expect.stringContaining('it runs a specialisation, and only a reboot replaces kernel'),
+    });
+  });
+
   it('is rebooted in a window that is open, and otherwise in sync', () => {
     const spec = (windows: readonly Window[]) => ({ reboot: policy('window'), windows });
     expect(judge({ spec: spec([window('30 11 * * *')]) })).toMatchObject({
