@@ -54,6 +54,7 @@ test.each([
     '563098',
     'a host that was stuck on what it tests was available again by that, and another one more was let through',
   ],
+  ['582909', 'hosts went back with their wave all at once, while the newest tree was being evaluated'],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed, traced: true });

@@ -124,6 +124,17 @@ export function createOrder(hosts: readonly Rolling[]): Order {
   };
 }
 
+/** How many at once, and Varve's own hosts alone: that holds for everybody but whom a person sends back. */
+export function createTurns(order: Order, budgets: Budgets): Budgets {
+  return {
+    refusal: (host) => order.refusal(host.view.spec) ?? budgets.refusal(host),
+    take(host) {
+      budgets.take(host);
+      order.take(host.view.spec);
+    },
+  };
+}
+
 /** Counts what is under way or not available, in the fleet, its waves and its groups, while hosts are let through. */
 export interface Budgets {
   refusal(host: Rolling): Refusal | undefined;

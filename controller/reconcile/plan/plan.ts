@@ -9,6 +9,7 @@ import { isDoubtful } from './doubt.ts';
 import { judgeManaged, judgeUnsettled } from './judge.ts';
 import { awaitingRelease, heldReason, isFollowed } from './judge-said.ts';
 import { isWanted, type HostView, type Observed, type Patience } from './plan-input.ts';
+import { letBack } from './let-back.ts';
 import { limitReboots } from './reboot.ts';
 import { rollOut, type Judged, type Rollout } from './rollout.ts';
 
@@ -51,7 +52,9 @@ export function plan(desired: Desired, observed: Observed, patience: Patience, n
     if (verdict !== undefined) judged.push({ view, verdict });
   }
   const rollout = desired.kind === 'ready' ? rollOut(judged, desired, observed.memory, now) : undefined;
-  const letThrough = judged.map(({ verdict }) => rollout?.verdicts.get(verdict.host) ?? verdict);
+  const changed =
+    rollout?.verdicts ?? (isFollowed(by) ? letBack(judged, by, observed.memory, now) : undefined);
+  const letThrough = judged.map(({ verdict }) => changed?.get(verdict.host) ?? verdict);
   // Whoever goes back may be rebooted whatever becomes of the newest observation.
   const verdicts = isFollowed(by)
     ? limitReboots(letThrough, observed.deployments, by.fleet.rollout.rebootsAtOnce)

@@ -18,9 +18,11 @@ import {
   halted,
   closedWindow,
   createOrder,
+  createTurns,
   waveRefusal,
   type Refusal,
 } from './gates.ts';
+import type { Followed } from './judge-said.ts';
 import { isWanted, type HostView } from './plan-input.ts';
 import {
   bringsRelease,
@@ -64,7 +66,7 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   const wasAbsent = (host: HostName): boolean => begun?.absent.has(host) ?? true;
   const budgets = createBudgets({ policy, groups, hosts, wasAbsent });
   const approvals = createApprovals(memory, desired.observation, desired.release);
-  const order = createOrder(hosts);
+  const turns = createTurns(createOrder(hosts), budgets);
   const byName = new Map(hosts.map((host) => [host.view.host, host]));
   const others = names(hosts.filter(({ view }) => !view.spec.runsVarve));
   const verdicts = new Map<HostName, Verdict>();
@@ -83,8 +85,7 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
       const mayGoOn = host.verdict.kind !== 'activate' && refusal?.kind === 'wait';
       if (refusal !== undefined && !mayGoOn) verdicts.set(host.view.host, { ...host.verdict, ...refusal });
       else if (host.verdict.kind === 'activate') {
-        budgets.take(host);
-        order.take(host.view.spec);
+        turns.take(host);
       }
     }
     haltBehind(behind);
@@ -102,20 +103,19 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
     if (verdict.kind !== 'activate' && verdict.kind !== 'deliver' && verdict.kind !== 'finalise')
       return undefined;
     // What was let through is not asked again, unless it has not begun when its window closes.
-    if (isInFlight(view)) return isGoingBack(view, verdict, now) ? undefined : windowRefusal(host);
-    const atOnce = (): Refusal | undefined => order.refusal(view.spec) ?? budgets.refusal(host);
-    const pin = isGoingBack(view, verdict, now);
+    if (isInFlight(view)) return sentBackBy(view, verdict, now) ? undefined : windowRefusal(host);
+    const pin = sentBackBy(view, verdict, now);
     if (pin?.cause === 'person') return undefined;
     // It ends what began in its time, so it waits for none.
-    if (pin?.cause === 'wave') return atOnce();
+    if (pin?.cause === 'wave') return turns.refusal(host);
     if (host.isTesting) return windowRefusal(host) ?? budgets.refusal(host);
-    if (!bringsRelease(host)) return windowRefusal(host) ?? atOnce();
+    if (!bringsRelease(host)) return windowRefusal(host) ?? turns.refusal(host);
     return (
       ofWave ??
       approvalRefusal(host, wave) ??
       windowRefusal(host) ??
       dependencyRefusal(view.spec, byName, policy) ??
-      atOnce()
+      turns.refusal(host)
     );
   }
 
@@ -159,7 +159,8 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   }
 }
 
-function rolling(judged: readonly Judged[], desired: Ready, now: number): readonly Rolling[] {
+/** The hosts that are wanted, each with where it stands. */
+export function rolling(judged: readonly Judged[], desired: Followed, now: number): readonly Rolling[] {
   const hosts: Rolling[] = [];
   for (const { view, verdict } of judged) {
     if (!isWanted(view)) continue;
@@ -182,7 +183,7 @@ function watchEveryMs({ checks }: HostSpec): number {
 }
 
 /** What sends it back, where that is what it is on its way to. */
-function isGoingBack({ remembered }: HostView, { toplevel }: Verdict, now: number): Pin | undefined {
+export function sentBackBy({ remembered }: HostView, { toplevel }: Verdict, now: number): Pin | undefined {
   const pin = pinAt(remembered, now);
   return pin?.to.toplevel === toplevel ? pin : undefined;
 }

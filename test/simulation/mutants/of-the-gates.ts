@@ -73,8 +73,8 @@ export const gateMutants: readonly Mutant[] = [
   },
   {
     name: 'order: update the host that Varve runs on like any other',
-    file: `${plan}/rollout.ts`,
-    from: 'order.refusal(view.spec) ?? ',
+    file: `${plan}/gates.ts`,
+    from: 'order.refusal(host.view.spec) ?? ',
     to: '',
   },
   {

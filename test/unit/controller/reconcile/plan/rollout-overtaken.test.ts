@@ -184,6 +184,26 @@ describe('who goes back with a wave', () => {
     expect(stage.runs()).toBe('a A, b A, c A, varve A');
   });
 
+  it('goes so also while nobody can follow the newest revision', () => {
+    const hosts = { a: { wave: 'all' }, b: { wave: 'all' } };
+    const policy = aPolicy([aWave('all', { soakMs: soak })], {
+      onFailure: 'rollback-all',
+      maxUnavailable: one,
+    });
+    const stage = new Stage(hosts, policy);
+    stage.commit('B');
+    for (let i = 0; i < 2; i += 1) {
+      stage.settle();
+      stage.endAll();
+    }
+    stage.unwell('b', 'it answers with 500');
+    expect(stage.pass().size).toBe(2);
+    stage.breakManifest();
+    expect(stage.settle()).toEqual(['a']);
+    stage.endAll();
+    expect(stage.settle()).toEqual(['b']);
+  });
+
   it('is not sent forward again by a roll back to what it ran before', () => {
     const stage = overtaken({ onFailure: 'rollback-wave' });
     stage.unwell('canary', 'it answers with 500');

@@ -1,0 +1,33 @@
+import type { Memory } from '../../../shared/domain/memory.ts';
+import type { HostName } from '../../../shared/domain/names.ts';
+import type { Verdict } from '../../../shared/domain/verdict.ts';
+import { createBudgets, createOrder, createTurns } from './gates.ts';
+import type { Followed } from './judge-said.ts';
+import { rolling, sentBackBy, type Judged } from './rollout.ts';
+import { isInFlight } from './standing.ts';
+
+/**
+ * Who of those that go back with a wave may be activated now, while nothing newer can be let through: the newest tree is
+ * being evaluated, or cannot be followed. Gives the verdicts of those that have to wait. Pure.
+ */
+export function letBack(
+  judged: readonly Judged[],
+  desired: Followed,
+  memory: Memory,
+  now: number,
+): ReadonlyMap<HostName, Verdict> {
+  const hosts = rolling(judged, desired, now);
+  const { rollout: policy, groups } = desired.fleet;
+  const wasAbsent = (host: HostName): boolean => memory.rollout?.absent.has(host) ?? true;
+  const turns = createTurns(createOrder(hosts), createBudgets({ policy, groups, hosts, wasAbsent }));
+  const verdicts = new Map<HostName, Verdict>();
+  for (const host of hosts) {
+    const { view, verdict } = host;
+    const isAsked = verdict.kind === 'activate' && !isInFlight(view);
+    if (!isAsked || sentBackBy(view, verdict, now)?.cause !== 'wave') continue;
+    const refusal = turns.refusal(host);
+    if (refusal === undefined) turns.take(host);
+    else verdicts.set(view.host, { ...verdict, ...refusal });
+  }
+  return verdicts;
+}
