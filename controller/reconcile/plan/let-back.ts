@@ -1,3 +1,4 @@
+import { hostsOf } from '../../../shared/domain/desired.ts';
 import type { Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
@@ -16,7 +17,13 @@ export function letBack(
   memory: Memory,
   now: number,
 ): ReadonlyMap<HostName, Verdict> {
-  const hosts = rolling(judged, desired, now);
+  // The newest revision may not say which hosts there are; all of them count.
+  const known = hostsOf(desired);
+  const all = judged.map(({ view, verdict }) => ({
+    view: { ...view, spec: view.spec ?? known.get(view.host) },
+    verdict,
+  }));
+  const hosts = rolling(all, desired, now);
   const { rollout: policy, groups } = desired.fleet;
   const wasAbsent = (host: HostName): boolean => memory.rollout?.absent.has(host) ?? true;
   const turns = createTurns(createOrder(hosts), createBudgets({ policy, groups, hosts, wasAbsent }));
