@@ -55,6 +55,10 @@ test.each([
     'a host that was stuck on what it tests was available again by that, and another one more was let through',
   ],
   ['582909', 'hosts went back with their wave all at once, while the newest tree was being evaluated'],
+  [
+    '693939',
+    'a host that was stuck on a test of a commit that was taken back was looked for by nobody, not even by people',
+  ],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed, traced: true });

@@ -4,6 +4,7 @@ import { faultKinds, type FaultKind } from './faults.ts';
 import type { Violation } from './invariants.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
 import type { StorePath } from '../../shared/domain/names.ts';
+import type { Machine } from './models/machine.ts';
 import { cutsOff } from './models/systems.ts';
 import { createRandom, type Random } from './random.ts';
 import { finalVerdicts } from './rest.ts';
@@ -129,12 +130,22 @@ function quarantine({ hosts, scheduler }: World, random: Random): void {
   });
 }
 
+/** Its roll back failed, and what it is stuck on answers where nobody looks: the port is of a commit that was taken back. */
+function sticksElsewhere({ repository, systems }: World, { name, current, records }: Machine): boolean {
+  const wanted = repository.head().content.hosts.get(name);
+  const isStuck = [...records.values()].some(
+    ({ deployment, end }) => end?.kind === 'stuck' && deployment.toplevel === current,
+  );
+  return isStuck && wanted !== undefined && systems.find(current).port !== wanted.port;
+}
+
 /** Nothing gets through to a host, and it does not go back by itself: a person boots it, by hand. */
 function rescue(world: World): void {
   const reaches = (system: StorePath): boolean => !cutsOff(world.systems.find(system).quality);
   for (const host of world.hosts.values()) {
     const { machine } = host;
-    if (machine.running === undefined || host.isBusy() || reaches(machine.current)) continue;
+    const isReached = reaches(machine.current) && !sticksElsewhere(world, machine);
+    if (machine.running === undefined || host.isBusy() || isReached) continue;
     // One that a switch has left cut off boots what it had before; of one that was booted so an older one is chosen.
     if (!reaches(machine.bootDefault)) {
       machine.chosen = [...machine.generations.values()].findLast(reaches);
