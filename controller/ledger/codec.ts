@@ -138,7 +138,11 @@ const FactLine = z.discriminatedUnion('kind', [
     ...at,
     observation: Count,
     change: z.discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('began'), absent: z.array(HostName).readonly() }),
+      z.strictObject({
+        kind: z.literal('began'),
+        absent: z.array(HostName).readonly(),
+        keepsTrials: z.boolean().default(false),
+      }),
       z.strictObject({ kind: z.literal('wave-passed'), wave: z.string() }),
       z.strictObject({
         kind: z.literal('wave-failed'),

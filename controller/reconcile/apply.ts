@@ -76,11 +76,12 @@ function rolloutBegins(
   const hosts = hostsOf(desired);
   const onTrial = (host: HostName): boolean => isOnTrial(memory.hosts.get(host) ?? blankHost);
   // Whoever is on trial with what this release wants there as well goes on in its rollout.
-  if (!own && ![...hosts.keys()].some(onTrial)) return [];
+  const isKnown = (): boolean => [...hosts.keys()].every((host) => snapshot.contacts.has(host));
+  if (!own && !([...hosts.keys()].some(onTrial) && isKnown())) return [];
   const absent = [...snapshot.contacts.values()]
-    .filter(({ kind, host }) => kind === 'unreachable' && hosts.has(host) && !onTrial(host))
+    .filter(({ kind, host }) => kind === 'unreachable' && hosts.has(host))
     .map(({ host }) => host);
-  return [{ kind: 'rollout', at: now, observation: n, change: { kind: 'began', absent } }];
+  return [{ kind: 'rollout', at: now, observation: n, change: { kind: 'began', absent, keepsTrials: true } }];
 }
 
 /**

@@ -152,7 +152,12 @@ export interface Gate {
 
 export type RolloutChange =
   /** Its first activation is about to be queued. `absent`: hosts that could not be reached then; they do not count. */
-  | { readonly kind: 'began'; readonly absent: readonly HostName[] }
+  | {
+      readonly kind: 'began';
+      readonly absent: readonly HostName[];
+      /** Whoever is on trial stays so; not, where rollouts did not say yet that they had ended. */
+      readonly keepsTrials: boolean;
+    }
   /** Its hosts are there, healthy, and the soak time is over: the next wave may begin. */
   | { readonly kind: 'wave-passed'; readonly wave: string }
   /** Too many of its hosts failed, these; nothing goes on without a commit or a retry. */

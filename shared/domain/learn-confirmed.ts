@@ -80,7 +80,8 @@ function isOnTrial(
   { confirmed, desired, onTrial }: HostMemory,
 ): boolean {
   if (aim.toplevel !== desired || rollout?.over === true) return false;
-  return onTrial || confirmed?.toplevel !== aim.toplevel || confirmed.mode !== aim.mode;
+  const isNew = confirmed?.toplevel !== aim.toplevel || confirmed.mode !== aim.mode;
+  return onTrial || (isNew && aim.action !== 'reboot');
 }
 
 const healedForMs = 24 * 3_600_000;

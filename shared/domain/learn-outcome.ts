@@ -32,7 +32,9 @@ export function learnOutcome(draft: Draft, fact: FactOf<'outcome'>): void {
     case 'rolled-back':
     case 'stuck':
     case 'unconfirmed':
-      if (fact.phase === 'stuck') change(draft, aim.host, { stuck: fact.connection });
+      if (fact.phase === 'stuck') {
+        change(draft, aim.host, { stuck: { toplevel: aim.toplevel, connection: fact.connection } });
+      }
       if (aim.action === 'reboot') learnReturn(draft, fact);
       if (fact.failure !== undefined) learnFailure(draft, fact, fact.failure);
       return;

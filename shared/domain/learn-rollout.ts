@@ -15,6 +15,7 @@ export function learnRollout(draft: Draft, { at, observation, change: changed }:
       failed: new Map(),
       over: false,
     };
+    if (!changed.keepsTrials) endTrials(draft);
     return;
   }
   if (rollout?.observation !== observation) return;
@@ -32,9 +33,13 @@ export function learnRollout(draft: Draft, { at, observation, change: changed }:
     }
     case 'ended':
       draft.rollout = { ...rollout, over: true };
-      for (const [host, { onTrial }] of draft.hosts) if (onTrial) change(draft, host, { onTrial: false });
+      endTrials(draft);
       return;
   }
+}
+
+function endTrials(draft: Draft): void {
+  for (const [host, { onTrial }] of draft.hosts) if (onTrial) change(draft, host, { onTrial: false });
 }
 
 /**

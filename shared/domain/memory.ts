@@ -67,10 +67,10 @@ export interface HostMemory {
   readonly answered: readonly Connection[];
   readonly lastOutcome: FactOf<'outcome'> | undefined;
   /**
-   * A roll back failed and nothing was confirmed since: how the host may be reached. What runs there is Varve's own
-   * doing, not drift.
+   * A roll back from this failed and nothing was confirmed since: how the host may be reached. What runs there is Varve's
+   * own doing, not drift.
    */
-  readonly stuck: Connection | undefined;
+  readonly stuck: { readonly toplevel: StorePath; readonly connection: Connection } | undefined;
   /** How often, in a row of days, the confirmed system had to be brought back, and when last. */
   readonly heals: { readonly count: number; readonly at: number } | undefined;
   /** Drift that a person has seen and asked to be replaced; until something is confirmed. */
@@ -310,7 +310,7 @@ export function isStuck(
   { kind, toplevel }: Pick<Verdict, 'kind' | 'toplevel'>,
 ): boolean {
   if (remembered?.stuck === undefined) return false;
-  return kind !== 'in-sync' || failureAgainst(remembered, toplevel) !== undefined;
+  return kind !== 'in-sync' || toplevel === remembered.stuck.toplevel;
 }
 
 /** What speaks against a toplevel on a host. */

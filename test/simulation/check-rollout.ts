@@ -1,3 +1,4 @@
+import type { HostContact } from '../../shared/domain/contact.ts';
 import type { Fact, FactOf } from '../../shared/domain/facts.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import { hostsIn, type Amount } from '../../shared/domain/policy.ts';
@@ -7,6 +8,8 @@ import type { Wanted } from './wanted.ts';
 
 export interface RolloutChecks {
   appended(fact: Fact): void;
+  /** A probe's result reached the store. */
+  contacted(contact: HostContact): void;
   /** Systems that a host was sent back to. */
   isWayBack(host: HostName, toplevel: StorePath): boolean;
 }
@@ -28,21 +31,34 @@ export function createRolloutChecks(deps: {
   const { policy, wanted, require } = deps;
   const { rollout } = policy;
   const open = new Map<DeploymentId, HostName>();
-  const stuck = new Set<HostName>();
+  const looks = new Map<HostName, readonly HostContact['kind'][]>();
+  /** The system with which it got stuck. */
+  const stuck = new Map<HostName, StorePath>();
   const waysBack = new Map<HostName, Set<StorePath>>();
   /** The system that failed on a host by evidence, as long as it is what the newest observation wants there. */
   const failed = new Map<HostName, StorePath>();
   const budgets = budgetsOf(policy);
 
-  function checkBudget(id: DeploymentId, host: HostName, { what, most, has }: Budget): void {
+  /** `withWave`: nobody who is away or stuck keeps a host on what is to be taken back. */
+  function checkBudget(
+    id: DeploymentId,
+    host: HostName,
+    { what, most, has }: Budget,
+    withWave: boolean,
+  ): void {
+    const isAway = (other: HostName): boolean => (looks.get(other) ?? []).includes('unreachable');
     const counts = (other: HostName): boolean =>
-      has(other) && other !== host && wanted.on(other) !== undefined;
+      has(other) && other !== host && wanted.on(other) !== undefined && !(withWave && isAway(other));
     // Somebody may have repaired it, or the revert have left nothing to be done.
     const isStuck = (other: HostName): boolean => {
       const toplevel = wanted.on(other);
-      return counts(other) && (toplevel === undefined || !deps.isThere(other, toplevel));
+      return (
+        !withWave &&
+        counts(other) &&
+        (toplevel === undefined || toplevel === stuck.get(other) || !deps.isThere(other, toplevel))
+      );
     };
-    const busy = new Set([...[...open.values()].filter(counts), ...[...stuck].filter(isStuck)]);
+    const busy = new Set([...[...open.values()].filter(counts), ...[...stuck.keys()].filter(isStuck)]);
     const count = busy.size + 1;
     const names = [...busy].join();
     require(count <=
@@ -56,7 +72,7 @@ export function createRolloutChecks(deps: {
     const withWave = deps.goesBackWithWave(host, toplevel);
     const isForward = isNewest && (toplevel === wanted.on(host) || isTest);
     if ((!isForward && !withWave) || deps.isSentBack(host, toplevel, at)) return;
-    for (const budget of budgets) if (budget.has(host)) checkBudget(deployment, host, budget);
+    for (const budget of budgets) if (budget.has(host)) checkBudget(deployment, host, budget, withWave);
     open.set(deployment, host);
     if (isTest || withWave || deps.had.has(host, toplevel)) return;
     if (rollout.onFailure === 'continue') return;
@@ -69,6 +85,9 @@ export function createRolloutChecks(deps: {
   }
 
   return {
+    contacted({ host, kind }) {
+      looks.set(host, [...(looks.get(host) ?? []), kind].slice(-3));
+    },
     isWayBack: (host, toplevel) => waysBack.get(host)?.has(toplevel) ?? false,
     appended(fact) {
       switch (fact.kind) {
@@ -88,7 +107,7 @@ export function createRolloutChecks(deps: {
         case 'outcome': {
           const { deployment, host, toplevel, mode } = fact.aim;
           open.delete(deployment);
-          if (fact.phase === 'stuck') stuck.add(host);
+          if (fact.phase === 'stuck') stuck.set(host, toplevel);
           const confirmed = fact.phase === 'succeeded' || fact.phase === 'awaiting-reboot';
           if (confirmed && mode !== 'dry-activate') stuck.delete(host);
           // What has yet to be evaluated is not known to be wanted.

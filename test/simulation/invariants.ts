@@ -150,7 +150,10 @@ export function createInvariants(deps: {
         ends.checkOutcome(fact, activations.get(fact.aim.deployment));
       }
     },
-    contacted: orderChecks.contacted,
+    contacted(contact) {
+      orderChecks.contacted(contact);
+      rolloutChecks.contacted(contact);
+    },
     answered(asked) {
       for (const fact of asked) {
         if (!durable.has(factKey(fact)))

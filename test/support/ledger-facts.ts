@@ -153,7 +153,12 @@ export const everyKind: readonly Fact[] = [
   { kind: 'testing', at: 1_700, host: web1, branch: aTestedBranch },
   { kind: 'testing', at: 1_701, host: web1, branch: { ...aTestedBranch, ignored: 'it is not on top' } },
   { kind: 'testing', at: 1_702, host: web1, branch: undefined },
-  { kind: 'rollout', at: 1_800, observation: 1, change: { kind: 'began', absent: [web2] } },
+  {
+    kind: 'rollout',
+    at: 1_800,
+    observation: 1,
+    change: { kind: 'began', absent: [web2], keepsTrials: true },
+  },
   { kind: 'rollout', at: 1_801, observation: 1, change: { kind: 'wave-passed', wave: 'canary' } },
   {
     kind: 'rollout',

@@ -138,7 +138,7 @@ export function candidateConnections(
     ...(remembered?.before === undefined ? [] : [remembered.before.connection]),
     ...(remembered?.adopted === undefined ? [] : [remembered.adopted.connection]),
     // A host that could not roll back answers as the system that it is stuck on.
-    ...(remembered?.stuck === undefined ? [] : [remembered.stuck]),
+    ...(remembered?.stuck === undefined ? [] : [remembered.stuck.connection]),
     // Somebody may have booted what is there no longer than for that.
     ...(remembered?.answered ?? []),
   ]);

@@ -100,6 +100,8 @@ export function dependencyRefusal(
 
 export interface Order {
   refusal(spec: HostSpec): Refusal | undefined;
+  /** Of what brings no release: nobody has to be there before, but a host that Varve runs on goes alone. */
+  aloneRefusal(host: Rolling): Refusal | undefined;
   /** Its activation is let through. */
   take(spec: HostSpec): void;
 }
@@ -108,26 +110,46 @@ export interface Order {
 export function createOrder(hosts: readonly Rolling[]): Order {
   let under = hosts.find(({ view }) => view.spec.runsVarve && isInFlight(view))?.view.host;
   const others = hosts.find(({ view, standing }) => !view.spec.runsVarve && standing.kind === 'moving');
+  // Who is away in the middle of it must not keep the others from being brought back.
+  const isThere = ({ view }: Rolling): boolean => view.contact?.kind !== 'unreachable';
+  const begun = new Set(
+    hosts.filter((host) => isInFlight(host.view) && isThere(host)).map(({ view }) => view.host),
+  );
+  const wait = (reason: string): Refusal => ({ ...waiting, waitsFor: 'dependency', reason });
   return {
+    aloneRefusal({ view: { spec } }) {
+      if (under !== undefined && under !== spec.name && begun.has(under)) {
+        return wait(`Varve itself runs on ${under}, which is being activated alone`);
+      }
+      const [other] = [...begun].filter((name) => name !== spec.name);
+      if (!spec.runsVarve || other === undefined) return undefined;
+      return wait(`Varve itself runs on it, so it goes alone: ${other} is being activated`);
+    },
     refusal(spec) {
       if (under !== undefined && under !== spec.name) {
-        const reason = `Varve itself runs on ${under}, which is being activated alone`;
-        return { ...waiting, waitsFor: 'dependency', reason };
+        return wait(`Varve itself runs on ${under}, which is being activated alone`);
       }
       if (!spec.runsVarve || others === undefined) return undefined;
-      const reason = `Varve itself runs on it, so it goes last: ${others.view.host} is not there yet`;
-      return { ...waiting, waitsFor: 'dependency', reason };
+      return wait(`Varve itself runs on it, so it goes last: ${others.view.host} is not there yet`);
     },
     take(spec) {
+      begun.add(spec.name);
       if (spec.runsVarve) under ??= spec.name;
     },
   };
 }
 
 /** How many at once, and Varve's own hosts alone: that holds for everybody but whom a person sends back. */
-export function createTurns(order: Order, budgets: Budgets): Budgets {
+export interface Turns extends Budgets {
+  /** Of what brings no release, and counts in the budgets like all others. */
+  refusalApart(host: Rolling): Refusal | undefined;
+}
+
+export function createTurns(order: Order, budgets: Budgets): Turns {
   return {
     refusal: (host) => order.refusal(host.view.spec) ?? budgets.refusal(host),
+    refusalApart: (host) => order.aloneRefusal(host) ?? budgets.refusal(host),
+    refusalBack: (host) => order.aloneRefusal(host) ?? budgets.refusalBack(host),
     take(host) {
       budgets.take(host);
       order.take(host.view.spec);
@@ -138,6 +160,8 @@ export function createTurns(order: Order, budgets: Budgets): Budgets {
 /** Counts what is under way or not available, in the fleet, its waves and its groups, while hosts are let through. */
 export interface Budgets {
   refusal(host: Rolling): Refusal | undefined;
+  /** Of a host that goes back with its wave: what is away or stuck, perhaps by this very release, does not keep it there. */
+  refusalBack(host: Rolling): Refusal | undefined;
   /** One more activation is let through. */
   take(host: Rolling): void;
 }
@@ -146,6 +170,8 @@ interface Budget {
   readonly what: string;
   readonly most: number;
   readonly inFlight: Set<HostName>;
+  /** Of those, who can be reached. */
+  readonly there: Set<HostName>;
   readonly unavailable: ReadonlySet<HostName>;
   /** Some of those have only not been asked yet. */
   readonly unsure: boolean;
@@ -178,6 +204,9 @@ export function createBudgets(input: {
       what,
       most: hostsIn(amount, counted.length),
       inFlight: new Set(inFlight.map(({ view }) => view.host)),
+      there: new Set(
+        inFlight.filter(({ view }) => view.contact?.kind !== 'unreachable').map(({ view }) => view.host),
+      ),
       unavailable: new Set(unavailable.map(({ view }) => view.host)),
       unsure: unavailable.some(({ view }) => view.contact === undefined),
     });
@@ -197,8 +226,12 @@ export function createBudgets(input: {
         );
   return {
     refusal: (host) => firstOf(budgetsOf(host).map((budget) => over(budget, host.view.host))),
+    refusalBack: (host) => firstOf(budgetsOf(host).map(overBack)),
     take(host) {
-      budgetsOf(host).forEach(({ inFlight }) => inFlight.add(host.view.host));
+      for (const { inFlight, there } of budgetsOf(host)) {
+        inFlight.add(host.view.host);
+        there.add(host.view.host);
+      }
     },
   };
 }
@@ -216,6 +249,12 @@ function over({ what, most, inFlight, unavailable, unsure }: Budget, host: HostN
   }
   // Nothing is under way whose end could make room.
   return halted(`${limit}, and these are: ${listed(unavailable)}`);
+}
+
+function overBack({ what, most, there }: Budget): Refusal | undefined {
+  if (there.size + 1 <= most) return undefined;
+  const reason = `at most ${most} of ${what} may be unavailable at once: now ${listed(there)}`;
+  return { ...waiting, waitsFor: 'budget', reason };
 }
 
 function firstOf(refusals: readonly (Refusal | undefined)[]): Refusal | undefined {

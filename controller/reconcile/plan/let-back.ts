@@ -32,7 +32,7 @@ export function letBack(
     const { view, verdict } = host;
     const isAsked = verdict.kind === 'activate' && !isInFlight(view);
     if (!isAsked || sentBackBy(view, verdict, now)?.cause !== 'wave') continue;
-    const refusal = turns.refusal(host);
+    const refusal = turns.refusalBack(host);
     if (refusal === undefined) turns.take(host);
     else verdicts.set(view.host, { ...verdict, ...refusal });
   }

@@ -107,9 +107,9 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
     const pin = sentBackBy(view, verdict, now);
     if (pin?.cause === 'person') return undefined;
     // It ends what began in its time, so it waits for none.
-    if (pin?.cause === 'wave') return turns.refusal(host);
+    if (pin?.cause === 'wave') return turns.refusalBack(host);
     if (host.isTesting) return windowRefusal(host) ?? budgets.refusal(host);
-    if (!bringsRelease(host)) return windowRefusal(host) ?? turns.refusal(host);
+    if (!bringsRelease(host)) return windowRefusal(host) ?? turns.refusalApart(host);
     return (
       ofWave ??
       approvalRefusal(host, wave) ??

@@ -91,8 +91,12 @@ function stalledStanding(verdict: Verdict, remembered: HostMemory | undefined): 
     case 'EVALUATION_FAILED':
     case 'ROLLED_BACK_WITH_WAVE':
       return { kind: 'out', why: verdict.reason };
-    default:
-      return { kind: 'failed', why: verdict.reason, proven: verdict.code !== 'UNCONFIRMED' };
+    default: {
+      const isReboot = remembered?.setback?.action === 'reboot' && remembered.failed === undefined;
+      // A reboot of what it has had for long says nothing of the release.
+      if (isReboot && !remembered.onTrial) return { kind: 'out', why: verdict.reason };
+      return { kind: 'failed', why: verdict.reason, proven: verdict.code !== 'UNCONFIRMED' && !isReboot };
+    }
   }
 }
 

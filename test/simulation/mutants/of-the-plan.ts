@@ -34,8 +34,13 @@ export const planMutants: readonly Mutant[] = [
   {
     name: 'look for a host only where the newest commit has it',
     file: `${plan}/aim.ts`,
-    from: '    ...knownConnections(remembered, contact),\n    ...(spec',
-    to: '    ...(spec',
+    from: `  return distinct([
+    ...knownConnections(remembered, contact),
+    ...(spec`,
+    to: `  if (spec !== undefined) return [spec.connection];
+  return distinct([
+    ...knownConnections(remembered, contact),
+    ...(spec`,
   },
   {
     name: 'interrupt an activation when something newer is wanted',

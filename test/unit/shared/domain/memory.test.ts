@@ -184,7 +184,10 @@ describe('what the ledger says, remembered', () => {
       anOutcome(stuck, { phase: 'stuck', failure: aFailure(), evidence: true }),
       anOutcome(next, { phase: 'superseded' }),
     ];
-    expect(remembering(...facts).hosts.get(web1)?.stuck).toEqual(elsewhere);
+    expect(remembering(...facts).hosts.get(web1)?.stuck).toEqual({
+      toplevel: toplevel('B'),
+      connection: elsewhere,
+    });
     const confirmed = anOutcome({ ...next, id: parseDeploymentId('d00good1') });
     expect(remembering(...facts, confirmed).hosts.get(web1)?.stuck).toBeUndefined();
   });

@@ -88,7 +88,7 @@ describe('a rollout that another commit overtakes', () => {
     stage.commit('B', { web3: 'C' });
     stage.now += soak;
     expect(stage.settle()).toEqual([]);
-    expect(stage.memory.rollout?.absent).toEqual(new Set());
+    expect(stage.pass().get('early1')).toMatchObject({ code: 'ROLLOUT_HALTED' });
   });
 
   it('takes hosts back also from what it had brought before', () => {
@@ -116,6 +116,19 @@ describe('a rollout that another commit overtakes', () => {
     stage.learn({ kind: 'retry', at: stage.now, host: undefined, by: 'ada', drift: undefined });
     stage.now += soak;
     expect(stage.settle()).toEqual(['early1', 'early2']);
+  });
+});
+
+describe('rollouts of a Varve that did not say yet that they had ended', () => {
+  it('put nobody on trial again', () => {
+    const stage = threeWaves({ onFailure: 'rollback-all' });
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary');
+    expect(stage.memory.hosts.get(host('canary'))?.onTrial).toBe(true);
+    const change = { kind: 'began', absent: [], keepsTrials: false } as const;
+    stage.learn({ kind: 'rollout', at: stage.now, observation: 2, change });
+    expect(stage.memory.hosts.get(host('canary'))?.onTrial).toBe(false);
   });
 });
 
@@ -182,6 +195,58 @@ describe('who goes back with a wave', () => {
     }
     expect(order).toEqual(['a', 'b', 'c', 'varve']);
     expect(stage.runs()).toBe('a A, b A, c A, varve A');
+  });
+
+  it('is not kept on what is taken back by who is stuck with it, away, or has it yet to come', () => {
+    const specs = Object.fromEntries(['a', 'b', 'c'].map((name) => [name, { wave: 'all' }]));
+    const policy = aPolicy([aWave('all', { soakMs: soak })], {
+      onFailure: 'rollback-all',
+      maxUnavailable: one,
+    });
+    for (const how of ['stuck', 'away'] as const) {
+      const stage = new Stage(
+        { ...specs, late: { wave: 'rest' } },
+        { ...policy, waves: [...policy.waves, aWave('rest')] },
+      );
+      stage.commit('B');
+      for (const name of ['a', 'b']) {
+        expect(stage.settle()).toEqual([name]);
+        stage.end(name);
+      }
+      stage.settle();
+      if (how === 'stuck') {
+        stage.end('c', 'stuck');
+      } else {
+        stage.end('c');
+        stage.unwell('b', 'it answers with 500');
+        stage.away('c');
+      }
+      expect(stage.settle()).toEqual(['a']);
+      stage.endAll();
+      expect(stage.settle()).toEqual(['b']);
+      stage.endAll();
+      stage.settle();
+      expect(stage.runs()).toMatch(/^a A, b A/);
+    }
+  });
+
+  it('goes back as a host that Varve runs on although others wait for the release, or Varve’s other host is away', () => {
+    const specs = { c: { wave: 'all' }, varve: { wave: 'all', runsVarve: true }, late: { wave: 'rest' } };
+    const waves = [aWave('all', { soakMs: soak }), aWave('rest')];
+    const stage = new Stage(specs, aPolicy(waves, { onFailure: 'rollback-wave' }));
+    stage.commit('B', { late: 'A' });
+    for (let i = 0; i < 2; i += 1) {
+      stage.settle();
+      stage.endAll();
+    }
+    stage.commit('B');
+    stage.settle();
+    stage.unwell('c', 'it answers with 500');
+    expect(stage.settle()).toEqual(['c']);
+    stage.endAll();
+    expect(stage.settle()).toEqual(['varve']);
+    stage.endAll();
+    expect(stage.runs()).toBe('c A, varve A, late A');
   });
 
   it('goes so also while nobody can follow the newest revision', () => {
