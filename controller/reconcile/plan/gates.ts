@@ -121,7 +121,7 @@ export function createOrder(hosts: readonly Rolling[]): Order {
       if (under !== undefined && under !== spec.name && begun.has(under)) {
         return wait(`Varve itself runs on ${under}, which is being activated alone`);
       }
-      const [other] = [...begun].filter((name) => name !== spec.name);
+      const other = [...begun].find((name) => name !== spec.name);
       if (!spec.runsVarve || other === undefined) return undefined;
       return wait(`Varve itself runs on it, so it goes alone: ${other} is being activated`);
     },
