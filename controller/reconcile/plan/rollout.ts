@@ -11,17 +11,16 @@ import {
 import type { HostName } from '../../../shared/domain/names.ts';
 import { testingBranchOf } from '../../../shared/domain/testing.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
+import { createBudgets } from './budgets.ts';
 import {
   createApprovals,
-  createBudgets,
   dependencyRefusal,
-  halted,
   closedWindow,
   createOrder,
   createTurns,
   waveRefusal,
-  type Refusal,
 } from './gates.ts';
+import { halted, type Refusal } from './refusal.ts';
 import type { Followed } from './judge-said.ts';
 import { isWanted, type HostView } from './plan-input.ts';
 import {

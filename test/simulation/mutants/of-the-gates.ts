@@ -97,7 +97,7 @@ export const gateMutants: readonly Mutant[] = [
   },
   {
     name: 'groups: pay no heed to their budgets',
-    file: `${plan}/gates.ts`,
+    file: `${plan}/budgets.ts`,
     from: 'define(`group ${name}`, `group ${name}`, maxUnavailable, ({ view }) => view.spec.groups.includes(name));',
     to: '',
     invariant: 2,

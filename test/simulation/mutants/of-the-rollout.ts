@@ -6,14 +6,14 @@ const plan = 'controller/reconcile/plan';
 export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'rollout: pay no heed to the budget',
-    file: `${plan}/gates.ts`,
+    file: `${plan}/budgets.ts`,
     from: 'if (inFlight.size + away + 1 <= most) return undefined;',
     to: 'return undefined;',
     invariant: 2,
   },
   {
     name: 'rollout: count only what this pass lets through',
-    file: `${plan}/gates.ts`,
+    file: `${plan}/budgets.ts`,
     from: 'const inFlight = members.filter(({ view }) => isInFlight(view));',
     to: 'const inFlight = members.filter(() => false);',
     invariant: 2,
