@@ -59,6 +59,10 @@ test.each([
     '693939',
     'a host that was stuck on a test of a commit that was taken back was looked for by nobody, not even by people',
   ],
+  [
+    '753819',
+    'what a store that was set back had delivered again, in vain, was said to have failed while the host had begun it',
+  ],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed, traced: true });

@@ -11,3 +11,12 @@ export function isDoubtful(deployment: Deployment, memory: Memory): boolean {
   if (deployment.token.epoch >= memory.epoch) return false;
   return memory.hosts.get(deployment.host)?.openIntents.has(deployment.id) ?? false;
 }
+
+/**
+ * Whether a delivery has failed although it had been delivered already: the ledger has its intent, and a store that was
+ * set back had it delivered again. What its host has begun meanwhile only the host can tell.
+ */
+export function hasFailedTooLate({ id, host, phase, timeline }: Deployment, memory: Memory): boolean {
+  const isLetThrough = memory.hosts.get(host)?.openIntents.has(id) ?? false;
+  return phase === 'failed' && timeline.activating === undefined && isLetThrough;
+}

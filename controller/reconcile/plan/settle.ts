@@ -10,7 +10,7 @@ import { judgeEnd, type LeaderEvent } from '../../../shared/domain/transition.ts
 import type { EvaluationState } from '../../../shared/platform/ports/deployment-store.ts';
 import { cannotStart } from './abandon.ts';
 import { outcomeOf } from './aim.ts';
-import { isDoubtful } from './doubt.ts';
+import { hasFailedTooLate, isDoubtful } from './doubt.ts';
 
 /** What the live state and the hosts say that the ledger does not hold yet, and what may be dropped once it does. */
 export interface Settlement {
@@ -48,11 +48,12 @@ export function settle(input: SettleInput): Settlement {
   const live = new Set<DeploymentId>();
   const doubtful: Deployment[] = [];
   for (const deployment of deployments) {
+    const isUnknown = hasFailedTooLate(deployment, memory);
     if (isDoubtful(deployment, memory)) doubtful.push(deployment);
-    else live.add(deployment.id);
+    else if (!isUnknown) live.add(deployment.id);
     const known = memory.outcomeOf.get(deployment.id);
     if (isTerminal(deployment)) {
-      if (known === undefined) facts.push(outcomeOf(deployment, now));
+      if (known === undefined && !isUnknown) facts.push(outcomeOf(deployment, now));
       finished.push(deployment);
     } else if (known !== undefined) {
       revived.push({ deployment, event: endAgain(deployment, known) });

@@ -71,6 +71,21 @@ describe('settle', () => {
     expect(facts).toMatchObject([{ kind: 'outcome', phase: 'rolled-back', evidence: true, previous: A }]);
   });
 
+  it('asks the host, and not a store that was set back, how a deployment ended that was let through already', () => {
+    const failure = aFailure({ code: 'HOST_UNREACHABLE', disposition: 'transient' });
+    const failed = { ...deployment, phase: 'failed' as const, failure, timeline: { pending: 1, failed: 2 } };
+    const first = settled({ facts: [intent], deployments: [failed], report: { records: [record({})] } });
+    expect([first.facts, first.finished]).toEqual([[], [failed]]);
+    const end = { kind: 'succeeded' } as const;
+    const { facts } = settled({
+      facts: [intent],
+      deployments: [failed],
+      report: { records: [record({ end })] },
+    });
+    expect(facts).toMatchObject([{ kind: 'outcome', phase: 'succeeded' }]);
+    expect(settled({ deployments: [failed] }).facts).toMatchObject([{ kind: 'outcome', phase: 'failed' }]);
+  });
+
   it('waits for a record that has no end yet', () => {
     const { facts, fences } = settled({ facts: [intent], report: { records: [record({})] } });
     expect(facts).toEqual([]);
