@@ -1,7 +1,7 @@
 import { isActive, isTerminal, type Deployment } from '../../shared/domain/deployment.ts';
 import { hostsOf, returningBy, type Desired } from '../../shared/domain/desired.ts';
 import type { FactOf } from '../../shared/domain/facts.ts';
-import { blankHost, rolloutFor, type Memory } from '../../shared/domain/memory.ts';
+import { rolloutFor, type Memory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import type { Token } from '../../shared/domain/token.ts';
 import { transition, type LeaderEvent } from '../../shared/domain/transition.ts';
@@ -12,7 +12,7 @@ import type { Ids } from '../../shared/platform/ports/ids.ts';
 import type { ProbeTarget } from '../../shared/domain/contact.ts';
 import { isAbandoned, mustNotStartYet } from './plan/abandon.ts';
 import { intentOf, newDeployment } from './plan/aim.ts';
-import { isDoubtful } from './plan/doubt.ts';
+import { isDoubtful, isLetThrough } from './plan/doubt.ts';
 import type { AskedProbes } from './asked-probes.ts';
 import { probeTarget } from './plan/probe-target.ts';
 import { isOnTrial } from './plan/standing.ts';
@@ -54,8 +54,7 @@ export function intentsOf(
   const intents = input.verdicts.flatMap((verdict) => {
     const deployment = verdict.kind === 'activate' ? live.get(verdict.host) : undefined;
     if (deployment === undefined) return [];
-    const open = input.memory.hosts.get(verdict.host)?.openIntents.has(deployment.id) ?? false;
-    return open ? [] : [intentOf(deployment, input.now)];
+    return isLetThrough(deployment, input.memory) ? [] : [intentOf(deployment, input.now)];
   });
   return [...rolloutBegins(input, intents), ...intents];
 }
@@ -74,10 +73,12 @@ function rolloutBegins(
   );
   if (rolloutFor(memory, n) !== undefined) return [];
   const hosts = hostsOf(desired);
-  const onTrial = (host: HostName): boolean => isOnTrial(memory.hosts.get(host) ?? blankHost);
-  // Whoever is on trial with what this release wants there as well goes on in its rollout.
-  const isKnown = (): boolean => [...hosts.keys()].every((host) => snapshot.contacts.has(host));
-  if (!own && !([...hosts.keys()].some(onTrial) && isKnown())) return [];
+  const names = [...hosts.keys()];
+  // Whoever is on trial with what this release wants there as well goes on in its rollout, once it is known who is away.
+  const goesOn =
+    names.some((host) => isOnTrial(memory.hosts.get(host))) &&
+    names.every((host) => snapshot.contacts.has(host));
+  if (!own && !goesOn) return [];
   const absent = [...snapshot.contacts.values()]
     .filter(({ kind, host }) => kind === 'unreachable' && hosts.has(host))
     .map(({ host }) => host);
@@ -172,11 +173,6 @@ async function cancel(
     kind: 'cancel',
     why: { code: 'CANCELLED', disposition: 'waiting', message: why },
   });
-}
-
-/** Its intent is in the ledger. */
-function isLetThrough({ id, host }: Deployment, memory: Memory): boolean {
-  return memory.hosts.get(host)?.openIntents.has(id) ?? false;
 }
 
 /**

@@ -22,7 +22,7 @@ export function learnConfirmed(draft: Draft, fact: Outcome): void {
     before: beforeThat(isTest ? now : (host.lasting ?? now), fact),
     lasting: isTest ? (host.lasting ?? now) : undefined,
     answered: answeredAs(host, fact.connection),
-    onTrial: isOnTrial(draft, fact, host),
+    onTrial: staysOnTrial(draft, fact, host),
     heals: healsAfter(host, fact),
     confirmed: confirmedBy(draft, fact, host),
   });
@@ -74,7 +74,7 @@ function untilReboot(
 }
 
 /** Whether what is confirmed now is new there, or was on trial already, and comes with a release that may still fail. */
-function isOnTrial(
+function staysOnTrial(
   { rollout }: Draft,
   { aim }: Outcome,
   { confirmed, desired, onTrial }: HostMemory,
@@ -114,7 +114,10 @@ export function learnReturn(draft: Draft, fact: Outcome): void {
   if (previous === undefined) return change(draft, aim.host, { confirmed: undefined });
   change(draft, aim.host, {
     confirmed: confirmedAs(draft, fact, previous, confirmed),
-    before: before?.toplevel === previous ? lastOf(draft, aim.host, [previous, aim.toplevel]) : before,
+    before:
+      before?.toplevel === previous
+        ? ran(draft, aim.host, (other) => other !== previous && other !== aim.toplevel)
+        : before,
   });
 }
 
@@ -125,10 +128,6 @@ function confirmedAs(draft: Draft, { aim, at }: Outcome, toplevel: StorePath, la
   if (known !== undefined) return { ...known, awaitingReboot: false, beforeReboot: undefined };
   const unknown = { deployment: undefined, observation: 0, drvPath: undefined, mode: undefined };
   return { ...unknown, toplevel, connection: last.connection, at, awaitingReboot: false };
-}
-
-function lastOf(draft: Draft, host: HostName, but: readonly StorePath[]): Confirmed | undefined {
-  return ran(draft, host, (toplevel) => !but.includes(toplevel));
 }
 
 /** The last that was brought to a host for good and ran there, of those that are meant; or what it was adopted with. */

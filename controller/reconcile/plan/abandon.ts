@@ -8,8 +8,9 @@ import { compareTokens } from '../../../shared/domain/token.ts';
 
 /**
  * Whether an activation that may never have reached its host is better given up than tried again: something else is
- * wanted there by now, or nothing may begin there any more, and the host has shown no record of it. Its worker may have died before the first byte, and
- * the host may come back days later: it should then go straight to the desired system. Pure.
+ * wanted there by now, or nothing may begin there any more, and the host has shown no record of it. Its worker may have
+ * died before the first byte, and the host may come back days later: it should then go straight to the desired system.
+ * Pure.
  */
 export function isAbandoned(
   deployment: Deployment,

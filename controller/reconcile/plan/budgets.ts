@@ -1,7 +1,7 @@
 import type { HostName } from '../../../shared/domain/names.ts';
 import { hostsIn, type Amount, type Group, type RolloutPolicy } from '../../../shared/domain/policy.ts';
 import { halted, waiting, type Refusal } from './refusal.ts';
-import { isInFlight, isUnavailable, type Rolling } from './standing.ts';
+import { isAway, isInFlight, isUnavailable, type Rolling } from './standing.ts';
 
 /** Counts what is under way or not available, in the fleet, its waves and its groups, while hosts are let through. */
 export interface Budgets {
@@ -43,16 +43,12 @@ export function createBudgets(input: {
     const unavailable = members.filter(
       (host) => !isInFlight(host.view) && isUnavailable(host, input.wasAbsent(host.view.host)),
     );
-    const counted = members.filter(
-      ({ view }) => view.contact?.kind !== 'unreachable' || !input.wasAbsent(view.host),
-    );
+    const counted = members.filter(({ view }) => !isAway(view) || !input.wasAbsent(view.host));
     budgets.set(key, {
       what,
       most: hostsIn(amount, counted.length),
       inFlight: new Set(inFlight.map(({ view }) => view.host)),
-      there: new Set(
-        inFlight.filter(({ view }) => view.contact?.kind !== 'unreachable').map(({ view }) => view.host),
-      ),
+      there: new Set(inFlight.filter(({ view }) => !isAway(view)).map(({ view }) => view.host)),
       unavailable: new Set(unavailable.map(({ view }) => view.host)),
       unsure: unavailable.some(({ view }) => view.contact === undefined),
     });

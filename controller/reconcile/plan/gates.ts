@@ -6,7 +6,7 @@ import type { RolloutPolicy } from '../../../shared/domain/policy.ts';
 import type { Gate } from '../../../shared/domain/facts.ts';
 import type { Budgets } from './budgets.ts';
 import { halted, waiting, type Refusal } from './refusal.ts';
-import { isInFlight, type Rolling } from './standing.ts';
+import { isAway, isInFlight, type Rolling } from './standing.ts';
 import type { WaveState } from './waves.ts';
 
 /** Whether the wave lets its hosts through. */
@@ -84,9 +84,10 @@ export function dependencyRefusal(
 }
 
 export interface Order {
+  /** Of what brings the release: all others are there before a host that Varve runs on. */
   refusal(spec: HostSpec): Refusal | undefined;
-  /** Of what brings no release: nobody has to be there before, but a host that Varve runs on goes alone. */
-  aloneRefusal(host: Rolling): Refusal | undefined;
+  /** Of what brings none: nobody has to be there before, but a host that Varve runs on goes alone. */
+  aloneRefusal(spec: HostSpec): Refusal | undefined;
   /** Its activation is let through. */
   take(spec: HostSpec): void;
 }
@@ -96,24 +97,21 @@ export function createOrder(hosts: readonly Rolling[]): Order {
   let under = hosts.find(({ view }) => view.spec.runsVarve && isInFlight(view))?.view.host;
   const others = hosts.find(({ view, standing }) => !view.spec.runsVarve && standing.kind === 'moving');
   // Who is away in the middle of it must not keep the others from being brought back.
-  const isThere = ({ view }: Rolling): boolean => view.contact?.kind !== 'unreachable';
   const begun = new Set(
-    hosts.filter((host) => isInFlight(host.view) && isThere(host)).map(({ view }) => view.host),
+    hosts.filter(({ view }) => isInFlight(view) && !isAway(view)).map(({ view }) => view.host),
   );
   const wait = (reason: string): Refusal => ({ ...waiting, waitsFor: 'dependency', reason });
+  const behind = (name: HostName): Refusal =>
+    wait(`Varve itself runs on ${name}, which is being activated alone`);
   return {
-    aloneRefusal({ view: { spec } }) {
-      if (under !== undefined && under !== spec.name && begun.has(under)) {
-        return wait(`Varve itself runs on ${under}, which is being activated alone`);
-      }
+    aloneRefusal(spec) {
+      if (under !== undefined && under !== spec.name && begun.has(under)) return behind(under);
       const other = [...begun].find((name) => name !== spec.name);
       if (!spec.runsVarve || other === undefined) return undefined;
       return wait(`Varve itself runs on it, so it goes alone: ${other} is being activated`);
     },
     refusal(spec) {
-      if (under !== undefined && under !== spec.name) {
-        return wait(`Varve itself runs on ${under}, which is being activated alone`);
-      }
+      if (under !== undefined && under !== spec.name) return behind(under);
       if (!spec.runsVarve || others === undefined) return undefined;
       return wait(`Varve itself runs on it, so it goes last: ${others.view.host} is not there yet`);
     },
@@ -133,8 +131,8 @@ export interface Turns extends Budgets {
 export function createTurns(order: Order, budgets: Budgets): Turns {
   return {
     refusal: (host) => order.refusal(host.view.spec) ?? budgets.refusal(host),
-    refusalApart: (host) => order.aloneRefusal(host) ?? budgets.refusal(host),
-    refusalBack: (host) => order.aloneRefusal(host) ?? budgets.refusalBack(host),
+    refusalApart: (host) => order.aloneRefusal(host.view.spec) ?? budgets.refusal(host),
+    refusalBack: (host) => order.aloneRefusal(host.view.spec) ?? budgets.refusalBack(host),
     take(host) {
       budgets.take(host);
       order.take(host.view.spec);

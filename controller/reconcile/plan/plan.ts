@@ -5,7 +5,7 @@ import type { HostName } from '../../../shared/domain/names.ts';
 import type { Member } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { mustNotStartYet } from './abandon.ts';
-import { isDoubtful } from './doubt.ts';
+import { isDoubtful, isLetThrough } from './doubt.ts';
 import { judgeManaged, judgeUnsettled } from './judge.ts';
 import { awaitingRelease, heldReason, isFollowed } from './judge-said.ts';
 import { isWanted, type HostView, type Observed, type Patience } from './plan-input.ts';
@@ -195,6 +195,6 @@ function isOvertaken(
     live.phase === 'delivered' &&
     live.observation < desired.observation.n &&
     !isDoubtful(live, memory) &&
-    (memory.hosts.get(live.host)?.openIntents.has(live.id) ?? false)
+    isLetThrough(live, memory)
   );
 }

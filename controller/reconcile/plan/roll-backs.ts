@@ -39,7 +39,7 @@ export function rollBacks(
 }
 
 function isOnRelease({ view: { remembered }, verdict }: Rolling): boolean {
-  if (remembered === undefined || !isOnTrial(remembered) || verdict.kind === 'held') return false;
-  const { pin, desired } = remembered;
+  if (!isOnTrial(remembered) || verdict.kind === 'held') return false;
+  const { pin, desired } = remembered ?? {};
   return pin?.cause !== 'wave' || pin.from !== desired;
 }

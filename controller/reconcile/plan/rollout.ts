@@ -54,7 +54,8 @@ export interface Rollout {
 
 /**
  * Lets hosts through: who of those that are ready may be activated now, by waves, approvals, dependencies and budgets.
- * What is under way goes on, and whoever returns to a system of before is not held up. Pure.
+ * What is under way goes on, whom a person sends back is not held up, and who goes back with a wave waits for its turn
+ * only. Pure.
  */
 export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memory, now: number): Rollout {
   const { rollout: policy, groups } = desired.fleet;
@@ -83,9 +84,7 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
       // It may be delivered while it waits: that changes nothing that runs.
       const mayGoOn = host.verdict.kind !== 'activate' && refusal?.kind === 'wait';
       if (refusal !== undefined && !mayGoOn) verdicts.set(host.view.host, { ...host.verdict, ...refusal });
-      else if (host.verdict.kind === 'activate') {
-        turns.take(host);
-      }
+      else if (host.verdict.kind === 'activate') turns.take(host);
     }
     haltBehind(behind);
     const cannotMove =
@@ -101,12 +100,12 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
     const { view, verdict } = host;
     if (verdict.kind !== 'activate' && verdict.kind !== 'deliver' && verdict.kind !== 'finalise')
       return undefined;
-    // What was let through is not asked again, unless it has not begun when its window closes.
-    if (isInFlight(view)) return sentBackBy(view, verdict, now) ? undefined : windowRefusal(host);
     const pin = sentBackBy(view, verdict, now);
     if (pin?.cause === 'person') return undefined;
-    // It ends what began in its time, so it waits for none.
-    if (pin?.cause === 'wave') return turns.refusalBack(host);
+    // Who goes back with a wave ends what began in its time, so it waits for none.
+    if (pin?.cause === 'wave') return isInFlight(view) ? undefined : turns.refusalBack(host);
+    // What was let through is not asked again, unless it has not begun when its window closes.
+    if (isInFlight(view)) return windowRefusal(host);
     if (host.isTesting) return windowRefusal(host) ?? budgets.refusal(host);
     if (!bringsRelease(host)) return windowRefusal(host) ?? turns.refusalApart(host);
     return (

@@ -102,13 +102,12 @@ function stalledStanding(verdict: Verdict, remembered: HostMemory | undefined): 
 
 /** What the release has for it was activated there in this rollout or one that went over into it, or just is. */
 export function isTouched(remembered: HostMemory | undefined): boolean {
-  if (remembered === undefined) return false;
-  return remembered.openIntents.size > 0 || isOnTrial(remembered);
+  return (remembered?.openIntents.size ?? 0) > 0 || isOnTrial(remembered);
 }
 
 /** It has what the release wants there, and how it does with that still counts. */
-export function isOnTrial({ onTrial, confirmed, desired }: HostMemory): boolean {
-  return onTrial && confirmed?.toplevel === desired;
+export function isOnTrial(remembered: HostMemory | undefined): boolean {
+  return remembered?.onTrial === true && remembered.confirmed?.toplevel === remembered.desired;
 }
 
 /**
@@ -117,10 +116,8 @@ export function isOnTrial({ onTrial, confirmed, desired }: HostMemory): boolean 
  */
 export function bringsRelease({ view: { remembered }, verdict }: Pick<Rolling, 'view' | 'verdict'>): boolean {
   const { confirmed } = remembered ?? {};
-  if (remembered === undefined || confirmed === undefined || confirmed.toplevel !== verdict.toplevel)
-    return true;
   // What is merged after a test has yet to be released there.
-  return confirmed.mode === 'test' || isOnTrial(remembered);
+  return confirmed?.toplevel !== verdict.toplevel || confirmed?.mode === 'test' || isOnTrial(remembered);
 }
 
 /**
@@ -133,6 +130,11 @@ export function isUnavailable({ view, verdict, standing }: Rolling, wasAbsent: b
   if (verdict.kind === 'in-sync' && standing.kind === 'failed') return true;
   // Nobody knows yet: were it away, one more would be too many.
   return contact?.kind !== 'reached' && !wasAbsent;
+}
+
+/** The last that was heard is that it does not answer. */
+export function isAway({ contact }: Pick<HostView, 'contact'>): boolean {
+  return contact?.kind === 'unreachable';
 }
 
 /** An activation is under way there, is queued, or may be: until the ledger has its outcome. */

@@ -28,7 +28,7 @@ export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'rollout: send all hosts back at once with their wave',
     file: `${plan}/rollout.ts`,
-    from: "if (pin?.cause === 'wave') return turns.refusalBack(host);",
+    from: "if (pin?.cause === 'wave') return isInFlight(view) ? undefined : turns.refusalBack(host);",
     to: 'if (pin !== undefined) return undefined;',
   },
   {
