@@ -1,115 +1,41 @@
 import { describe, expect, it } from 'vitest';
 import { newDeployment } from '../../../../../controller/reconcile/plan/aim.ts';
-import { plan } from '../../../../../controller/reconcile/plan/plan.ts';
 import type { ProbeReport } from '../../../../../shared/domain/contact.ts';
-import type { Deployment } from '../../../../../shared/domain/deployment.ts';
 import type { Fact } from '../../../../../shared/domain/facts.ts';
-import { plainHost, type HostSpec } from '../../../../../shared/domain/fleet.ts';
+import { plainHost } from '../../../../../shared/domain/fleet.ts';
 import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
-import { plainRollout, type RebootPolicy, type Window } from '../../../../../shared/domain/policy.ts';
-import type { Verdict } from '../../../../../shared/domain/verdict.ts';
+import { type Window } from '../../../../../shared/domain/policy.ts';
 import {
   aDeployment,
-  adopted,
   aFailure,
   aFleet,
-  anObservation,
   anOutcome,
   aReport,
   aSpec,
   connection,
   host,
-  incarnation,
-  observed,
   reached,
-  released,
   remembering,
   running,
   toplevel,
   wanting,
 } from '../../../../support/builders.ts';
 
-const patience = { probeEveryMs: 300_000, backOffMs: 1_000, longestBackOffMs: 60_000, lookAgainMs: 500 };
-const names = ['web1', 'web2', 'web3'];
-const noon = Date.UTC(2026, 0, 5, 12);
-const [A, B] = [toplevel('A'), toplevel('B')];
-
-const policy = (when: RebootPolicy['when']): RebootPolicy => ({ ...plainHost.reboot, when });
-const window = (schedule: string): Window => ({
-  kind: 'allow',
-  schedule,
-  durationMs: 3_600_000,
-  timeZone: 'UTC',
-});
-
-/** It runs what is wanted, under the kernel of the system before. */
-const onOldKernel = (name = 'web1'): ProbeReport => {
-  const wanted = toplevel('B', name);
-  return running(wanted, { booted: toplevel('A', name), rebootNeeded: ['kernel', 'initrd'] });
-};
-/** What is wanted is only set for the next boot. */
-const setForBoot = aReport({ current: A, booted: A, profile: B, bootDefault: B, rebootNeeded: ['kernel'] });
-
-interface Case {
-  readonly spec?: Partial<HostSpec>;
-  readonly facts?: readonly Fact[];
-  readonly report?: ProbeReport;
-  readonly reports?: (name: string) => ProbeReport;
-  readonly live?: readonly Deployment[];
-  readonly hosts?: readonly string[];
-  readonly atOnce?: number;
-  readonly now?: number;
-  /** The newest observation cannot be read; what is wanted is that of the last good one. */
-  readonly blocked?: boolean;
-}
-
-const base = (hosts: readonly string[]): readonly Fact[] => [
-  ...hosts.map((name) => adopted(name, toplevel('A', name))),
-  observed(1, 'A'),
-  released('A', Object.fromEntries(hosts.map((name) => [name, 'A']))),
-  observed(2, 'B'),
-  released('B', Object.fromEntries(hosts.map((name) => [name, 'B']))),
-];
-
-function verdicts(given: Case): readonly Verdict[] {
-  const { hosts = ['web1'], now = noon } = given;
-  const fleet = aFleet(
-    hosts.map((name) => aSpec(name, { reboot: policy('after-deploy'), ...given.spec })),
-    { rollout: { ...plainRollout, rebootsAtOnce: given.atOnce ?? 1 } },
-  );
-  const desired = wanting(2, 'B', fleet, Object.fromEntries(hosts.map((name) => [name, 'B'])));
-  const failure = aFailure({ code: 'MANIFEST_INVALID', message: 'an unknown key' });
-  const lastGood = desired.kind === 'ready' ? desired : undefined;
-  const observation = anObservation(3, 'broken');
-  return plan(
-    given.blocked === true ? { kind: 'blocked', observation, failure, fleet: undefined, lastGood } : desired,
-    {
-      incarnation,
-      memory: remembering(...base(hosts), ...(given.facts ?? [])),
-      contacts: new Map(
-        hosts.map((name) => {
-          const contact = reached(name, given.report ?? (given.reports ?? onOldKernel)(name), now - 100);
-          return [contact.host, contact];
-        }),
-      ),
-      deployments: given.live ?? [],
-    },
-    patience,
-    now,
-  ).verdicts;
-}
-
-const judge = (given: Case): Verdict | undefined => verdicts(given)[0];
-
-const reboot = (name: string, change: Partial<Deployment> = {}): Deployment =>
-  aDeployment({
-    id: parseDeploymentId(`d00${name}0`),
-    host: host(name),
-    observation: 2,
-    toplevel: toplevel('B', name),
-    action: 'reboot',
-    ...change,
-  });
+import type { Case } from '../../../../support/reboot-cases.ts';
+import {
+  A,
+  B,
+  base,
+  judge,
+  names,
+  noon,
+  onOldKernel,
+  policy,
+  reboot,
+  setForBoot,
+  verdicts,
+  window,
+} from '../../../../support/reboot-cases.ts';
 
 describe('a host that runs what is wanted, in parts only after a reboot', () => {
   it('is rebooted at once where that is its policy', () => {
@@ -255,95 +181,6 @@ describe('a reboot that failed', () => {
       kind: 'deliver',
       toplevel: B,
     });
-  });
-});
-
-describe('a host that awaits its reboot, or has been booted since', () => {
-  const X = toplevel('X');
-  const confirmedOn = (change: Partial<Deployment>, outcome: Parameters<typeof anOutcome>[1]) =>
-    anOutcome(aDeployment({ id: parseDeploymentId('d00deploy'), toplevel: B, observation: 2, ...change }), {
-      at: 1_000,
-      ...outcome,
-    });
-  const awaits = confirmedOn({}, { phase: 'awaiting-reboot', previous: A });
-  const report = { profile: B, bootDefault: B, booted: B };
-
-  it('has drifted once somebody switches it to something else, and is not rebooted over that', () => {
-    for (const change of [report, { ...report, profile: X, bootDefault: X }, { ...report, booted: A }]) {
-      const said = judge({ facts: [awaits], report: aReport({ ...change, current: X }) });
-      expect(said).toMatchObject({ kind: 'stalled', code: 'DRIFTED' });
-    }
-  });
-
-  it('has drifted where somebody makes it boot something else', () => {
-    const said = judge({
-      facts: [awaits],
-      report: aReport({ current: A, booted: A, profile: X, bootDefault: X }),
-    });
-    expect(said).toMatchObject({ kind: 'stalled', code: 'DRIFTED' });
-  });
-
-  it('has not drifted while it runs what it ran then', () => {
-    expect(judge({ facts: [awaits], report: setForBoot })).toMatchObject({
-      kind: 'deliver',
-      action: 'reboot',
-    });
-  });
-
-  it('has drifted in mode boot as well, once it was booted', () => {
-    const spec = { mode: 'boot' } as const;
-    const booted = confirmedOn({ mode: 'boot', action: 'reboot' }, {});
-    const current = aReport({ ...report, current: X });
-    expect(judge({ spec, facts: [booted], report: current })).toMatchObject({ code: 'DRIFTED' });
-    const set = confirmedOn({ mode: 'boot' }, { phase: 'awaiting-reboot', previous: A });
-    expect(judge({ spec, facts: [set], report: setForBoot })).toMatchObject({ action: 'reboot' });
-  });
-
-  it('has drifted although a reboot came to nothing long before', () => {
-    const drain = {
-      phase: 'failed',
-      failure: aFailure({ code: 'NOT_READY', disposition: 'transient' }),
-    } as const;
-    const facts = [confirmedOn({}, {}), anOutcome(reboot('web1'), { at: 2_000, previous: A, ...drain })];
-    const said = judge({ facts, report: aReport({ ...report, current: X }) });
-    expect(said).toMatchObject({ kind: 'stalled', code: 'DRIFTED' });
-  });
-
-  it('is tested again after a reboot, which is no drift, also where that is its mode', () => {
-    const tested = confirmedOn({ mode: 'test' }, {});
-    expect(judge({ spec: { mode: 'test' }, facts: [tested], report: running(A) })).toMatchObject({
-      kind: 'deliver',
-      toplevel: B,
-    });
-    const switched = aReport({ current: X, booted: A, profile: A, bootDefault: A });
-    expect(judge({ spec: { mode: 'test' }, facts: [tested], report: switched })).toMatchObject({
-      code: 'DRIFTED',
-    });
-  });
-});
-
-describe('a host that goes down in every reboot', () => {
-  it.each(['switch', 'boot'] as const)('is rebooted twice, and not for ever (mode %s)', (mode) => {
-    const spec = { mode };
-    const facts: Fact[] = [];
-    const act = (id: string, action: Deployment['action'], outcome: Parameters<typeof anOutcome>[1]) =>
-      facts.push(
-        anOutcome(aDeployment({ id: parseDeploymentId(id), toplevel: B, observation: 2, mode, action }), {
-          at: facts.length,
-          previous: A,
-          ...outcome,
-        }),
-      );
-    const activated = { phase: mode === 'boot' ? 'awaiting-reboot' : 'succeeded' } as const;
-    const failure = aFailure({ code: 'POWER_LOST', disposition: 'transient' });
-    const ready = mode === 'boot' ? setForBoot : onOldKernel();
-    for (const round of ['1', '2']) {
-      expect(judge({ spec, facts, report: running(A) })).toMatchObject({ kind: 'deliver' });
-      act(`d00activate${round}`, 'activate', activated);
-      expect(judge({ spec, facts, report: ready })).toMatchObject({ action: 'reboot' });
-      act(`d00reboot${round}`, 'reboot', { phase: 'unconfirmed', failure });
-    }
-    expect(judge({ spec, facts, report: running(A) })).toMatchObject({ kind: 'stalled' });
   });
 });
 
