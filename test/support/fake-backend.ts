@@ -1,9 +1,7 @@
-import type { FleetBackend, Leadership, LogReader } from '../../controller/http/backend.ts';
-import { type EventHub, createEventHub } from '../../controller/http/event-hub.ts';
-import { type HttpServer, type HttpSettings, createHttpServer } from '../../controller/http/server.ts';
-import type { LogLine, Shown } from '../../shared/contracts/api-history.ts';
+import type { FleetBackend, Leadership } from '../../controller/http/backend.ts';
+import type { Shown } from '../../shared/contracts/api-history.ts';
 import type { HostStatus, Status } from '../../shared/contracts/api.ts';
-import { FleetError } from '../../shared/domain/errors.ts';
+import { aStatus, at, notFound, revisions, toplevel, tree } from './fake-fleet.ts';
 
 /** A fleet that exists only in the answers of the HTTP surface: what is asked of it is written down. */
 export interface FakeBackend extends FleetBackend {
@@ -16,71 +14,6 @@ export interface FakeBackend extends FleetBackend {
   answersProbes: boolean;
   /** Thrown by the next call of anything. */
   breakNext: Error | undefined;
-}
-
-export const revisions = {
-  old: '1111111111111111111111111111111111111111',
-  new: '2222222222222222222222222222222222222222',
-} as const;
-
-const tree = '3333333333333333333333333333333333333333';
-const at = Date.UTC(2026, 10, 22, 12, 0, 0);
-
-function toplevel(letter: string, host: string): string {
-  return `/nix/store/${letter.repeat(32)}-nixos-system-${host}-24.05`;
-}
-
-export function aHost(host: string, change: Partial<HostStatus> = {}): HostStatus {
-  return {
-    host,
-    labels: {},
-    wave: 'all',
-    groups: [],
-    address: `root@${host}.example:22`,
-    sync: 'Synced',
-    health: 'Healthy',
-    verdict: 'in-sync',
-    reason: 'runs what Git says',
-    current: toplevel('b', host),
-    desired: toplevel('b', host),
-    revision: revisions.new,
-    observation: 2,
-    confirmedAt: at,
-    profileGeneration: 7,
-    lastContactAt: at,
-    ...change,
-  };
-}
-
-export function aStatus(change: Partial<Status> = {}): Status {
-  return {
-    at,
-    version: '0.1.0',
-    owner: 'owner-1',
-    leader: { kind: 'self', epoch: 1 },
-    source: {
-      state: 'ok',
-      repository: 'ssh://git@forge.example/fleet.git',
-      ref: 'main',
-      lastLookAt: at,
-      lastSuccessAt: at,
-    },
-    observation: {
-      n: 2,
-      revision: revisions.new,
-      tree,
-      at,
-      forced: false,
-      author: 'Ada',
-      subject: 'web1: a newer page',
-    },
-    release: { state: 'complete', durationMs: 2_300 },
-    holds: [],
-    overrides: [],
-    gates: [],
-    hosts: [aHost('web1'), aHost('web2'), aHost('db1')],
-    ...change,
-  };
 }
 
 const zero = { builds: 0, pushedPaths: 0, pushedBytes: 0, durationMs: 12 };
@@ -342,104 +275,4 @@ export function createFakeBackend(): FakeBackend {
     },
   };
   return backend;
-}
-
-function notFound(message: string, hint: string | undefined): FleetError {
-  return new FleetError({ code: 'NOT_FOUND', disposition: 'stalled', message, hint });
-}
-
-/** Logs that a test writes line by line. */
-export interface FakeLogs extends LogReader {
-  write(id: string, line: string): void;
-  end(id: string): void;
-}
-
-export function createFakeLogs(): FakeLogs {
-  const logs = new Map<string, { lines: LogLine[]; complete: boolean; followers: Set<() => void> }>();
-  function logOf(id: string) {
-    const log = logs.get(id) ?? { lines: [], complete: false, followers: new Set() };
-    logs.set(id, log);
-    return log;
-  }
-  return {
-    write(id, line) {
-      const log = logOf(id);
-      log.lines.push({ id: String(log.lines.length + 1), at, line });
-      for (const follower of log.followers) follower();
-    },
-    // Nobody is told: the end is in the ledger, not in the log.
-    end(id) {
-      logOf(id).complete = true;
-    },
-    async read(id, after) {
-      const log = logs.get(id);
-      if (log === undefined) throw notFound(`deployment ${id} has no log`, undefined);
-      return {
-        lines: log.lines.filter((line) => Number(line.id) > Number(after ?? 0)),
-        complete: log.complete,
-      };
-    },
-    async follow(id, callback) {
-      logOf(id).followers.add(callback);
-      return async () => {
-        logOf(id).followers.delete(callback);
-      };
-    },
-  };
-}
-
-export const testTokens = {
-  internal: 'internal-token-of-the-test',
-  reader: 'reader-token',
-  operator: 'operator-token',
-  admin: 'admin-token',
-} as const;
-
-export interface FakeController {
-  readonly server: HttpServer;
-  readonly backend: FakeBackend;
-  readonly logs: FakeLogs;
-  readonly events: EventHub;
-  /** Every line that was logged, as JSON. */
-  readonly logged: string[];
-}
-
-/** The real HTTP surface over a fake fleet. */
-export async function createFakeController(settings: Partial<HttpSettings> = {}): Promise<FakeController> {
-  const { sha256Hex } = await import('../../controller/http/caller.ts');
-  const backend = createFakeBackend();
-  const logs = createFakeLogs();
-  const events = createEventHub({ now: () => Date.now(), life: 'life1', keep: 50 });
-  const logged: string[] = [];
-  const log = (fields: object, message: string): void => {
-    logged.push(JSON.stringify({ ...fields, message }));
-  };
-  const server = await createHttpServer({
-    backend,
-    logs,
-    events,
-    logger: { debug: log, info: log, warn: log, error: log },
-    now: () => Date.now(),
-    version: '0.1.0',
-    settings: {
-      tokens: [
-        { name: 'rita', sha256: sha256Hex(testTokens.reader), right: 'read' },
-        { name: 'omar', sha256: sha256Hex(testTokens.operator), right: 'operate' },
-        { name: 'ada', sha256: sha256Hex(testTokens.admin), right: 'admin' },
-      ],
-      loopbackWithoutToken: true,
-      internalToken: testTokens.internal,
-      hostNames: ['varve.example'],
-      webhooks: [
-        {
-          id: 'default',
-          secrets: ['new secret', 'old secret'],
-          repositories: ['ssh://git@forge.example/fleet.git'],
-          ref: 'main',
-        },
-      ],
-      ...settings,
-    },
-  });
-  return { server, backend, logs, events, logged };
 }

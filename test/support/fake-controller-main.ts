@@ -1,6 +1,7 @@
 import { readServiceConfig } from '../../shared/contracts/service-config-text.ts';
 import { serviceConfigInput } from '../../shared/platform/service.ts';
-import { createFakeController, revisions, aHost, aStatus } from './fake-backend.ts';
+import { createFakeController } from './fake-controller.ts';
+import { revisions, aHost, aStatus } from './fake-fleet.ts';
 
 /**
  * A controller that only pretends: the real HTTP surface over a fake fleet, where the environment says. With

@@ -1,8 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -14,20 +12,9 @@ import {
 } from '../../../shared/contracts/api-history.ts';
 import { RollbackDone } from '../../../shared/contracts/api-commands.ts';
 import { HostStatus, PlanView, Status, Why } from '../../../shared/contracts/api.ts';
-import { createRun } from '../../../shared/platform/exec.ts';
 import { varve } from '../../support/cli-process.ts';
-import {
-  type FakeController,
-  aHost,
-  aStatus,
-  createFakeController,
-  revisions,
-  testTokens,
-} from '../../support/fake-backend.ts';
-import { freePort } from '../../support/ports.ts';
-import { type Sshd, startSshd } from '../ssh/sshd.ts';
-
-const run = createRun();
+import { type FakeController, createFakeController, testTokens } from '../../support/fake-controller.ts';
+import { aHost, aStatus, revisions, withGates } from '../../support/fake-fleet.ts';
 
 let controller: FakeController;
 let url: string;
@@ -218,15 +205,6 @@ describe('doctor', () => {
   });
 });
 
-/** A wave that waits for an approval, and a group that will. */
-const withGates = aStatus({
-  hosts: [aHost('web1'), aHost('web2', { groups: ['routers'] }), aHost('db1')],
-  gates: [
-    { kind: 'wave', name: 'all', observation: 2, waiting: 2 },
-    { kind: 'group', name: 'routers', observation: 2, waiting: 0 },
-  ],
-});
-
 describe('what is asked for', () => {
   test.each([
     [['sync'], 'sync command by local:tess'],
@@ -307,93 +285,6 @@ describe('sync --wait', () => {
   });
 });
 
-describe('exit codes', () => {
-  test.each([
-    ['an unknown command', ['statsu'], 2],
-    ['no command', [], 2],
-    ['an unknown option', ['status', '--colour'], 2],
-    ['a missing argument', ['why'], 2],
-    ['a bad host name', ['why', '../etc'], 2],
-    ['a host name that is an option', ['why', '--', '--option'], 2],
-    ['a host name with a newline', ['why', 'web1\nweb2'], 2],
-    ['a bad revision', ['revert', 'HEAD~1'], 2],
-    ['a bad deployment', ['logs', '../../x'], 2],
-    ['what is neither deployment nor revision', ['show', 'web1'], 2],
-    ['a bad format', ['status', '-o', 'yaml'], 2],
-    ['a bad time', ['wait', '--timeout', 'soon'], 2],
-    ['a hold without a reason', ['hold', 'web1'], 2],
-    ['a hold until what is past', ['hold', 'web1', '-r', 'x', '--until', '2020-01-01T00:00'], 2],
-    ['a hold with two ends', ['hold', 'web1', '-r', 'x', '--for', '1h', '--until', '2126-01-01T00:00'], 2],
-    ['an override without an end', ['override', 'web1', '-r', 'x'], 2],
-    ['a rollback to what is no number', ['rollback', 'web1', '-r', 'x', '--to', 'newest'], 2],
-    ['a group that is not there', ['hold', 'nowhere', '-r', 'x'], 5],
-    ['an approval where none is needed', ['approve'], 5],
-    ['a bad URL', ['--url', 'ftp://x', 'status'], 2],
-    ['a host that is not there', ['why', 'nowhere'], 5],
-    ['the status of a host that is not there', ['status', 'nowhere'], 5],
-    ['a deployment that is not there', ['show', 'd999999'], 5],
-    ['a revision that is not there', ['show', '9999999'], 5],
-    ['a revision that is not reached', ['wait', '--revision', '9'.repeat(40), '--timeout', '1s'], 3],
-    ['a revision that was passed', ['wait', '--revision', revisions.old, '--timeout', '1s'], 3],
-    ['help', ['--help'], 0],
-    ['help of a command', ['status', '--help'], 0],
-    ['the version', ['--version'], 0],
-  ])('%s ends with the right one', async (_what, args, code) => {
-    // Of a passed revision the controller knows an observation.
-    const show = controller.backend.showRevision.bind(controller.backend);
-    controller.backend.showRevision = (revision) =>
-      revision === revisions.old
-        ? show(controller.backend.state.observation!.revision as typeof revision)
-        : show(revision);
-    const result = await varve(args, { url });
-    expect(result.code, result.stdout + result.stderr).toBe(code);
-    expect(controller.backend.asked).toEqual([]);
-  });
-
-  test('4, with what to do, where no controller answers', async () => {
-    const { code, stderr } = await varve(['status'], { url: 'http://127.0.0.1:9' });
-    expect(code).toBe(4);
-    expect(stderr).toMatch(/CONTROLLER_UNREACHABLE[\s\S]+varve up/);
-  });
-
-  test('6 where the right is missing, and 0 with a token that has it', async () => {
-    await controller.server.close();
-    controller = await createFakeController({ loopbackWithoutToken: false });
-    url = await controller.server.listen({ address: '127.0.0.1', port: 0 });
-    const without = await varve(['status'], { url });
-    expect([without.code, without.stderr]).toEqual([6, expect.stringMatching(/VARVE_TOKEN/)]);
-    expect((await varve(['status'], { url, env: { VARVE_TOKEN: testTokens.reader } })).code).toBe(0);
-    expect((await varve(['sync'], { url, env: { VARVE_TOKEN: testTokens.reader } })).code).toBe(6);
-    expect((await varve(['sync'], { url, env: { VARVE_TOKEN: testTokens.operator } })).code).toBe(0);
-    expect(controller.backend.asked).toEqual(['sync command by omar']);
-  });
-
-  test('7 where nothing moves any more', async () => {
-    controller.backend.state = aStatus({
-      hosts: [aHost('db1', { sync: 'Stalled', verdict: 'stalled', health: 'Degraded' })],
-    });
-    const { code, stdout } = await varve(['wait', '--timeout', '20s'], { url });
-    expect([code, stdout]).toEqual([7, expect.stringMatching(/stalled: 1 host \(db1\)[\s\S]+varve why db1/)]);
-  });
-
-  test('8 with the leader’s address from a standby', async () => {
-    controller.backend.lead = { kind: 'standby', leader: 'http://leader.example:7420' };
-    const { code, stderr } = await varve(['sync'], { url });
-    expect([code, stderr]).toEqual([8, expect.stringMatching(/ask http:\/\/leader\.example:7420/)]);
-  });
-
-  test('1 where something else answers than a controller', async () => {
-    const other = createServer((_request, response) => response.end('<html>')).listen(0, '127.0.0.1');
-    await new Promise((resolve) => other.once('listening', resolve));
-    const address = other.address();
-    const { code, stderr } = await varve(['status'], {
-      url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
-    });
-    other.close();
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/not as a controller/)]);
-  });
-});
-
 describe('validate', () => {
   let folder: string;
   beforeAll(async () => {
@@ -454,125 +345,4 @@ test('approve says what it approves, and which there are where it is not clear',
     2,
     expect.stringMatching(/wave all \(1 host waits\), group routers \(1 host waits\)/),
   ]);
-});
-
-test('completion knows commands, options and hosts', async () => {
-  const complete = async (...words: readonly string[]): Promise<readonly string[]> =>
-    (await varve(['complete', '--', ...words], { url })).stdout
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => line.split('\t')[0]!);
-  expect(await complete('st')).toEqual(['status']);
-  expect(await complete('why', 'w')).toEqual(['web1', 'web2']);
-  expect(await complete('sync', '--w')).toEqual(['--wait']);
-  expect(await complete('host', '')).toEqual(['scan-key', 'help']);
-  expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish']);
-  // The value of an option is no argument, and is completed where it is one of a few.
-  expect(await complete('hold', '-r', 'because', 'w')).toEqual(['web1', 'web2']);
-  expect(await complete('--url', url, 'why', '-o', 'json', 'w')).toEqual(['web1', 'web2']);
-  expect(await complete('adopt', '--takeover', 'w')).toEqual(['web1', 'web2']);
-  expect(await complete('status', '-o', '')).toEqual(['text', 'json']);
-  expect(await complete('host', 'scan-key', '-p', '22', 'd')).toEqual(['db1']);
-  controller.backend.state = withGates;
-  expect(await complete('hold', '')).toEqual(['web1', 'web2', 'db1', 'routers', 'fleet']);
-  expect(await complete('approve', '')).toEqual(['all', 'routers']);
-});
-
-test('the completion for bash completes in a real bash', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'varve-completion-'));
-  const main = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
-  const command = `#!/bin/sh\nexec ${process.execPath} --import tsx ${main} "$@"\n`;
-  await writeFile(join(folder, 'varve'), command, { mode: 0o755 });
-  const complete = async (...words: readonly string[]): Promise<string> => {
-    const script = [
-      'source <(varve completion bash)',
-      'complete -p varve > /dev/null || exit 1',
-      'COMP_WORDS=(varve "$@"); COMP_CWORD=$#',
-      '_varve',
-      'printf "%s\\n" "${COMPREPLY[@]}"',
-    ].join('\n');
-    const { stdout } = await run(['bash', '--norc', '-c', script, 'bash', ...words], {
-      env: { PATH: `${folder}:${process.env['PATH']}`, VARVE_URL: url },
-      deadlineMs: 30_000,
-    });
-    return stdout.toString('utf8');
-  };
-  try {
-    expect(await complete('stat')).toBe('status\n');
-    expect(await complete('why', 'web')).toBe('web1\nweb2\n');
-    expect(await complete('wait', '--re')).toBe('--revision\n');
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-});
-
-describe('host scan-key, of a real sshd', () => {
-  let sshd: Sshd;
-  beforeAll(async () => {
-    sshd = await startSshd();
-  });
-  afterAll(() => sshd.close());
-
-  test('prints the lines to pin, of an address', async () => {
-    const { code, stdout, stderr } = await varve([
-      'host',
-      'scan-key',
-      '127.0.0.1',
-      '--port',
-      String(sshd.port),
-    ]);
-    expect(stdout).toBe(`hostKeys:\n  - ${sshd.hostKey}\n  - ${sshd.rsaHostKey}\n`);
-    expect(stderr).toMatch(/ssh-ed25519 SHA256:[\w+/]{43}\n[\s\S]+compare before you commit it/);
-    expect(code).toBe(0);
-  });
-
-  test('finds a host of the fleet where the controller says it is', async () => {
-    controller.backend.state = aStatus({
-      hosts: [aHost('web1', { address: `deploy@127.0.0.1:${sshd.port}` })],
-    });
-    const { stdout } = await varve(['host', 'scan-key', 'web1', '-o', 'json'], { url });
-    expect(JSON.parse(stdout)).toMatchObject({
-      address: '127.0.0.1',
-      port: sshd.port,
-      keys: [{ key: sshd.hostKey }, { key: sshd.rsaHostKey }],
-    });
-  });
-
-  test('finds it in the varve.yaml of the folder where no controller answers', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'varve-scan-'));
-    const yaml = `hosts:\n  web1:\n    address: 127.0.0.1\n    port: ${sshd.port}\n`;
-    await writeFile(join(folder, 'varve.yaml'), yaml);
-    const { stdout, stderr } = await varve(['host', 'scan-key', 'web1'], {
-      url: 'http://127.0.0.1:9',
-      cwd: folder,
-    });
-    await rm(folder, { recursive: true });
-    expect(stdout).toContain(`  - ${sshd.hostKey}\n`);
-    expect(stderr).toContain(`of 127.0.0.1 port ${sshd.port}, as ./varve.yaml says`);
-  });
-
-  test('does not ask who answers here when the host is behind a jump host, as either knows', async () => {
-    controller.backend.state = aStatus({
-      hosts: [aHost('web1', { address: `root@127.0.0.1:${sshd.port} through root@gate:22` })],
-    });
-    const folder = await mkdtemp(join(tmpdir(), 'varve-scan-'));
-    const yaml = `hosts: { web1: { address: 127.0.0.1, port: ${sshd.port}, jump: gate }, gate: }\n`;
-    await writeFile(join(folder, 'varve.yaml'), yaml);
-    const answers = await Promise.all([
-      varve(['host', 'scan-key', 'web1'], { url }),
-      varve(['host', 'scan-key', 'web1'], { url: 'http://127.0.0.1:9', cwd: folder }),
-    ]);
-    await rm(folder, { recursive: true });
-    for (const { code, stdout, stderr } of answers) {
-      expect([code, stdout]).toEqual([2, '']);
-      expect(stderr).toContain('127.0.0.1 is reached through root@gate:22, so it is not asked from here');
-    }
-  });
-
-  test('says where it has asked when nobody answers there', async () => {
-    const port = String(await freePort());
-    const { code, stderr } = await varve(['host', 'scan-key', '127.0.0.1', '-p', port, '--timeout', '1s']);
-    expect(code).toBe(1);
-    expect(stderr).toContain(`HOST_UNREACHABLE no SSH server answers at 127.0.0.1 port ${port}`);
-  });
 });

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { createFakeController } from '../../support/fake-backend.ts';
+import { createFakeController } from '../../support/fake-controller.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { type ServerSentEvent, readEvents } from '../../../cli/event-reader.ts';
 import { LogLine } from '../../../shared/contracts/api-history.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type FakeController, createFakeController, revisions } from '../../support/fake-backend.ts';
+import { type FakeController, createFakeController } from '../../support/fake-controller.ts';
+import { revisions } from '../../support/fake-fleet.ts';
 
 let controller: FakeController;
 let url: string;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Convergence, convergence } from '../../../cli/convergence.ts';
 import type { HostStatus, Status } from '../../../shared/contracts/api.ts';
-import { aHost, aStatus, revisions } from '../../support/fake-backend.ts';
+import { aHost, aStatus, revisions } from '../../support/fake-fleet.ts';
 
 const stalled: Partial<HostStatus> = {
   sync: 'Stalled',

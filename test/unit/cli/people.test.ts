@@ -6,7 +6,7 @@ import { renderWhy } from '../../../cli/commands/why.ts';
 import { endOf } from '../../../cli/end-time.ts';
 import { createTerminal } from '../../../cli/terminal.ts';
 import { clockTime } from '../../../cli/words.ts';
-import { aHost, aStatus } from '../../support/fake-backend.ts';
+import { aHost, aStatus } from '../../support/fake-fleet.ts';
 
 const nowhere = { write: () => true };
 const terminal = createTerminal({ stdout: nowhere, stderr: nowhere, env: {} });

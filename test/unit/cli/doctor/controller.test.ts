@@ -3,7 +3,7 @@ import type { CommandContext } from '../../../../cli/context.ts';
 import { controllerFindings } from '../../../../cli/doctor/controller.ts';
 import { createTerminal } from '../../../../cli/terminal.ts';
 import type { Status } from '../../../../shared/contracts/api.ts';
-import { aHost, aStatus } from '../../../support/fake-backend.ts';
+import { aHost, aStatus } from '../../../support/fake-fleet.ts';
 
 const since = 1_000_000;
 const patience = { allMs: 200, firstMs: 50, everyMs: 1 };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { hostFindings } from '../../../../cli/doctor/hosts.ts';
 import type { HostStatus } from '../../../../shared/contracts/api.ts';
-import { aHost } from '../../../support/fake-backend.ts';
+import { aHost } from '../../../support/fake-fleet.ts';
 
 const now = Date.UTC(2026, 10, 22, 12, 0, 10);
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createTerminal, type Terminal } from '../../../../cli/terminal.ts';
 import { fleetLines } from '../../../../cli/up/fleet-lines.ts';
 import { createLiveBlock } from '../../../../cli/up/live-block.ts';
-import { aHost, aStatus, revisions } from '../../../support/fake-backend.ts';
+import { aHost, aStatus, revisions } from '../../../support/fake-fleet.ts';
 
 const at = Date.UTC(2026, 10, 22, 12, 0, 0);
 

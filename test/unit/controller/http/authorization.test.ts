@@ -3,7 +3,7 @@ import fastify from 'fastify';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Right, allows, routeKey, routeRights } from '../../../../controller/http/authorization.ts';
 import { installGuard } from '../../../../controller/http/guard.ts';
-import { type FakeController, createFakeController, testTokens } from '../../../support/fake-backend.ts';
+import { type FakeController, createFakeController, testTokens } from '../../../support/fake-controller.ts';
 
 let controller: FakeController;
 beforeEach(async () => {

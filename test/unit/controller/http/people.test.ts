@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type FakeController, createFakeController, testTokens } from '../../../support/fake-backend.ts';
+import { type FakeController, createFakeController, testTokens } from '../../../support/fake-controller.ts';
 
 let controller: FakeController;
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type FakeController, createFakeController } from '../../../support/fake-backend.ts';
+import { type FakeController, createFakeController } from '../../../support/fake-controller.ts';
 import { eventually } from '../../../support/eventually.ts';
 
 let controller: FakeController;
