@@ -1,84 +1,30 @@
 import { describe, expect, it } from 'vitest';
 import { intentOf } from '../../../../../controller/reconcile/plan/aim.ts';
 import { plan } from '../../../../../controller/reconcile/plan/plan.ts';
-import type { Patience } from '../../../../../controller/reconcile/plan/plan-input.ts';
 import { Check } from '../../../../../shared/contracts/domain.ts';
 import { resolveCheck } from '../../../../../shared/contracts/manifest-check.ts';
-import type { HostContact, ProbeReport, Systems } from '../../../../../shared/domain/contact.ts';
-import type { Drift } from '../../../../../shared/domain/drift.ts';
-import type { Deployment } from '../../../../../shared/domain/deployment.ts';
+import type { ProbeReport } from '../../../../../shared/domain/contact.ts';
 import type { Desired } from '../../../../../shared/domain/desired.ts';
 import type { Fact } from '../../../../../shared/domain/facts.ts';
 import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
-import type { Verdict } from '../../../../../shared/domain/verdict.ts';
 import {
-  aCheck,
   aDeployment,
-  adopted,
   aFailure,
   aFleet,
   anObservation,
   anOutcome,
   aReport,
   aSpec,
-  drv,
   host,
   incarnation,
   observed,
   reached,
-  released,
   remembering,
   running,
   toplevel,
   wanting,
 } from '../../../../support/builders.ts';
-
-const patience: Patience = {
-  probeEveryMs: 300_000,
-  backOffMs: 1_000,
-  longestBackOffMs: 60_000,
-  lookAgainMs: 500,
-};
-
-interface Case {
-  readonly desired?: Desired;
-  readonly facts?: readonly Fact[];
-  readonly contact?: HostContact | 'none';
-  readonly report?: ProbeReport;
-  readonly live?: readonly Deployment[];
-  readonly now?: number;
-}
-
-const fleet = aFleet([aSpec('web1')]);
-const A = toplevel('A');
-const B = toplevel('B');
-/** A was deployed and confirmed by observation 1; observation 2 wants B. */
-const aThenB: readonly Fact[] = [
-  adopted('web1', A),
-  observed(1, 'A'),
-  released('A', { web1: 'A' }),
-  observed(2, 'B'),
-  released('B', { web1: 'B' }),
-];
-const wantsB = wanting(2, 'B', fleet, { web1: 'B' });
-
-/** The verdict on web1: by default it is managed, was just probed, runs A, and B is wanted. */
-function judge(given: Case): Verdict | undefined {
-  const now = given.now ?? 10_000;
-  const contact = given.contact ?? reached('web1', given.report ?? running(A), now - 100);
-  const { verdicts } = plan(
-    given.desired ?? wantsB,
-    {
-      incarnation,
-      memory: remembering(...(given.facts ?? aThenB)),
-      contacts: contact === 'none' ? new Map() : new Map([[contact.host, contact]]),
-      deployments: given.live ?? [],
-    },
-    patience,
-    now,
-  );
-  return verdicts.find((verdict) => verdict.host === 'web1');
-}
+import { patience, fleet, A, B, aThenB, judge } from '../../../../support/judged.ts';
 
 describe('plan', () => {
   it('delivers where another system is wanted than the one that runs', () => {
@@ -152,196 +98,6 @@ describe('plan', () => {
     expect(judge({ report, facts: [...aThenB, plain] })).toMatchObject({ kind: 'stalled' });
     const takeover: Fact = { ...plain, takeover: true };
     expect(judge({ report, facts: [...aThenB, takeover] })).toMatchObject({ kind: 'probe' });
-  });
-
-  it('does not try a toplevel again that failed here, until another one was wanted', () => {
-    const failed = anOutcome(aDeployment({ toplevel: B, drvPath: drv('B') }), {
-      phase: 'rolled-back',
-      failure: aFailure(),
-      evidence: true,
-    });
-    expect(judge({ facts: [...aThenB, failed] })).toMatchObject({
-      kind: 'stalled',
-      code: 'ACTIVATION_FAILED',
-    });
-    const backToB = [observed(3, 'C'), released('C', { web1: 'C' }), observed(4, 'B')];
-    expect(judge({ facts: [...aThenB, failed, ...backToB] })).toMatchObject({ kind: 'deliver' });
-    const retry: Fact = { kind: 'retry', at: 1, host: host('web1'), by: 'ada', drift: undefined };
-    expect(judge({ facts: [...aThenB, failed, retry] })).toMatchObject({ kind: 'deliver' });
-  });
-
-  it('keeps remembering a failure under an unrelated commit', () => {
-    const failed = anOutcome(aDeployment({ toplevel: B }), {
-      phase: 'rolled-back',
-      failure: aFailure(),
-      evidence: true,
-    });
-    const facts = [...aThenB, failed, observed(3, 'B2'), released('B2', { web1: 'B' })];
-    expect(judge({ facts, desired: wanting(3, 'B2', fleet, { web1: 'B' }) })).toMatchObject({
-      kind: 'stalled',
-    });
-  });
-
-  it('does not build a derivation again whose build failed', () => {
-    const failed = anOutcome(aDeployment({ toplevel: B, drvPath: drv('B') }), {
-      phase: 'failed',
-      failure: aFailure({ code: 'BUILD_FAILED' }),
-    });
-    expect(judge({ facts: [...aThenB, failed] })).toMatchObject({ kind: 'stalled', code: 'BUILD_FAILED' });
-  });
-
-  it('waits longer after each passing setback, then tries again', () => {
-    const setback = (at: number, id: string) =>
-      anOutcome(aDeployment({ id: parseDeploymentId(id), toplevel: B }), {
-        phase: 'failed',
-        at,
-        failure: aFailure({ code: 'PUSH_FAILED', disposition: 'transient' }),
-      });
-    const twice = [...aThenB, setback(8_000, 'd00000a'), setback(9_000, 'd00000b')];
-    expect(judge({ facts: twice })).toMatchObject({ kind: 'wait', waitsFor: 'back-off', until: 11_000 });
-    expect(judge({ facts: twice, now: 11_001 })).toMatchObject({ kind: 'deliver' });
-  });
-
-  describe('of a host that a check left alone before its activation', () => {
-    const unready = (at: number, id: string) =>
-      anOutcome(aDeployment({ id: parseDeploymentId(id), toplevel: B }), {
-        phase: 'failed',
-        at,
-        failure: aFailure({ code: 'NOT_READY', disposition: 'transient', message: 'it is quarantined' }),
-      });
-    const twice = [...aThenB, unready(8_000, 'd00000a'), unready(9_000, 'd00000b')];
-    const asksBefore = aCheck({ kind: 'worker', name: 'quarantined' }, { before: true });
-    const desired = wanting(2, 'B', aFleet([aSpec('web1', { checks: [asksBefore] })]), { web1: 'B' });
-    const asked = (askedAt: number, problem?: string): HostContact => ({
-      ...reached('web1', running(A), askedAt),
-      readiness: { problem },
-    });
-
-    it('waits for the check', () => {
-      expect(judge({ facts: twice, desired })).toMatchObject({
-        kind: 'wait',
-        waitsFor: 'check',
-        until: 11_000,
-        code: 'NOT_READY',
-        reason: 'left alone: it is quarantined',
-      });
-    });
-
-    it('makes no other deployment before a probe has found the host ready', () => {
-      const at = (now: number, contact?: HostContact) =>
-        judge({ facts: twice, desired, now, ...(contact === undefined ? {} : { contact }) });
-      expect(at(11_001)).toMatchObject({ kind: 'wait', waitsFor: 'check' });
-      expect(at(11_010, asked(11_001, 'still in service'))).toMatchObject({
-        kind: 'wait',
-        waitsFor: 'check',
-        until: 13_002,
-        reason: 'left alone: still in service',
-      });
-      expect(at(11_010, asked(11_001))).toMatchObject({ kind: 'deliver' });
-      // Also where it was delivered, and a check says no by now.
-      const live = [aDeployment({ observation: 2, toplevel: B, phase: 'delivered', checks: [asksBefore] })];
-      expect(judge({ facts: twice, desired, now: 11_010, contact: asked(11_001), live })).toMatchObject({
-        kind: 'activate',
-      });
-      expect(judge({ facts: twice, desired, now: 11_010, contact: asked(11_001, 'no'), live })).toMatchObject(
-        {
-          kind: 'wait',
-        },
-      );
-    });
-
-    it('asks again after twice as long each time, and at least as often as the longest pause says', () => {
-      let [now, asks] = [11_000, 0];
-      const pauses: number[] = [];
-      while ((asks += 1) < 10) {
-        const until = judge({ facts: twice, desired, now, contact: asked(now, 'quarantined') })?.until ?? 0;
-        pauses.push(until - now);
-        now = until;
-      }
-      expect(pauses).toEqual([2, 4, 8, 16, 32, 60, 60, 60, 60].map((seconds) => seconds * 1_000));
-    });
-
-    it('does not ask without a pause a host whose probes bring no answer', () => {
-      const contact = reached('web1', running(A), 11_001);
-      expect(judge({ facts: twice, desired, now: 11_010, contact })).toMatchObject({
-        kind: 'wait',
-        waitsFor: 'check',
-        until: 11_501,
-      });
-    });
-
-    it('tries by itself where there is nothing to ask: a hook said no, or the check is gone', () => {
-      expect(judge({ facts: twice })).toMatchObject({ kind: 'wait', waitsFor: 'check', until: 11_000 });
-      expect(judge({ facts: twice, now: 11_001 })).toMatchObject({ kind: 'deliver' });
-    });
-
-    it('does not wait when a person wants it to be tried', () => {
-      const retry: Fact = { kind: 'retry', at: 9_500, host: host('web1'), by: 'ada', drift: undefined };
-      expect(judge({ facts: [...twice, retry], desired })).toMatchObject({ kind: 'deliver' });
-    });
-  });
-
-  it('waits for a person or a commit where no waiting helps, and tries again where it may', () => {
-    const failing = (code: 'RELEASE_MISMATCH' | 'HOST_KEY_MISMATCH') =>
-      anOutcome(aDeployment({ toplevel: B }), { phase: 'failed', at: 1_000, failure: aFailure({ code }) });
-    expect(judge({ facts: [...aThenB, failing('RELEASE_MISMATCH')] })).toMatchObject({ kind: 'stalled' });
-    expect(judge({ facts: [...aThenB, failing('HOST_KEY_MISMATCH')] })).toMatchObject({ kind: 'deliver' });
-  });
-
-  it('gives up after two activations that nobody confirmed', () => {
-    const unconfirmed = (id: string) =>
-      anOutcome(aDeployment({ id: parseDeploymentId(id), toplevel: B }), {
-        phase: 'unconfirmed',
-        at: 1_000,
-        failure: aFailure({ code: 'UNCONFIRMED', disposition: 'transient' }),
-      });
-    expect(judge({ facts: [...aThenB, unconfirmed('d00000a')] })).toMatchObject({ kind: 'deliver' });
-    expect(judge({ facts: [...aThenB, unconfirmed('d00000a'), unconfirmed('d00000b')] })).toMatchObject({
-      kind: 'stalled',
-      code: 'UNCONFIRMED',
-    });
-  });
-
-  it('says of drift what the host can tell of it, and keeps that as the reason of what heals it', () => {
-    const confirmedB = anOutcome(aDeployment({ toplevel: B }), { at: 3_000 });
-    const drift: Drift = {
-      kind: 'profile',
-      generation: 7,
-      at: Date.UTC(2026, 10, 26, 3, 18),
-      sightings: [{ kind: 'sudo', user: 'ada', command: 'nixos-rebuild switch', at: 0 }],
-    };
-    const report = aReport({ current: A, profile: A, bootDefault: A, drift });
-    const said =
-      'something else (profile generation 7 was set on 26 November 2026 03:18 UTC; ada ran sudo nixos-rebuild switch)';
-    const facts = [...aThenB, confirmedB];
-    const healing = wanting(2, 'B', aFleet([aSpec('web1', { drift: 'heal' })]), { web1: 'B' });
-    expect(judge({ facts, report })?.reason).toContain(said);
-    expect(judge({ facts, report, desired: healing })).toMatchObject({
-      kind: 'deliver',
-      reason: expect.stringContaining(said),
-    });
-  });
-
-  it('reports drift and does not heal it, until someone who has seen it asks for a retry', () => {
-    const confirmedB = anOutcome(aDeployment({ toplevel: B }), { at: 3_000 });
-    expect(judge({ facts: [...aThenB, confirmedB] })).toMatchObject({ kind: 'stalled', code: 'DRIFTED' });
-    const profileOnly = aReport({ current: B, booted: B, profile: A, bootDefault: A });
-    expect(judge({ facts: [...aThenB, confirmedB], report: profileOnly })).toMatchObject({ code: 'DRIFTED' });
-    const retryOf = (drift: Systems | undefined): Fact => ({
-      kind: 'retry',
-      at: 4_000,
-      host: host('web1'),
-      by: 'ada',
-      drift,
-    });
-    const seen = { current: A, profile: A, bootDefault: A };
-    expect(judge({ facts: [...aThenB, confirmedB, retryOf(seen)] })).toMatchObject({ kind: 'deliver' });
-    // What drifted later was not seen by who asked, and may be somebody's emergency repair.
-    const later = { facts: [...aThenB, confirmedB, retryOf(seen)], report: profileOnly };
-    expect(judge(later)).toMatchObject({ code: 'DRIFTED' });
-    expect(judge({ facts: [...aThenB, confirmedB, retryOf(undefined)] })).toMatchObject({ code: 'DRIFTED' });
-    const everyHost: Fact = { kind: 'retry', at: 4_000, host: undefined, by: 'ada', drift: undefined };
-    expect(judge({ facts: [...aThenB, confirmedB, everyHost] })).toMatchObject({ code: 'DRIFTED' });
   });
 
   it('never interrupts an activation, whatever is wanted by now', () => {
