@@ -12,7 +12,7 @@ import type { Systems } from '../../shared/domain/contact.ts';
 import { failureOf, FleetError } from '../../shared/domain/errors.ts';
 import type { Actor, Fact } from '../../shared/domain/facts.ts';
 import { lasts, pinAt } from '../../shared/domain/memory.ts';
-import type { HostName, Revision } from '../../shared/domain/names.ts';
+import type { HostName, Revision, StorePath } from '../../shared/domain/names.ts';
 import { isIn, scopeText, scopeWord, type Scope } from '../../shared/domain/policy.ts';
 import type { FleetBackend } from '../http/backend.ts';
 import type { Controller } from '../reconcile/leader.ts';
@@ -20,6 +20,7 @@ import type { Reverter } from '../source/revert.ts';
 import { memberAt, type ViewContext } from '../views/context.ts';
 import { createActTimes } from './act-times.ts';
 import { gateToOpen } from './approval.ts';
+import { toRevert } from './brought.ts';
 import { generationText, returnOf } from './return.ts';
 import { mustKnow, scopeOf } from './scope.ts';
 
@@ -76,7 +77,7 @@ export function createPeopleCommands(deps: PeopleDeps): PeopleCommands {
       const message =
         host === undefined
           ? 'every remembered failure is forgotten'
-          : `the failures of ${host} are forgotten`;
+          : `the failures of ${host} are forgotten${failedElsewhere(context, host)}`;
       const drift = host === undefined ? undefined : shownDrift(context, host);
       return say(context.at, message, { kind: 'retry', at: context.at, host, by, drift });
     },
@@ -145,20 +146,34 @@ export function createPeopleCommands(deps: PeopleDeps): PeopleCommands {
       );
       const { toplevel, observation } = to;
       const answer = { ...done, host, to: { toplevel, observation } };
-      return request.revert ? { ...answer, ...(await tryRevert(by)) } : answer;
+      return request.revert ? { ...answer, ...(await tryRevert(host, to.toplevel, by)) } : answer;
     },
   };
 
   /** The roll back stands, whatever becomes of the revert. */
-  async function tryRevert(actor: Actor): Promise<Pick<RollbackDone, 'reverted' | 'revertFailure'>> {
+  async function tryRevert(
+    host: HostName,
+    to: StorePath,
+    actor: Actor,
+  ): Promise<Pick<RollbackDone, 'reverted' | 'revertFailure'>> {
     try {
-      const newest = deps.led().memory.observations.at(-1);
-      if (newest === undefined) throw nothingSeen();
-      return { reverted: await revert(newest.revision, actor) };
+      const { revision } = toRevert(deps.led().memory, host, to);
+      return { reverted: await revert(revision, actor) };
     } catch (thrown) {
       return { revertFailure: failureOf(thrown) };
     }
   }
+}
+
+/** A wave that has failed on other hosts as well is not tried again for one of them. */
+function failedElsewhere({ memory: { rollout, halted } }: ViewContext, host: HostName): string {
+  for (const [wave, { hosts }] of [...(rollout?.failed ?? []), ...halted]) {
+    const other = hosts.find((each) => each !== host);
+    if (other !== undefined) {
+      return `; wave ${wave} has failed on ${other}, and stays so until \`varve retry ${other}\`, or \`varve retry\` for all`;
+    }
+  }
+  return '';
 }
 
 /** The drift of a host that people were shown: a retry replaces this one, and no other. */
@@ -199,12 +214,4 @@ function afterRelease(context: ViewContext, scope: Scope, lifted: boolean): stri
 function widerHold(context: ViewContext, host: HostName): Scope | undefined {
   const member = memberAt(context, host);
   return context.memory.holds.find((hold) => lasts(hold, context.at) && isIn(hold.scope, member))?.scope;
-}
-
-function nothingSeen(): FleetError {
-  return new FleetError({
-    code: 'NOT_FOUND',
-    disposition: 'stalled',
-    message: 'nothing has been observed yet that could be reverted',
-  });
 }

@@ -53,7 +53,7 @@ export function createOutages(): Outages {
       const before = outages.get(contact.host);
       const now =
         before === undefined
-          ? { since: contact.at, attempts: 1, askedAt: contact.askedAt }
+          ? { since: contact.askedAt, attempts: 1, askedAt: contact.askedAt }
           : before.askedAt === contact.askedAt
             ? before
             : { since: before.since, attempts: before.attempts + 1, askedAt: contact.askedAt };

@@ -161,7 +161,7 @@ export type HostContact =
       readonly incarnation: string;
       readonly askedAt: number;
       readonly at: number;
-      /** Since when no probe got through. */
+      /** When the first probe was asked for that did not get through, of those since one did; by the leader's clock. */
       readonly since: number;
       /** Probes that failed in a row. */
       readonly attempts: number;

@@ -1,6 +1,7 @@
 import type { FactOf } from './facts.ts';
 import { type Draft, change, hostOf } from './memory-draft.ts';
 import type { WaveFailure } from './memory.ts';
+import type { HostName } from './names.ts';
 import type { Release } from './observation.ts';
 
 /** How a rollout went on. */
@@ -72,11 +73,28 @@ function sameSystems(a: Release, b: Release): boolean {
   return true;
 }
 
-/** No wave has failed any more, and nobody stays back with one. Hosts that still speak against the release fail theirs again. */
-export function goOn(draft: Draft): void {
-  if (draft.rollout !== undefined) draft.rollout = { ...draft.rollout, failed: new Map() };
-  draft.halted = new Map();
-  bringForward(draft);
+/**
+ * What failed is to be tried again, on one host or everywhere. As long as a wave has failed on others as well, it has failed.
+ * Once none has any more, nobody stays back with one. Hosts that still speak against the release fail theirs again.
+ */
+export function goOn(draft: Draft, only: HostName | undefined): void {
+  const { rollout, halted } = draft;
+  if (rollout !== undefined) draft.rollout = { ...rollout, failed: failedOnOthers(rollout.failed, only) };
+  draft.halted = failedOnOthers(halted, only);
+  if (draft.halted.size === 0 && (draft.rollout?.failed.size ?? 0) === 0) bringForward(draft);
+}
+
+function failedOnOthers(
+  waves: ReadonlyMap<string, WaveFailure>,
+  only: HostName | undefined,
+): ReadonlyMap<string, WaveFailure> {
+  if (only === undefined) return new Map();
+  const left = new Map<string, WaveFailure>();
+  for (const [wave, failure] of waves) {
+    const hosts = failure.hosts.filter((host) => host !== only);
+    if (hosts.length > 0) left.set(wave, { ...failure, hosts });
+  }
+  return left;
 }
 
 /** Who was rolled back with a wave follows again. */

@@ -105,7 +105,13 @@ function learn(draft: Draft, fact: Fact): void {
       draft.suspended = undefined;
       return;
     case 'override':
-      draft.overrides = [...draft.overrides.filter(({ until }) => until > fact.at), fact];
+      draft.overrides = [
+        // The last word for a scope holds: that is how one is ended sooner.
+        ...draft.overrides.filter(
+          ({ until, scope }) => until > fact.at && scopeText(scope) !== scopeText(fact.scope),
+        ),
+        fact,
+      ];
       return;
     case 'approved':
       draft.approvals = [...draft.approvals, fact].slice(-rememberedApprovals);
@@ -123,7 +129,7 @@ function learn(draft: Draft, fact: Fact): void {
       return;
     case 'retry':
       forget(draft, fact.host);
-      goOn(draft);
+      goOn(draft, fact.host);
       if (fact.host !== undefined) change(draft, fact.host, { mayReplace: fact.drift });
       return;
   }

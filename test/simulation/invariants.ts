@@ -218,7 +218,9 @@ export function createInvariants(deps: {
         deployment.toplevel, 7, host, `${id} starts without an intent`);
       require(!outcomes.has(id), 7, host, `${id} starts although the ledger has its outcome`);
       const isAsked = policy.of(host).checks.some(({ before }) => before);
+      // Whoever goes back is asked nothing, and no check goes with what takes it there.
       require(!isAsked ||
+        (wayBack && deployment.checks.length === 0) ||
         machine.saidReady.has(id), 0, host, `${id} starts, and the host never said that it is ready`);
       const { bootId, current, profile, bootDefault } = machine;
       const reboots = deployment.action === 'reboot';

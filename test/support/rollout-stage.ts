@@ -8,7 +8,7 @@ import type { Deployment } from '../../shared/domain/deployment.ts';
 import type { Desired } from '../../shared/domain/desired.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
 import type { Fleet, HostSpec } from '../../shared/domain/fleet.ts';
-import { type Memory } from '../../shared/domain/memory.ts';
+import { pinAt, type Memory } from '../../shared/domain/memory.ts';
 import { createMemory } from '../../shared/domain/memory-keeper.ts';
 import { parseDeploymentId, parseRevision, parseTree, type HostName } from '../../shared/domain/names.ts';
 import type { RolloutPolicy, Wave } from '../../shared/domain/policy.ts';
@@ -213,6 +213,11 @@ export class Stage {
     this.#runs.set(host, letter ?? '?');
   }
 
+  /** What is under way on a host. */
+  live(name: string): Deployment | undefined {
+    return this.#live.get(hostName(name));
+  }
+
   endAll(): void {
     this.activating().forEach((name) => this.end(name));
   }
@@ -232,6 +237,11 @@ export class Stage {
 
   away(...names: readonly string[]): void {
     names.forEach((name) => this.#awaySince.set(hostName(name), this.now));
+  }
+
+  /** A host turns out not to answer: the first probe in vain was asked for earlier. */
+  silent(name: string, since: number): void {
+    this.#awaySince.set(hostName(name), since);
   }
 
   back(...names: readonly string[]): void {
@@ -266,6 +276,7 @@ export class Stage {
     if (gone) this.#live.delete(host);
     if (kind === 'deliver' && live === undefined && wanted !== undefined) {
       this.#made += 1;
+      const goesBack = pinAt(this.memory.hosts.get(host), this.now)?.to.toplevel === wanted;
       this.#live.set(
         host,
         aDeployment({
@@ -275,7 +286,7 @@ export class Stage {
           toplevel: wanted,
           drvPath: drv('X', host),
           phase: 'delivered',
-          checks: this.#specs.get(host)?.checks ?? [],
+          checks: goesBack ? [] : (this.#specs.get(host)?.checks ?? []),
           next: connection,
         }),
       );

@@ -85,7 +85,7 @@ export function createProbe(deps: ProbeDeps): Steps['probe'] {
         incarnation,
         askedAt,
         at,
-        since: at,
+        since: askedAt,
         attempts: 1,
         failure: failureOf(thrown),
       };

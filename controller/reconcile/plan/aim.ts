@@ -7,7 +7,7 @@ import type { HostContact } from '../../../shared/domain/contact.ts';
 import type { RebootPolicy } from '../../../shared/domain/policy.ts';
 import type { Token } from '../../../shared/domain/token.ts';
 import type { Followed } from './judge-said.ts';
-import { connectionFor, modeFor, targetOf } from './target.ts';
+import { checksFor, connectionFor, modeFor, targetOf } from './target.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { neededOn } from './retention.ts';
 
@@ -48,7 +48,7 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     known: waysTo(init, action),
     next,
     ...(sameConnection(next, spec.connection) ? {} : { nextFallback: spec.connection }),
-    checks: spec.checks,
+    checks: checksFor(target, spec),
     timeouts: spec.timeouts,
     unitFailures: spec.unitFailures,
     transport: spec.transport,

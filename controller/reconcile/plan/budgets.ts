@@ -1,7 +1,8 @@
+import type { Rollout } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import { hostsIn, type Amount, type Group, type RolloutPolicy } from '../../../shared/domain/policy.ts';
 import { halted, waiting, type Refusal } from './refusal.ts';
-import { isAway, isInFlight, isUnavailable, type Rolling } from './standing.ts';
+import { isAway, isInFlight, isUnavailable, wasAbsent, type Rolling } from './standing.ts';
 
 /** Counts what is under way or not available, in the fleet, its waves and its groups, while hosts are let through. */
 export interface Budgets {
@@ -27,9 +28,9 @@ export function createBudgets(input: {
   readonly policy: RolloutPolicy;
   readonly groups: readonly Group[];
   readonly hosts: readonly Rolling[];
-  readonly wasAbsent: (host: HostName) => boolean;
+  readonly begun: Rollout | undefined;
 }): Budgets {
-  const { policy, hosts } = input;
+  const { policy, hosts, begun } = input;
   const budgets = new Map<string, Budget>();
   const define = (
     key: string,
@@ -40,10 +41,8 @@ export function createBudgets(input: {
     if (amount === undefined) return;
     const members = hosts.filter(has);
     const inFlight = members.filter(({ view }) => isInFlight(view));
-    const unavailable = members.filter(
-      (host) => !isInFlight(host.view) && isUnavailable(host, input.wasAbsent(host.view.host)),
-    );
-    const counted = members.filter(({ view }) => !isAway(view) || !input.wasAbsent(view.host));
+    const unavailable = members.filter((host) => !isInFlight(host.view) && isUnavailable(host, begun));
+    const counted = members.filter(({ view }) => !isAway(view) || !wasAbsent(view, begun));
     budgets.set(key, {
       what,
       most: hostsIn(amount, counted.length),

@@ -1,4 +1,4 @@
-import type { HostSpec } from '../../../shared/domain/fleet.ts';
+import type { Fleet, HostSpec } from '../../../shared/domain/fleet.ts';
 import type { Memory } from '../../../shared/domain/memory.ts';
 import type { HostName, StorePath } from '../../../shared/domain/names.ts';
 import type { Observation, Release } from '../../../shared/domain/observation.ts';
@@ -8,6 +8,7 @@ import type { Budgets } from './budgets.ts';
 import { halted, waiting, type Refusal } from './refusal.ts';
 import { isAway, isInFlight, type Rolling } from './standing.ts';
 import type { WaveState } from './waves.ts';
+import { mayStart } from './windows.ts';
 
 /** Whether the wave lets its hosts through. */
 export function waveRefusal(
@@ -26,9 +27,16 @@ export function waveRefusal(
   }
 }
 
-/** Nothing begins there now; what is under way goes on. */
-export function closedWindow(reason: string, until: number | undefined): Refusal {
-  return { ...waiting, waitsFor: 'window', until, reason };
+/** Whether windows and freezes let an activation begin there now; what is under way goes on. */
+export function windowRefusalOf(
+  { view, verdict }: Rolling,
+  { freezes }: Fleet,
+  { overrides }: Memory,
+  now: number,
+): Refusal | undefined {
+  if (verdict.kind !== 'activate') return undefined;
+  const may = mayStart({ windows: view.spec.windows, freezes, overrides, member: view.spec }, now);
+  return may.open ? undefined : { ...waiting, waitsFor: 'window', until: may.until, reason: may.reason };
 }
 
 /** Whether a person has let the release in, where that is asked for. */

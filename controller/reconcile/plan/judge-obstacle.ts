@@ -1,7 +1,14 @@
 import { sameSystems } from '../../../shared/domain/contact.ts';
 import type { Failure } from '../../../shared/domain/errors.ts';
 import type { Mode } from '../../../shared/domain/fleet.ts';
-import { awaitsReboot, failureAgainst, type HostMemory, type Memory } from '../../../shared/domain/memory.ts';
+import {
+  awaitsReboot,
+  failureAgainst,
+  type Confirmed,
+  type HostMemory,
+  type Memory,
+} from '../../../shared/domain/memory.ts';
+import type { StorePath } from '../../../shared/domain/names.ts';
 import { driftText } from './drift-text.ts';
 import type { Said, State } from './judge-said.ts';
 import { doubled, type HostView, type Patience, type WantedView } from './plan-input.ts';
@@ -65,7 +72,9 @@ export function obstacleTo(
       };
     }
   }
-  return setback?.toplevel === released.toplevel ? pausedOrUnready(view, setback, patience, now) : undefined;
+  return setback?.toplevel === released.toplevel
+    ? pausedOrUnready(view, released, setback, patience, now)
+    : undefined;
 }
 
 /** How a host that was confirmed on what is wanted differs from it, and who may have done that; `undefined`: no drift. */
@@ -76,22 +85,32 @@ export function driftOf(
   state: State,
   mode: Mode,
 ): string | undefined {
-  const { setback, confirmed, stuck } = remembered;
+  const { confirmed, stuck } = remembered;
   const current = view.contact?.kind === 'reached' ? view.contact.report.current : undefined;
   const drifted =
     view.live === undefined &&
-    // Another system that it was not brought to is nothing that was done to this one.
-    !(setback?.toplevel === released.toplevel && setback.action === 'activate') &&
     // What a failed roll back has left is Varve's own doing.
     stuck === undefined &&
     confirmed?.toplevel === released.toplevel &&
-    (confirmed.mode === mode || (mode === 'boot' && awaitsReboot(confirmed, current))) &&
+    isAsConfirmed(confirmed, mode, current) &&
     !lostByReboot(view, released, mode) &&
     !mayReplace(view, remembered);
   if (!drifted) return undefined;
   const drift = view.contact?.kind === 'reached' ? view.contact.report.drift : undefined;
   const how = drift === undefined ? '' : ` (${driftText(drift)})`;
   return `drift: it was confirmed on what is wanted and now ${state === 'persistent-differs' ? 'would boot' : 'runs'} something else${how}`;
+}
+
+/** Whether what was confirmed is there, or was, for as long as the mode asks for: what only has yet to be brought has not drifted. */
+function isAsConfirmed(confirmed: Confirmed, mode: Mode, current: StorePath | undefined): boolean {
+  if (confirmed.mode === mode || (mode === 'boot' && awaitsReboot(confirmed, current))) return true;
+  if (confirmed.awaitingReboot || !isLasting(mode)) return false;
+  // Nobody has made lasting what a host ran when it was adopted: only that it runs was seen.
+  return confirmed.mode === undefined ? current !== confirmed.toplevel : isLasting(confirmed.mode);
+}
+
+function isLasting(mode: Mode): boolean {
+  return mode === 'switch' || mode === 'boot';
 }
 
 /** What is only tested is gone with a reboot, and tested again: nobody did anything to the host. */

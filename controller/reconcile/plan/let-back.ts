@@ -3,9 +3,9 @@ import type { Memory } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { createBudgets } from './budgets.ts';
-import { createOrder, createTurns } from './gates.ts';
+import { createOrder, createTurns, windowRefusalOf } from './gates.ts';
 import type { Followed } from './judge-said.ts';
-import { rolling, sentBackBy, type Judged } from './rollout.ts';
+import { isBack, rolling, sentBackBy, type Judged } from './rollout.ts';
 import { isInFlight } from './standing.ts';
 
 /**
@@ -26,14 +26,17 @@ export function letBack(
   }));
   const hosts = rolling(all, desired, now);
   const { rollout: policy, groups } = desired.fleet;
-  const wasAbsent = (host: HostName): boolean => memory.rollout?.absent.has(host) ?? true;
-  const turns = createTurns(createOrder(hosts), createBudgets({ policy, groups, hosts, wasAbsent }));
+  const budgets = createBudgets({ policy, groups, hosts, begun: memory.rollout });
+  const turns = createTurns(createOrder(hosts), budgets);
   const verdicts = new Map<HostName, Verdict>();
   for (const host of hosts) {
     const { view, verdict } = host;
     const isAsked = verdict.kind === 'activate' && !isInFlight(view);
-    if (!isAsked || sentBackBy(view, verdict, now)?.cause !== 'wave') continue;
-    const refusal = turns.refusalBack(host);
+    const pin = sentBackBy(view, verdict, now);
+    if (!isAsked || pin?.cause !== 'wave') continue;
+    const refusal = isBack(view, pin)
+      ? (windowRefusalOf(host, desired.fleet, memory, now) ?? turns.refusalApart(host))
+      : turns.refusalBack(host);
     if (refusal === undefined) turns.take(host);
     else verdicts.set(view.host, { ...verdict, ...refusal });
   }

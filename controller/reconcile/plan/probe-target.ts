@@ -33,8 +33,8 @@ export function probeTarget(
   const asked = remembered?.adoptAsked;
   const followed = desired.kind === 'ready' || desired.kind === 'evaluating';
   const adopts = asked !== undefined || (spec !== undefined && followed && desired.fleet.adopt === 'auto');
-  const toplevel = targetOf(host, desired, remembered, input.now)?.toplevel;
-  const ready = askedBefore(spec, remembered, toplevel);
+  const target = targetOf(host, desired, remembered, input.now);
+  const ready = askedBefore(spec, remembered, target);
   const records = contact?.kind === 'reached' ? contact.report.records : [];
   const last = remembered?.lastOutcome?.aim.deployment;
   const acknowledged = new Set([
@@ -45,7 +45,7 @@ export function probeTarget(
     host,
     askedAt: input.now,
     connections,
-    ask: toplevel === undefined ? [] : [toplevel],
+    ask: target === undefined ? [] : [target.toplevel],
     acknowledged: [...acknowledged],
     fence: input.fences.get(host),
     adopt: adopts ? { owner: memory.owner, takeover: asked?.takeover ?? false } : undefined,
@@ -59,19 +59,19 @@ export function probeTarget(
   };
 }
 
-/** What a host is to run and to boot by itself. What it ran before Varve, or is stuck on, is not judged. */
+/** What a host is to run and to boot by itself. What it is stuck on is not judged, nor what it booted before Varve. */
 function expectedOf(
   remembered: HostMemory | undefined,
   contact: HostContact | undefined,
 ): Expected | undefined {
   const confirmed = remembered?.confirmed;
-  if (confirmed?.mode === undefined || remembered?.stuck !== undefined) return undefined;
+  if (confirmed === undefined || remembered?.stuck !== undefined) return undefined;
   const { mode, toplevel } = confirmed;
   const current = contact?.kind === 'reached' ? contact.report.current : undefined;
   return {
     // What it was to be booted into it may have been booted into since.
     runs: awaitsReboot(confirmed, current ?? confirmed.beforeReboot?.toplevel) ? undefined : toplevel,
-    boots: mode === 'test' ? undefined : toplevel,
+    boots: mode === 'test' || mode === undefined ? undefined : toplevel,
   };
 }
 

@@ -1,8 +1,8 @@
 import type { Check } from '../../../shared/domain/check.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import type { HostMemory, Setback } from '../../../shared/domain/memory.ts';
-import type { StorePath } from '../../../shared/domain/names.ts';
 import type { Said } from './judge-said.ts';
+import { checksFor, type Target } from './target.ts';
 import { backOff, leftAlone, pausedAfter, type Patience, type WantedView } from './plan-input.ts';
 
 /**
@@ -12,6 +12,7 @@ import { backOff, leftAlone, pausedAfter, type Patience, type WantedView } from 
  */
 export function pausedOrUnready(
   view: WantedView,
+  target: Target,
   setback: Setback,
   patience: Patience,
   now: number,
@@ -20,7 +21,7 @@ export function pausedOrUnready(
   if (setback.failure.code !== 'NOT_READY') return paused;
   const { contact } = view;
   const seen = contact?.kind === 'reached' && contact.askedAt >= setback.at ? contact : undefined;
-  if (paused !== undefined || checksBefore(view.spec).length === 0) {
+  if (paused !== undefined || checksBefore(target, view.spec).length === 0) {
     return paused && leftAlone(seen?.readiness?.problem ?? setback.failure.message, paused.until);
   }
   if (seen?.readiness === undefined) {
@@ -38,13 +39,13 @@ export function pausedOrUnready(
 export function askedBefore(
   spec: HostSpec | undefined,
   remembered: HostMemory | undefined,
-  wanted: StorePath | undefined,
+  target: Target | undefined,
 ): readonly Check[] {
   const { setback } = remembered ?? {};
-  if (spec === undefined || setback?.failure.code !== 'NOT_READY') return [];
-  return setback.toplevel === wanted ? checksBefore(spec) : [];
+  if (spec === undefined || target === undefined || setback?.failure.code !== 'NOT_READY') return [];
+  return setback.toplevel === target.toplevel ? checksBefore(target, spec) : [];
 }
 
-function checksBefore({ checks }: HostSpec): readonly Check[] {
-  return checks.filter(({ before }) => before);
+function checksBefore(target: Target, spec: HostSpec): readonly Check[] {
+  return checksFor(target, spec).filter(({ before }) => before);
 }

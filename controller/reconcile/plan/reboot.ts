@@ -1,5 +1,5 @@
 import { partsText, type ProbeReport } from '../../../shared/domain/contact.ts';
-import { isActive, type Deployment } from '../../../shared/domain/deployment.ts';
+import { isActive } from '../../../shared/domain/deployment.ts';
 import type { Mode } from '../../../shared/domain/fleet.ts';
 import type { HostMemory } from '../../../shared/domain/memory.ts';
 import type { HostName, StorePath } from '../../../shared/domain/names.ts';
@@ -7,7 +7,7 @@ import type { RebootPolicy } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { needsSomeone } from './judge-obstacle.ts';
 import type { Said, State } from './judge-said.ts';
-import { pausedAfter, type Patience } from './plan-input.ts';
+import { pausedAfter, type Observed, type Patience } from './plan-input.ts';
 
 /** Whether a maintenance window is open. */
 export type RebootWindow =
@@ -128,16 +128,20 @@ function begins({ action, kind }: Verdict): boolean {
  */
 export function limitReboots(
   verdicts: readonly Verdict[],
-  deployments: readonly Deployment[],
+  { deployments, memory }: Pick<Observed, 'deployments' | 'memory'>,
   atOnce: number,
 ): readonly Verdict[] {
+  if (!verdicts.some(begins)) return verdicts;
   const rebooting = new Set<HostName>();
   for (const deployment of deployments) {
     if (deployment.action === 'reboot' && isActive(deployment)) rebooting.add(deployment.host);
   }
+  // What the store has forgotten goes on all the same, until the ledger has its outcome.
+  for (const [host, { openIntents }] of memory.hosts) {
+    for (const { aim } of openIntents.values()) if (aim.action === 'reboot') rebooting.add(host);
+  }
   // What else holds a host up must not hold up the others.
   const wanting = verdicts.filter((verdict) => begins(verdict) && !rebooting.has(verdict.host));
-  if (wanting.length === 0) return verdicts;
   const inTurn = [
     ...wanting.filter(({ deployment }) => deployment !== undefined),
     ...wanting.filter(({ deployment }) => deployment === undefined),

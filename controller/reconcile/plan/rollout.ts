@@ -15,10 +15,10 @@ import { createBudgets } from './budgets.ts';
 import {
   createApprovals,
   dependencyRefusal,
-  closedWindow,
   createOrder,
   createTurns,
   waveRefusal,
+  windowRefusalOf,
 } from './gates.ts';
 import { halted, type Refusal } from './refusal.ts';
 import type { Followed } from './judge-said.ts';
@@ -34,7 +34,6 @@ import {
 import { targetOf } from './target.ts';
 import { rollBacks } from './roll-backs.ts';
 import { waveStates, type WaveState } from './waves.ts';
-import { mayStart } from './windows.ts';
 
 /** A host's verdict, judged by itself, with what it was judged by. */
 export interface Judged {
@@ -62,9 +61,7 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   const begun = rolloutFor(memory, desired.observation.n);
   const hosts = rolling(judged, desired, now);
   const waves = waveStates(policy, hosts, memory, begun, now);
-  // Before anything began, whoever cannot be reached now was away before.
-  const wasAbsent = (host: HostName): boolean => begun?.absent.has(host) ?? true;
-  const budgets = createBudgets({ policy, groups, hosts, wasAbsent });
+  const budgets = createBudgets({ policy, groups, hosts, begun });
   const approvals = createApprovals(memory, desired.observation, desired.release);
   const turns = createTurns(createOrder(hosts), budgets);
   const byName = new Map(hosts.map((host) => [host.view.host, host]));
@@ -103,7 +100,9 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
     const pin = sentBackBy(view, verdict, now);
     if (pin?.cause === 'person') return undefined;
     // Who goes back with a wave ends what began in its time, so it waits for none.
-    if (pin?.cause === 'wave') return isInFlight(view) ? undefined : turns.refusalBack(host);
+    if (pin?.cause === 'wave' && !isBack(view, pin)) {
+      return isInFlight(view) ? undefined : turns.refusalBack(host);
+    }
     // What was let through is not asked again, unless it has not begun when its window closes.
     if (isInFlight(view)) return windowRefusal(host);
     if (host.isTesting) return windowRefusal(host) ?? budgets.refusal(host);
@@ -135,12 +134,8 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
     return true;
   }
 
-  function windowRefusal({ view, verdict }: Rolling): Refusal | undefined {
-    if (verdict.kind !== 'activate') return undefined;
-    const { freezes } = desired.fleet;
-    const { windows } = view.spec;
-    const may = mayStart({ windows, freezes, overrides: memory.overrides, member: view.spec }, now);
-    return may.open ? undefined : closedWindow(may.reason, may.until);
+  function windowRefusal(host: Rolling): Refusal | undefined {
+    return windowRefusalOf(host, desired.fleet, memory, now);
   }
 
   function approvalRefusal({ view }: Rolling, { wave, hosts: members }: WaveState): Refusal | undefined {
@@ -184,6 +179,11 @@ function watchEveryMs({ checks }: HostSpec): number {
 export function sentBackBy({ remembered }: HostView, { toplevel }: Verdict, now: number): Pin | undefined {
   const pin = pinAt(remembered, now);
   return pin?.to.toplevel === toplevel ? pin : undefined;
+}
+
+/** It has gone back with its wave: what is brought to it from then on had been changed there. */
+export function isBack({ remembered }: HostView, { to }: Pin): boolean {
+  return remembered?.confirmed?.toplevel === to.toplevel;
 }
 
 function inGroup(hosts: readonly Rolling[], group: string): readonly Rolling[] {

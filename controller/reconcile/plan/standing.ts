@@ -1,6 +1,6 @@
 import { isActive } from '../../../shared/domain/deployment.ts';
 import { isUnhealthy } from '../../../shared/domain/health.ts';
-import { isStuck, type HostMemory } from '../../../shared/domain/memory.ts';
+import { isStuck, type HostMemory, type Rollout } from '../../../shared/domain/memory.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import type { HostView, WantedView } from './plan-input.ts';
 
@@ -124,12 +124,24 @@ export function bringsRelease({ view: { remembered }, verdict }: Pick<Rolling, '
  * Whether a host serves nobody, or may not, since this rollout began: what `maxUnavailable` counts besides activations
  * under way. A host that rolled back runs the system of before, and is available.
  */
-export function isUnavailable({ view, verdict, standing }: Rolling, wasAbsent: boolean): boolean {
+export function isUnavailable({ view, verdict, standing }: Rolling, begun: Rollout | undefined): boolean {
   const { remembered, contact } = view;
   if (isStuck(remembered, verdict)) return true;
   if (verdict.kind === 'in-sync' && standing.kind === 'failed') return true;
   // Nobody knows yet: were it away, one more would be too many.
-  return contact?.kind !== 'reached' && !wasAbsent;
+  return contact?.kind !== 'reached' && !wasAbsent(view, begun);
+}
+
+/**
+ * Whether a host was away before a rollout began: the ledger says so, or it was asked before that, and in vain. Before
+ * anything began, whoever cannot be reached now was away before.
+ */
+export function wasAbsent(
+  { host, contact }: Pick<HostView, 'host' | 'contact'>,
+  begun: Rollout | undefined,
+): boolean {
+  if (begun === undefined || begun.absent.has(host)) return true;
+  return contact?.kind === 'unreachable' && contact.since < begun.beganAt;
 }
 
 /** The last that was heard is that it does not answer. */

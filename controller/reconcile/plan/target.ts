@@ -1,4 +1,5 @@
 import { hostsOf, returningBy, type Desired } from '../../../shared/domain/desired.ts';
+import type { Check } from '../../../shared/domain/check.ts';
 import type { Connection, HostSpec, Mode } from '../../../shared/domain/fleet.ts';
 import {
   connectionAs,
@@ -37,6 +38,14 @@ export function modeFor(target: Target, { mode }: HostSpec): Mode {
 export function connectionFor({ pin, toplevel }: Target, spec: HostSpec, memory: Memory): Connection {
   const then = pin === undefined ? undefined : connectionAs(memory, spec.name, toplevel);
   return then ?? spec.connection;
+}
+
+/**
+ * What is asked of a host besides its units and its connection. Of whoever goes back nothing is: the checks are the newest
+ * revision's, and may ask for what only its systems have, or keep a host on the very system that fails them. Pure.
+ */
+export function checksFor({ pin }: Target, { checks }: HostSpec): readonly Check[] {
+  return pin === undefined ? checks : [];
 }
 
 /**

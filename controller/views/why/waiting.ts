@@ -181,7 +181,7 @@ function awayLink(context: ViewContext, rolling: Rolling): WhyLink | undefined {
   }
   const { rollout } = context.memory;
   const began = rolloutOf(context)?.since !== undefined;
-  if (!isUnavailable(rolling, !began || rollout?.absent.has(host) === true)) return undefined;
+  if (!isUnavailable(rolling, began ? rollout : undefined)) return undefined;
   if (remembered?.stuck !== undefined)
     return { statement: `${host} is stuck`, at: remembered.lastOutcome?.at };
   if (standing.kind === 'failed') return { statement: `${host}: ${standing.why}` };

@@ -7,8 +7,8 @@ const models = 'test/simulation/models';
 export const gateMutants: readonly Mutant[] = [
   {
     name: 'windows: start whatever they and freezes say',
-    file: `${plan}/rollout.ts`,
-    from: 'return may.open ? undefined : closedWindow(may.reason, may.until);',
+    file: `${plan}/gates.ts`,
+    from: "return may.open ? undefined : { ...waiting, waitsFor: 'window', until: may.until, reason: may.reason };",
     to: 'return undefined;',
   },
   {

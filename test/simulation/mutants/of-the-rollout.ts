@@ -28,8 +28,8 @@ export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'rollout: send all hosts back at once with their wave',
     file: `${plan}/rollout.ts`,
-    from: "if (pin?.cause === 'wave') return isInFlight(view) ? undefined : turns.refusalBack(host);",
-    to: 'if (pin !== undefined) return undefined;',
+    from: 'return isInFlight(view) ? undefined : turns.refusalBack(host);',
+    to: 'return undefined;',
   },
   {
     name: 'rollout: let later waves go on after a failed one',

@@ -133,6 +133,23 @@ describe('suspension', () => {
   });
 });
 
+it('a retry of a host says where else its wave has failed, and what tries all of it again', async () => {
+  const stage = new Stage({ web1: {}, web2: {}, web3: {} }, aPolicy([aWave('all')]));
+  stage.commit('B');
+  stage.settle();
+  stage.end('web1', 'failed');
+  stage.settle();
+  const people = createPeople(stage);
+  expect(await people.retry(host('web3'), 'ada')).toMatchObject({
+    message: expect.stringMatching(
+      /of web3 are forgotten; wave all has failed on web1, .*`varve retry web1`/,
+    ) as string,
+  });
+  expect(await people.retry(host('web1'), 'ada')).toMatchObject({
+    message: 'the failures of web1 are forgotten',
+  });
+});
+
 it('an override says of whom, by whom, why and until when', async () => {
   const people = createPeople(aStage());
   await people.override({ scope: 'routers', reason: 'CVE', until: 9_999 }, 'ada');
@@ -312,13 +329,24 @@ describe('an emergency rollback', () => {
     await expect(asked).rejects.toMatchObject({ code: 'UNMANAGED' });
   });
 
-  it('can make the revert of the newest commit as well', async () => {
+  it('can make the revert as well: of the commit that brought what the host leaves, whatever came after it', async () => {
     const stage = moved(aStage());
+    const brought = stage.memory.observations.at(-1)?.revision;
+    stage.commit('B', { router1: 'C' });
+    stage.settle();
     const people = createPeople(stage);
     const done = await people.rollback(web1, { reason: 'x', revert: true }, 'ada');
-    const newest = stage.memory.observations.at(-1)?.revision;
-    expect(people.reverts).toMatchObject([{ revision: newest, actor: 'ada' }]);
-    expect(done.reverted).toMatchObject({ reverted: newest, ref: 'main' });
+    expect(people.reverts).toMatchObject([{ revision: brought, actor: 'ada' }]);
+    expect(done.reverted).toMatchObject({ reverted: brought, ref: 'main' });
+  });
+
+  it('reverts nothing where the host goes back to what Git wants there already', async () => {
+    const stage = moved(aStage());
+    stage.commit('A');
+    const people = createPeople(stage);
+    const done = await people.rollback(web1, { reason: 'x', revert: true }, 'ada');
+    expect(people.reverts).toEqual([]);
+    expect(done.revertFailure).toMatchObject({ code: 'CONFLICT' });
   });
 
   it('stands where the commit cannot be reverted, and says why there is no revert', async () => {

@@ -286,3 +286,11 @@ describe('what the ledger says, remembered', () => {
     expect(observationOf(memory, 3)).toBeUndefined();
   });
 });
+
+it('an override is replaced by the next one of its scope, a shorter one too, and by none of another', () => {
+  const said = { kind: 'override', at: 1, by: 'ada', reason: 'CVE' } as const;
+  const fleet: Fact = { ...said, scope: { kind: 'fleet' }, until: 9_000 };
+  const one: Fact = { ...said, scope: { kind: 'host', host: host('web1') }, until: 8_000 };
+  const shorter: Fact = { ...fleet, at: 2, until: 100 };
+  expect(remembering(fleet, one, shorter).overrides).toEqual([one, shorter]);
+});

@@ -1,17 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import type { Systems } from '../../../../../shared/domain/contact.ts';
+import type { ProbeReport, Systems } from '../../../../../shared/domain/contact.ts';
 import type { Drift } from '../../../../../shared/domain/drift.ts';
 import type { Fact } from '../../../../../shared/domain/facts.ts';
+import type { Mode } from '../../../../../shared/domain/fleet.ts';
+import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
 import {
   aDeployment,
+  adopted,
+  aFailure,
   aFleet,
   anOutcome,
   aReport,
   aSpec,
   host,
+  observed,
+  released,
+  running,
+  toplevel,
   wanting,
 } from '../../../../support/builders.ts';
-import { A, B, aThenB, judge } from '../../../../support/judged.ts';
+import { A, B, aThenB, fleet, judge } from '../../../../support/judged.ts';
 
 describe('drift', () => {
   it('is told as far as the host can tell, and that is the reason of what heals it', () => {
@@ -54,5 +62,45 @@ describe('drift', () => {
     expect(judge({ facts: [...aThenB, confirmedB, retryOf(undefined)] })).toMatchObject({ code: 'DRIFTED' });
     const everyHost: Fact = { kind: 'retry', at: 4_000, host: undefined, by: 'ada', drift: undefined };
     expect(judge({ facts: [...aThenB, confirmedB, everyHost] })).toMatchObject({ code: 'DRIFTED' });
+  });
+
+  it('is told from a new mode for the same system, and is no less drift for it', () => {
+    const confirmed = (mode: Mode) => [
+      ...aThenB,
+      anOutcome(aDeployment({ toplevel: B, mode }), { at: 3_000 }),
+    ];
+    const inMode = (mode: Mode, facts: readonly Fact[], report: ProbeReport) =>
+      judge({ desired: wanting(2, 'B', aFleet([aSpec('web1', { mode })]), { web1: 'B' }), facts, report });
+    const switched = running(toplevel('C'));
+    expect(inMode('boot', confirmed('switch'), switched)).toMatchObject({ code: 'DRIFTED' });
+    expect(inMode('switch', confirmed('boot'), switched)).toMatchObject({ code: 'DRIFTED' });
+    // What was only tested has yet to be made lasting.
+    expect(inMode('switch', confirmed('test'), switched)).toMatchObject({ kind: 'deliver' });
+  });
+
+  it('is that of a host, too, that ran what is wanted when it was adopted', () => {
+    const desired = wanting(1, 'A', fleet, { web1: 'A' });
+    const facts = [adopted('web1', A), observed(1, 'A'), released('A', { web1: 'A' })];
+    expect(judge({ desired, facts, report: running(toplevel('C')) })).toMatchObject({ code: 'DRIFTED' });
+    // That it boots by itself has yet to be seen to.
+    const report = aReport({ current: A, booted: A, profile: B, bootDefault: B });
+    expect(judge({ desired, facts, report })).toMatchObject({ kind: 'finalise' });
+  });
+
+  it('is not overwritten by what is tried again for another one that was seen', () => {
+    const seen = { current: A, profile: A, bootDefault: A };
+    const lost = anOutcome(aDeployment({ id: parseDeploymentId('d00000a'), toplevel: B }), {
+      phase: 'failed',
+      at: 5_000,
+      failure: aFailure({ code: 'PUSH_FAILED', disposition: 'transient' }),
+    });
+    const facts: Fact[] = [
+      ...aThenB,
+      anOutcome(aDeployment({ toplevel: B }), { at: 3_000 }),
+      { kind: 'retry', at: 4_000, host: host('web1'), by: 'ada', drift: seen },
+      lost,
+    ];
+    expect(judge({ facts })).toMatchObject({ kind: 'deliver' });
+    expect(judge({ facts, report: running(toplevel('D')) })).toMatchObject({ code: 'DRIFTED' });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { newDeployment } from '../../../../../controller/reconcile/plan/aim.ts';
+import { intentOf, newDeployment } from '../../../../../controller/reconcile/plan/aim.ts';
 import type { ProbeReport } from '../../../../../shared/domain/contact.ts';
 import type { Fact } from '../../../../../shared/domain/facts.ts';
 import { plainHost } from '../../../../../shared/domain/fleet.ts';
@@ -201,6 +201,9 @@ describe('several hosts that are to be rebooted', () => {
   it('wait for one that is at it, and for one whose reboot was made before', () => {
     const atIt = [reboot('web3', { phase: 'activating' })];
     expect(of({ live: atIt })).toEqual({ web1: 'wait budget', web2: 'wait budget', web3: 'wait activation' });
+    // The store has lost it: it goes on all the same.
+    const facts = [intentOf(reboot('web3', { phase: 'activating' }), noon)];
+    expect(of({ facts })).toMatchObject({ web1: 'wait budget', web2: 'wait budget' });
     const made = [reboot('web2', { phase: 'delivered' })];
     expect(of({ live: made })).toEqual({ web1: 'wait budget', web2: 'activate', web3: 'wait budget' });
   });

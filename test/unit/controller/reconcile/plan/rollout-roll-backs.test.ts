@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Stage, aPolicy, aWave, threeWaves } from '../../../../support/rollout-stage.ts';
-import { host } from '../../../../support/builders.ts';
+import { aCheck, host } from '../../../../support/builders.ts';
 
 describe('roll backs with a failed wave', () => {
   const threshold = { unit: 'hosts', value: 1 } as const;
@@ -57,9 +57,81 @@ describe('roll backs with a failed wave', () => {
     stage.commit('C');
     expect(stage.settle()).toEqual(['canary']);
   });
+
+  it('stay as they are where another host is to be tried again, and are over once that is that failed', () => {
+    const waves = [aWave('canary'), aWave('early', { soakMs: 60_000 }), aWave('rest')];
+    const stage = threeWaves({ onFailure: 'rollback-wave', failureThreshold: threshold }, waves);
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary');
+    stage.settle();
+    stage.endAll();
+    stage.settle();
+    // On record, although it is well again once it is back.
+    stage.unwell('early2', 'it does not answer');
+    expect(stage.settle()).toEqual(['early1', 'early2']);
+    stage.well('early2');
+    stage.endAll();
+    const retry = (name: string): void =>
+      stage.learn({ kind: 'retry', at: stage.now, host: host(name), by: 'ada', drift: undefined });
+    retry('web3');
+    retry('early1');
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('web3')).toMatchObject({ kind: 'stalled', code: 'ROLLOUT_HALTED' });
+    retry('early2');
+    expect(stage.settle()).toEqual(['early1', 'early2']);
+  });
 });
 
 describe('a roll back with a failed wave', () => {
+  it('is asked nothing by the checks of the release that it takes back', () => {
+    const kind = { kind: 'http', url: 'http://canary/new', status: 200 } as const;
+    const checks = [aCheck(kind), aCheck(kind, { before: true })];
+    const stage = new Stage(
+      { canary: { checks }, web1: { checks } },
+      aPolicy([aWave('all')], { onFailure: 'rollback-wave' }),
+    );
+    stage.commit('B');
+    stage.settle();
+    stage.end('web1');
+    stage.end('canary', 'failed');
+    expect(stage.settle()).toEqual(['web1']);
+    expect(stage.live('web1')?.checks).toEqual([]);
+  });
+
+  it.each([false, true])(
+    'is over once it is back: drift is not healed in a freeze (newest unreadable: %s)',
+    (unreadable) => {
+      const freeze = {
+        from: 50_000,
+        until: 90_000,
+        scope: { kind: 'fleet' },
+        reason: 'Christmas',
+        author: 'ada',
+      } as const;
+      const stage = new Stage(
+        { canary: { drift: 'heal' }, web1: { drift: 'heal' } },
+        aPolicy([aWave('all')], { onFailure: 'rollback-wave' }),
+        { freezes: [freeze] },
+      );
+      stage.commit('B');
+      stage.settle();
+      stage.end('web1');
+      stage.end('canary', 'failed');
+      stage.settle();
+      stage.endAll();
+      stage.settle();
+      expect(stage.runs()).toBe('canary A, web1 A');
+      if (unreadable) stage.breakManifest();
+      stage.now = 60_000;
+      stage.drift('web1', 'C');
+      expect(stage.settle()).toEqual([]);
+      expect(stage.pass().get('web1')).toMatchObject({ kind: 'wait', waitsFor: 'window' });
+      stage.now = 90_000;
+      expect(stage.settle()).toEqual(['web1']);
+    },
+  );
+
   it('goes on when the next varve.yaml cannot be read, but not on a host of a group that is held', () => {
     const stage = threeWaves(
       { onFailure: 'rollback-wave', failureThreshold: { unit: 'hosts', value: 1 } },

@@ -244,6 +244,16 @@ describe('hosts that are away', () => {
     expect(stage.settle()).toEqual(['web2']);
   });
 
+  it('were away before if they were asked before it began, and the answer that there is none came later', () => {
+    const stage = threeWaves({ maxUnavailable: { unit: 'hosts', value: 1 } });
+    const silentSince = stage.now;
+    stage.commit('B');
+    expect(stage.settle()).toEqual(['canary']);
+    stage.silent('web3', silentSince);
+    stage.end('canary');
+    expect(stage.settle()).toEqual(['early1']);
+  });
+
   it('use up the budget if they went away since', () => {
     const stage = threeWaves({ maxUnavailable: { unit: 'hosts', value: 2 } });
     stage.commit('B');
