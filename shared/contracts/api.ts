@@ -147,6 +147,8 @@ export const Status = z.object({
   version: Text,
   owner: Text.optional(),
   leader: LeaderView,
+  /** Why nothing is known of hosts yet; absent once a pass has judged them. */
+  notJudged: Failure.optional(),
   source: SourceView,
   /** The newest one; absent before the first look. */
   observation: ObservationView.optional(),
