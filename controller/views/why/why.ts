@@ -4,7 +4,7 @@ import type { HostName } from '../../../shared/domain/names.ts';
 import type { Why, WhyLink } from '../../../shared/contracts/api.ts';
 import type { ViewContext } from '../context.ts';
 import { noSuchHost } from '../names.ts';
-import { saidOf } from '../people.ts';
+import { saidAround } from '../people.ts';
 import { testingLinks } from '../testing.ts';
 import { adviceOn } from './advice.ts';
 import { saidLinks } from './said.ts';
@@ -17,7 +17,6 @@ export function why(context: ViewContext, host: HostName): Why {
   if (verdict === undefined) throw noSuchHost(context, host);
   const remembered = context.memory.hosts.get(host);
   const contact = context.last?.snapshot.contacts.get(host);
-  const { hold, pin } = saidOf(context, host);
   const since = sinceOf(context, verdict);
   return {
     host,
@@ -27,8 +26,7 @@ export function why(context: ViewContext, host: HostName): Why {
     waitsFor: waitsForText(context, verdict),
     since,
     until: verdict.until,
-    hold,
-    pin,
+    ...saidAround(context, host),
     chain: [
       {
         statement: verdict.reason,
