@@ -87,13 +87,15 @@ function reasonParts(host: HostStatus, now: number): readonly string[] {
   return host.waitsFor === undefined ? [`${reason}${when}`] : [reason, `waits for ${host.waitsFor}${when}`];
 }
 
+/** A host as it is shown, with what people said of it; the `reason` stands beside that. */
+export type SaidOfHost = Pick<HostStatus, 'host' | 'hold' | 'pin' | 'override'> & {
+  readonly reason?: string | undefined;
+};
+
 /** Whatever a person said of a host is with it wherever it is shown. */
-export function saidParts(
-  { host, hold, pin, override }: Pick<HostStatus, 'host' | 'hold' | 'pin' | 'override'>,
-  now: number,
-): readonly string[] {
+export function saidParts({ host, hold, pin, override, reason }: SaidOfHost, now: number): readonly string[] {
   return [
-    ...(pin === undefined ? [] : [pinText(pin)]),
+    ...(pin === undefined ? [] : [pinText(pin, { hold, reason }, now)]),
     ...(hold === undefined ? [] : [holdText(hold, host, now)]),
     ...(override === undefined ? [] : [overrideText(override, now)]),
   ];

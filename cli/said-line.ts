@@ -19,7 +19,20 @@ export function suspensionText({ by, since, reason }: SuspensionView, now: numbe
   return `suspended by ${by} ${ago(since, now)}, until \`varve resume\`: ${reason}`;
 }
 
-/** Where a host returns, or has returned, to. Who and why is with the hold, or with the verdict. */
-export function pinText({ observation, cause }: PinView): string {
-  return `rolled back to generation ${observation}${cause === 'wave' ? ' with its wave' : ''}`;
+/**
+ * Where a host returns, or has returned, to. Who, since when and why is left to the hold that came with it, and why to a
+ * reason that has it, where they stand beside it.
+ */
+export function pinText(
+  { observation, cause, by, since, reason }: PinView,
+  beside: { readonly hold?: HoldView | undefined; readonly reason?: string | undefined },
+  now: number,
+): string {
+  const { hold } = beside;
+  const where = `rolled back to generation ${observation}`;
+  if (cause === 'person' && hold?.since === since && hold.by === by) return where;
+  const who = cause === 'wave' ? 'with its wave' : `by ${by}`;
+  const end = cause === 'wave' ? 'a commit or a retry' : 'released';
+  const why = beside.reason?.includes(reason) === true ? '' : `: ${reason}`;
+  return `${where} ${who} ${ago(since, now)}, until ${end}${why}`;
 }

@@ -1,6 +1,6 @@
 import type { LeaderView, SourceView, Status } from '../shared/contracts/api.ts';
 import { closureDiff } from '../shared/domain/closure-diff.ts';
-import { FleetError } from '../shared/domain/errors.ts';
+import { failureOf, FleetError } from '../shared/domain/errors.ts';
 import { createMemory } from '../shared/domain/memory-keeper.ts';
 import type { HostName, Revision, StorePath } from '../shared/domain/names.ts';
 import type { Clock } from '../shared/platform/ports/clock.ts';
@@ -11,6 +11,7 @@ import type { Source } from '../shared/platform/ports/source.ts';
 import type { FleetBackend } from './http/backend.ts';
 import type { Controller } from './reconcile/leader.ts';
 import { notLeading } from './reconcile/reconciler.ts';
+import { notJudged } from './not-judged.ts';
 import { createPeopleCommands } from './people/people.ts';
 import { mustKnow } from './people/scope.ts';
 import type { Reverter } from './source/revert.ts';
@@ -57,6 +58,13 @@ export function createBackend(deps: BackendDeps): FleetBackend {
   /** What only the leader knows: a standby says who to ask rather than that there is nothing. */
   function led(): ViewContext {
     if (controller.reign() === undefined) throw notLeading(otherLeader);
+    return context();
+  }
+
+  /** What only a pass knows, which hosts there are included. @throws FleetError as long as none has ended */
+  function judged(): ViewContext {
+    const not = notJudged(controller.reign(), otherLeader);
+    if (not !== undefined) throw not;
     return context();
   }
 
@@ -145,11 +153,14 @@ export function createBackend(deps: BackendDeps): FleetBackend {
     async status(): Promise<Status> {
       const now = context();
       const newest = judgedObservation(now);
+      const leading = await leader();
+      const not = notJudged(controller.reign(), otherLeader);
       return {
         at: now.at,
         version: deps.version,
         owner: now.memory.owner,
-        leader: await leader(),
+        leader: leading,
+        notJudged: not && failureOf(not),
         source: sourceView(now),
         observation: newest,
         release: releaseView(now, newest?.n),
@@ -161,14 +172,14 @@ export function createBackend(deps: BackendDeps): FleetBackend {
         hosts: hostStatuses(now),
       };
     },
-    plan: async () => planView(context()),
-    why: async (host) => why(led(), host),
+    plan: async () => planView(judged()),
+    why: async (host) => why(judged(), host),
     fleetHistory: async (limit) => fleetHistory(led(), limit),
     hostHistory: async (host, limit) => hostHistory(led(), host, limit),
     showDeployment: async (id) => showDeployment(led(), id),
     showRevision: async (revision) => showRevision(led(), revision),
     async diff(host, from, to) {
-      mustKnow(context(), host);
+      mustKnow(led(), host);
       const [before, after] = [released(host, from), released(host, to)];
       const [old, fresh] = [await closure(before), await closure(after)];
       const size = (paths: typeof old): number => paths.reduce((sum, { narSize }) => sum + narSize, 0);

@@ -165,7 +165,7 @@ async function main(): Promise<void> {
             context,
           ),
         closures: createRedisClosures(shared),
-        settings: { keepToplevels: 5 },
+        settings: { keepToplevels: 5, forgetHostsMs: 90 * 86_400_000 },
       }),
       activate: createActivate({
         ssh,

@@ -7,9 +7,11 @@ import {
 import { parseHostName } from '../../shared/domain/names.ts';
 import { type CommandContext, print } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import { saidParts } from '../host-line.ts';
 import { renderTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { clockTime, duration, shortRevision } from '../words.ts';
+import { suspensionLine } from './banner.ts';
 import { deliveryText } from './delivery-text.ts';
 
 /** `varve history [host]`: of the fleet by observations, of a host by generations; the newest first. */
@@ -24,7 +26,7 @@ export async function runHistory(
   }
   const host = parseHostName(hostText);
   const history = await context.api.get(`/hosts/${host}/history?limit=${options.limit}`, HostHistory);
-  return print(context, history, () => renderHost(history, context.terminal));
+  return print(context, history, () => renderHost(history, context.terminal, context.now()));
 }
 
 function renderFleet(history: FleetHistory, terminal: Terminal): readonly string[] {
@@ -80,8 +82,8 @@ function actLines(acts: readonly ActView[], terminal: Terminal): readonly string
   ];
 }
 
-function renderHost(history: HostHistory, terminal: Terminal): readonly string[] {
-  const { paint } = terminal;
+function renderHost(history: HostHistory, terminal: Terminal, now: number): readonly string[] {
+  const { paint, signs } = terminal;
   const rows = history.generations.map((generation) => [
     String(generation.observation),
     clockTime(generation.at),
@@ -107,6 +109,8 @@ function renderHost(history: HostHistory, terminal: Terminal): readonly string[]
     { title: 'WHAT' },
   ];
   return [
+    ...(history.suspended === undefined ? [] : [suspensionLine(history.suspended, terminal, now)]),
+    ...saidParts(history, now).map((said) => paint('yellow', `${signs.waiting} ${said}`)),
     ...(rows.length === 0
       ? [`${history.host} has no generations yet`]
       : renderTable(columns, rows, terminal)),

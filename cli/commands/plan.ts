@@ -62,7 +62,7 @@ function renderPlan(plan: PlanView, terminal: Terminal, now: number): readonly s
 }
 
 function planParts(verdict: VerdictView, now: number): readonly string[] {
-  const said = saidParts({ ...verdict, override: undefined }, now);
+  const said = saidParts(verdict, now);
   // The hold is the reason, and says more.
   if (verdict.verdict === 'held' && verdict.hold !== undefined) return said;
   return [

@@ -1,6 +1,7 @@
 import {
   type DeploymentView,
   DiffView,
+  type GenerationView,
   type PackageChange,
   type RevisionView,
   Shown,
@@ -9,12 +10,12 @@ import { FleetError } from '../../shared/domain/errors.ts';
 import { parseDeploymentId, parseHostName } from '../../shared/domain/names.ts';
 import { type CommandContext, print } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { progressText } from '../host-line.ts';
+import { progressText, saidParts } from '../host-line.ts';
 import { resolveRevision } from '../resolve-revision.ts';
-import { holdText } from '../said-line.ts';
 import { renderTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { bytes, clockTime, duration, shortRevision } from '../words.ts';
+import { suspensionLine } from './banner.ts';
 import { deliveryText } from './delivery-text.ts';
 import { paintedResult } from './history.ts';
 import { failureLines } from './status.ts';
@@ -26,7 +27,7 @@ export async function runShow(context: CommandContext, name: string): Promise<Ex
   return print(context, shown, () =>
     shown.kind === 'deployment'
       ? renderDeployment(shown.deployment, terminal, context.now())
-      : renderRevision(shown.revision, terminal),
+      : renderRevision(shown.revision, terminal, context.now()),
   );
 }
 
@@ -57,7 +58,7 @@ function renderDeployment(deployment: DeploymentView, terminal: Terminal, now: n
   const { paint } = terminal;
   const facts: (readonly [string, string | undefined])[] = [
     ['host', deployment.host],
-    ['people', deployment.hold === undefined ? undefined : holdText(deployment.hold, deployment.host, now)],
+    ...saidParts(deployment, now).map((said) => ['people', said] as const),
     ['phase', paintedResult(deployment.phase, terminal)],
     ['revision', `${deployment.revision} (observation ${deployment.observation})`],
     ['why', deployment.reason],
@@ -71,6 +72,7 @@ function renderDeployment(deployment: DeploymentView, terminal: Terminal, now: n
   const [first] = deployment.timeline;
   return [
     paint('bold', `deployment ${deployment.id}`),
+    ...(deployment.suspended === undefined ? [] : [suspensionLine(deployment.suspended, terminal, now)]),
     ...facts.flatMap(([name, value]) =>
       value === undefined ? [] : [`  ${paint('dim', name.padEnd(11))}${value}`],
     ),
@@ -108,7 +110,7 @@ function modeText({ action, mode }: DeploymentView): string {
   }
 }
 
-function renderRevision(view: RevisionView, terminal: Terminal): readonly string[] {
+function renderRevision(view: RevisionView, terminal: Terminal, now: number): readonly string[] {
   const { paint } = terminal;
   const [newest] = view.observations;
   if (newest === undefined) return ['this revision was never observed'];
@@ -117,11 +119,7 @@ function renderRevision(view: RevisionView, terminal: Terminal): readonly string
     paintedResult(generation.result, terminal),
     generation.durationMs === undefined ? '' : duration(generation.durationMs),
     generation.deployment ?? '',
-    generation.failure === undefined
-      ? generation.delivery === undefined
-        ? generation.reason
-        : deliveryText(generation.delivery)
-      : paint('red', `${generation.failure.code} ${generation.failure.message.split('\n')[0]}`),
+    [whatBecame(generation, terminal), ...saidParts(generation, now)].join(` ${terminal.signs.dot} `),
   ]);
   return [
     paint('bold', `revision ${newest.revision}`),
@@ -130,6 +128,7 @@ function renderRevision(view: RevisionView, terminal: Terminal): readonly string
       ({ n, at, forced }) =>
         `  ${paint('dim', `seen ${clockTime(at)}, observation ${n}${forced ? ', by force push' : ''}`)}`,
     ),
+    ...(view.suspended === undefined ? [] : [suspensionLine(view.suspended, terminal, now)]),
     ...(view.release.failure === undefined
       ? []
       : ['', ...failureLines('it cannot be evaluated', view.release.failure, terminal)]),
@@ -146,6 +145,11 @@ function renderRevision(view: RevisionView, terminal: Terminal): readonly string
       terminal,
     ),
   ];
+}
+
+function whatBecame({ failure, delivery, reason }: GenerationView, { paint }: Terminal): string {
+  if (failure !== undefined) return paint('red', `${failure.code} ${failure.message.split('\n')[0]}`);
+  return delivery === undefined ? reason : deliveryText(delivery);
 }
 
 /** `varve diff <host> <rev> <rev>`: packages and sizes. */

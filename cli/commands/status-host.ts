@@ -81,7 +81,8 @@ function contactText(host: HostStatus, now: number): string | undefined {
   return host.lastContactAt === undefined ? 'never' : ago(host.lastContactAt, now);
 }
 
-function unknown(name: string, { hosts }: Status): never {
+function unknown(name: string, { hosts, notJudged }: Status): never {
+  if (notJudged !== undefined) throw new FleetError(notJudged);
   const meant = nearest(
     name,
     hosts.map(({ host }) => host),

@@ -23,10 +23,11 @@ export async function runStatus(
 }
 
 /** 7 where something is stalled, 3 where a host is not there yet. */
-export function codeOf(status: Pick<Status, 'hosts' | 'source'>): ExitCode {
+export function codeOf(status: Pick<Status, 'hosts' | 'source' | 'notJudged'>): ExitCode {
   if (status.hosts.some((host) => host.sync === 'Stalled') || status.source.state === 'failing') {
     return exitCodes.stalled;
   }
+  if (status.notJudged !== undefined) return exitCodes.notConverged;
   return status.hosts.every((host) => host.sync === 'Synced') ? exitCodes.ok : exitCodes.notConverged;
 }
 
@@ -66,7 +67,9 @@ export function renderStatus(
   return [
     ...headLines(status, terminal, now),
     '',
-    ...(hosts.length === 0 ? ['no hosts yet'] : renderTable(columns, rows, terminal)),
+    ...(hosts.length === 0
+      ? [status.notJudged?.message ?? 'no hosts yet']
+      : renderTable(columns, rows, terminal)),
     ...adviceLines(hosts, terminal),
   ];
 }

@@ -1,6 +1,7 @@
 import type { Status } from '../../shared/contracts/api.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { CommandContext } from '../context.ts';
+import { suspensionText } from '../said-line.ts';
 import { ago } from '../words.ts';
 import { type Finding, firstLine } from './finding.ts';
 import { type Fresh, type Patience, freshStatus } from './fresh-probe.ts';
@@ -35,9 +36,21 @@ export async function controllerFindings(
       grade: status.leader.kind === 'none' ? 'note' : 'good',
       found: `Varve ${status.version}, ${leaderText(status)}`,
     },
+    ...fleetFindings(status, now),
     ...probeFindings(fresh),
     sourceFinding(status, now),
     ...status.hosts.flatMap((host) => hostFindings(host, { now, since })),
+  ];
+}
+
+/** What is to be known before hosts are looked at one by one. */
+function fleetFindings({ leader, notJudged, suspended }: Status, now: number): readonly Finding[] {
+  const base = { area: 'controller' as const, what: 'fleet', grade: 'note' as const };
+  return [
+    ...(notJudged === undefined || leader.kind !== 'self' ? [] : [{ ...base, found: notJudged.message }]),
+    ...(suspended === undefined
+      ? []
+      : [{ ...base, found: suspensionText(suspended, now), advice: 'varve resume' }]),
   ];
 }
 

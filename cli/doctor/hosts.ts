@@ -1,6 +1,7 @@
 import type { HostStatus } from '../../shared/contracts/api.ts';
 import type { ErrorCode } from '../../shared/domain/errors.ts';
 import { partsText } from '../../shared/domain/contact.ts';
+import { saidParts } from '../host-line.ts';
 import { ago, bytes, until } from '../words.ts';
 import { type Finding, firstLine, nixIsTooOld, oldestNixText } from './finding.ts';
 
@@ -23,19 +24,39 @@ export function hasAnswered(host: HostStatus, since: number): boolean {
  * What is wrong with a host, or that nothing is. Pure. `since`: when all hosts were asked anew; `undefined` if they
  * could not be.
  */
-export function hostFindings(
-  host: HostStatus,
-  { now, since }: { readonly now: number; readonly since: number | undefined },
-): readonly Finding[] {
-  const finding = (grade: Finding['grade'], found: string, advice?: string): Finding => ({
-    area: 'host',
-    what: host.host,
-    grade,
-    found,
-    ...(advice === undefined ? {} : { advice }),
-  });
-  const contact =
-    host.lastContactAt === undefined ? 'never reached' : `reached ${ago(host.lastContactAt, now)}`;
+export function hostFindings(host: HostStatus, when: When): readonly Finding[] {
+  const wrong = wrongWith(host, when);
+  const said = saidFindings(host, when.now);
+  if (wrong.length + said.length > 0) return [...wrong, ...said];
+  const free = host.freeBytes === undefined ? '' : `, ${bytes(host.freeBytes)} free`;
+  return [findingOf(host, 'good', `${contactText(host, when.now)}${free}, ${host.reason}`)];
+}
+
+interface When {
+  readonly now: number;
+  readonly since: number | undefined;
+}
+
+function findingOf({ host }: HostStatus, grade: Finding['grade'], found: string, advice?: string): Finding {
+  return { area: 'host', what: host, grade, found, ...(advice === undefined ? {} : { advice }) };
+}
+
+function contactText({ lastContactAt }: HostStatus, now: number): string {
+  return lastContactAt === undefined ? 'never reached' : `reached ${ago(lastContactAt, now)}`;
+}
+
+/** What people said of it: in the words of every other command, and however the host is. */
+function saidFindings(host: HostStatus, now: number): readonly Finding[] {
+  const said = saidParts(host, now);
+  if (said.length === 0) return [];
+  const end = host.hold === undefined ? undefined : `varve release ${host.hold.scope}`;
+  return [findingOf(host, 'note', said.join('; '), end)];
+}
+
+function wrongWith(host: HostStatus, { now, since }: When): readonly Finding[] {
+  const finding = (grade: Finding['grade'], found: string, advice?: string): Finding =>
+    findingOf(host, grade, found, advice);
+  const contact = contactText(host, now);
   if (host.verdict === 'orphaned') {
     return [finding('note', 'the repository names it no more: it is not asked, and keeps what it runs')];
   }
@@ -55,17 +76,15 @@ export function hostFindings(
     return [finding('bad', `${what} (${contact}${again})`, host.failure?.hint ?? `is ${host.address} up?`)];
   }
   const wrong = [...judgements(host)].map(([grade, found, advice]) => finding(grade, found, advice));
-  if (wrong.length > 0) return wrong;
-  if (host.lastContactAt === undefined) return [finding('note', `never reached: ${host.reason}`)];
-  const free = host.freeBytes === undefined ? '' : `, ${bytes(host.freeBytes)} free`;
-  return [finding('good', `${contact}${free}, ${host.reason}`)];
+  if (wrong.length > 0 || host.lastContactAt !== undefined) return wrong;
+  return [finding('note', `never reached: ${host.reason}`)];
 }
 
 type Judgement = readonly [Finding['grade'], found: string, advice?: string];
 
 /** Each is about one thing; a host can have several. */
 function* judgements(host: HostStatus): Iterable<Judgement> {
-  const { failure, hold, failedUnits = [], failedChecks = [], freeBytes, nixVersion } = host;
+  const { failure, failedUnits = [], failedChecks = [], freeBytes, nixVersion } = host;
   if (failure !== undefined) {
     const grade = host.sync === 'Stalled' || host.health === 'Degraded' ? 'bad' : 'note';
     const advice = remedies[failure.code] ?? failure.hint ?? 'varve why HOST';
@@ -75,7 +94,6 @@ function* judgements(host: HostStatus): Iterable<Judgement> {
   } else if (host.verdict === 'stalled') {
     yield ['bad', host.reason, `varve why ${host.host}`];
   }
-  if (hold !== undefined) yield ['note', `held by ${hold.by}: ${hold.reason}`, `varve release ${host.host}`];
   if (host.locked === true && host.waitsFor !== 'activation') {
     yield [
       'note',

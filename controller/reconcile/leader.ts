@@ -1,4 +1,4 @@
-import { FleetError } from '../../shared/domain/errors.ts';
+import { failureOf, FleetError, type Failure } from '../../shared/domain/errors.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
 import { lastGood, type Memory } from '../../shared/domain/memory.ts';
 import type { HostName } from '../../shared/domain/names.ts';
@@ -60,6 +60,8 @@ export interface Reign {
   readonly memory: Memory;
   readonly source: SourceState;
   readonly last: PassResult | undefined;
+  /** Why the newest pass did not come to its end. */
+  readonly passFailure: Failure | undefined;
 }
 
 export interface Controller {
@@ -87,7 +89,14 @@ export function createController(deps: ControllerDeps): Controller {
   /** Hosts for which a leadership gave way to one above their token, and when. */
   const gaveWayTo = new Map<HostName, number>();
   let reigning:
-    | { term: Term; memory: Memory; watcher: Watcher; ring: () => void; last: PassResult | undefined }
+    | {
+        term: Term;
+        memory: Memory;
+        watcher: Watcher;
+        ring: () => void;
+        last: PassResult | undefined;
+        passFailure: Failure | undefined;
+      }
     | undefined;
 
   async function lead(signal: AbortSignal): Promise<void> {
@@ -118,7 +127,8 @@ export function createController(deps: ControllerDeps): Controller {
       commands.open(bell.ring);
       const close = await deps.store.onChange(bell.ring);
       try {
-        reigning = { term, memory: keeper.memory, watcher, ring: bell.ring, last: undefined };
+        const { memory } = keeper;
+        reigning = { term, memory, watcher, ring: bell.ring, last: undefined, passFailure: undefined };
         deps.onEvent({ kind: 'leading', epoch: term.epoch });
         background.push(watcher.watch(() => observedBy(keeper.memory), bell.ring, whileLeading));
         await passes(office, watcher, bell, whileLeading, () => heldUntil);
@@ -194,13 +204,17 @@ export function createController(deps: ControllerDeps): Controller {
       let next: number | undefined;
       try {
         const result = await reconciler.pass();
-        if (reigning !== undefined) reigning.last = result;
+        if (reigning !== undefined) {
+          reigning.last = result;
+          reigning.passFailure = undefined;
+        }
         deps.onEvent({ kind: 'passed', result, durationMs: clock.now() - began });
         failures = 0;
         next = result.requeueAt;
       } catch (thrown) {
         if (thrown instanceof LeadershipLost || !(thrown instanceof FleetError)) throw thrown;
         if (thrown.disposition === 'stalled') throw thrown;
+        if (reigning !== undefined) reigning.passFailure = failureOf(thrown);
         deps.onEvent({ kind: 'pass-failed', error: thrown });
         failures += 1;
         // Not rung awake by its own failing writes.
@@ -245,6 +259,7 @@ export function createController(deps: ControllerDeps): Controller {
             memory: reigning.memory,
             source: reigning.watcher.state(),
             last: reigning.last,
+            passFailure: reigning.passFailure,
           },
     look: () => reigning?.watcher.hint(),
     probe() {

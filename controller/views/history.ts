@@ -7,13 +7,14 @@ import type {
   FleetHistory,
   GenerationView,
   HostHistory,
+  RevisionView,
   Shown,
 } from '../../shared/contracts/api-history.ts';
 import { actOf, actsAbout } from './acts.ts';
 import type { ViewContext } from './context.ts';
 import { generationsOf, summaryOf } from './generations.ts';
 import { outcomesByHost } from './outcome-index.ts';
-import { saidOf } from './people.ts';
+import { saidAround, saidOf, suspensionOf } from './people.ts';
 import { releaseView } from './status.ts';
 import { noSuchHost } from './names.ts';
 
@@ -39,7 +40,12 @@ export function hostHistory(context: ViewContext, host: HostName, limit: number)
       reason: 'what it ran when it was adopted is generation 0',
     });
   }
-  return { host, generations: generations.slice(0, limit), acts: actsAbout(context, host, limit) };
+  return {
+    host,
+    ...saidAround(context, host),
+    generations: generations.slice(0, limit),
+    acts: actsAbout(context, host, limit),
+  };
 }
 
 /** The fleet's observations and what people did, newest first. */
@@ -59,14 +65,16 @@ export function fleetHistory(context: ViewContext, limit: number): FleetHistory 
   };
 }
 
-/** The last that an observation meant for each host. */
+/** The last that an observation meant for each host, with what is said of that now. */
 function generationsOfObservation(
   context: ViewContext,
   observation: Observation,
   outcomes: ReturnType<typeof outcomesByHost>,
-): GenerationView[] {
+): RevisionView['generations'] {
   return [...context.memory.hosts.keys()].flatMap((host) =>
-    generationsOf(context, host, observation, outcomes(host)).slice(0, 1),
+    generationsOf(context, host, observation, outcomes(host))
+      .slice(0, 1)
+      .map((generation) => ({ ...generation, ...saidOf(context, host) })),
   );
 }
 
@@ -74,9 +82,11 @@ function generationsOfObservation(
 export function showDeployment(context: ViewContext, id: DeploymentId): Shown {
   const live = context.last?.snapshot.deployments.find((deployment) => deployment.id === id);
   if (live !== undefined) {
-    const { hold } = saidOf(context, live.host);
     const { progress } = context.activity(id) ?? {};
-    return { kind: 'deployment', deployment: { ...ofLive(live), progress, hold } };
+    return {
+      kind: 'deployment',
+      deployment: { ...ofLive(live), progress, ...saidAround(context, live.host) },
+    };
   }
   const outcome = context.memory.outcomeOf.get(id);
   if (outcome === undefined) {
@@ -109,7 +119,7 @@ export function showDeployment(context: ViewContext, id: DeploymentId): Shown {
       delivery: outcome.delivery,
       failure: outcome.failure,
       evidence: outcome.evidence,
-      hold: saidOf(context, aim.host).hold,
+      ...saidAround(context, aim.host),
     },
   };
 }
@@ -163,6 +173,7 @@ export function showRevision(context: ViewContext, revision: Revision): Shown {
     revision: {
       observations,
       release: releaseView(context, newest.n),
+      suspended: suspensionOf(context),
       generations: generationsOfObservation(context, newest, outcomesByHost(context.memory)),
     },
   };

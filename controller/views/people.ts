@@ -31,6 +31,14 @@ export function saidOf(context: ViewContext, host: HostName): SaidOf {
   };
 }
 
+/** The same with what is said of everything, where one host is shown alone. */
+export function saidAround(
+  context: ViewContext,
+  host: HostName,
+): SaidOf & { readonly suspended: SuspensionView | undefined } {
+  return { suspended: suspensionOf(context), ...saidOf(context, host) };
+}
+
 export function suspensionOf({ memory }: ViewContext): SuspensionView | undefined {
   const { suspended } = memory;
   return suspended && { by: suspended.by, reason: suspended.reason, since: suspended.at };

@@ -179,7 +179,6 @@ export function planView(context: ViewContext): PlanView {
     requeueAt: context.last?.requeueAt,
     verdicts: (context.last?.verdicts ?? []).map((verdict) => {
       const contact = context.last?.snapshot.contacts.get(verdict.host);
-      const { hold, pin } = saidOf(context, verdict.host);
       return {
         host: verdict.host,
         verdict: verdict.kind,
@@ -188,8 +187,7 @@ export function planView(context: ViewContext): PlanView {
         until: verdict.until,
         from: contact?.kind === 'reached' ? contact.report.current : undefined,
         to: verdict.toplevel,
-        hold,
-        pin,
+        ...saidOf(context, verdict.host),
       };
     }),
   };

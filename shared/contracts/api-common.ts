@@ -90,6 +90,15 @@ export const PinView = z.object({
 });
 export type PinView = z.infer<typeof PinView>;
 
+/** What people have said of a host and what lasts: with the host, wherever it is shown. */
+export const saidOfHost = {
+  /** Its own, or that of a group or of the whole fleet. */
+  hold: HoldView.optional(),
+  pin: PinView.optional(),
+  /** Windows and freezes that are overridden there now. */
+  override: OverrideView.optional(),
+};
+
 /** A host's branch `testing/<host>`, and what becomes of it. */
 export const TestingView = z.object({
   branch: Text,

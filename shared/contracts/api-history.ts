@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { HoldView, ObservationView, ProgressView, ScopeWord, Text, Time, listOf } from './api-common.ts';
+import {
+  ObservationView,
+  ProgressView,
+  ScopeWord,
+  SuspensionView,
+  Text,
+  Time,
+  listOf,
+  saidOfHost,
+} from './api-common.ts';
 import { Action, Delivery, Failure, Mode, Phase } from './domain.ts';
 import { ReleaseView } from './api.ts';
 
@@ -61,6 +70,8 @@ export type ActView = z.infer<typeof ActView>;
 /** One host's generations, newest first, failed ones included. `GET /api/v1/hosts/:host/history` */
 export const HostHistory = z.object({
   host: Text,
+  suspended: SuspensionView.optional(),
+  ...saidOfHost,
   generations: listOf(GenerationView),
   /** What people said of it, of its groups, and of the whole fleet. */
   acts: listOf(ActView),
@@ -113,8 +124,9 @@ export const DeploymentView = z.object({
   failure: Failure.optional(),
   /** The failure is the toplevel's own, so this toplevel is not tried there again. */
   evidence: z.boolean(),
-  /** The hold that its host is under now. */
-  hold: HoldView.optional(),
+  /** What is said now, of everything and of its host. */
+  suspended: SuspensionView.optional(),
+  ...saidOfHost,
 });
 export type DeploymentView = z.infer<typeof DeploymentView>;
 
@@ -123,7 +135,9 @@ export const RevisionView = z.object({
   /** More than one when a force push came back to it; newest first. */
   observations: listOf(ObservationView),
   release: ReleaseView,
-  generations: listOf(GenerationView),
+  suspended: SuspensionView.optional(),
+  /** With what is said of each host now. */
+  generations: listOf(GenerationView.extend(saidOfHost)),
 });
 export type RevisionView = z.infer<typeof RevisionView>;
 

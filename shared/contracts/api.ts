@@ -5,7 +5,6 @@ import {
   HoldView,
   ObservationView,
   OverrideView,
-  PinView,
   TestingView,
   ProgressView,
   RolloutView,
@@ -15,6 +14,7 @@ import {
   Time,
   VerdictKind,
   listOf,
+  saidOfHost,
 } from './api-common.ts';
 import { Action, Failure, Phase, RebootReason } from './domain.ts';
 import { driftKinds } from '../domain/drift.ts';
@@ -104,13 +104,9 @@ export const HostStatus = z.object({
   waitsFor: Text.optional(),
   until: Time.optional(),
   failure: Failure.optional(),
-  /** Its own, or that of a group or of the whole fleet. */
-  hold: HoldView.optional(),
-  pin: PinView.optional(),
+  ...saidOfHost,
   /** Its branch `testing/<host>`, as long as there is one. */
   testing: TestingView.optional(),
-  /** Windows and freezes that are overridden there now. */
-  override: OverrideView.optional(),
   /** The system that runs, by the last probe. */
   current: Text.optional(),
   /** Where it has drifted: how, and whom its journal tells of. Times are by its own clock. */
@@ -147,6 +143,8 @@ export const Status = z.object({
   version: Text,
   owner: Text.optional(),
   leader: LeaderView,
+  /** Why nothing is known of hosts yet; absent once a pass has judged them. */
+  notJudged: Failure.optional(),
   source: SourceView,
   /** The newest one; absent before the first look. */
   observation: ObservationView.optional(),
@@ -171,8 +169,7 @@ export const VerdictView = z.object({
   until: Time.optional(),
   from: Text.optional(),
   to: Text.optional(),
-  hold: HoldView.optional(),
-  pin: PinView.optional(),
+  ...saidOfHost,
 });
 export type VerdictView = z.infer<typeof VerdictView>;
 
@@ -209,8 +206,8 @@ export const Why = z.object({
   /** Since when the verdict is so, where that is known. */
   since: Time.optional(),
   until: Time.optional(),
-  hold: HoldView.optional(),
-  pin: PinView.optional(),
+  suspended: SuspensionView.optional(),
+  ...saidOfHost,
   chain: listOf(WhyLink),
   /** What a person could do now, if anything. */
   advice: Text.optional(),

@@ -15,7 +15,14 @@ import { isConnectionError } from '../push/push-errors.ts';
 export interface DeliverSettings {
   /** Toplevels of one host that stay rooted on this worker, besides those that it may have to return to. */
   readonly keepToplevels: number;
+  /**
+   * After so long without a delivery to it, and without an evaluation here that has it, the roots of a host go: it was
+   * removed or renamed. Should it be there after all, what it needs is built again.
+   */
+  readonly forgetHostsMs: number;
 }
+
+const dayMs = 86_400_000;
 
 export interface DeliverDeps {
   readonly store: NixStore;
@@ -58,6 +65,15 @@ function goneFromHost({ toplevel, host }: Deployment): FleetError {
 /** The deliver step. It changes nothing that runs, and may be run any number of times. */
 export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
   const { store, roots, builds, settings } = deps;
+  let forgottenAt = -Infinity;
+
+  /** Nothing else ever comes to the roots of hosts that are no more. */
+  const forgetHosts = async (): Promise<void> => {
+    const now = performance.now();
+    if (now - forgottenAt < dayMs) return;
+    forgottenAt = now;
+    await roots.forget(['hosts'], settings.forgetHostsMs);
+  };
 
   /** Makes the toplevel and the guard valid and rooted on this worker; how many builds that took. */
   const makeValid = async ({ drvPath, ...deployment }: Derived, context: StepContext): Promise<number> => {
@@ -93,6 +109,7 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
       throw thrown;
     } finally {
       await roots.prune(group, settings.keepToplevels, new Set(deployment.retained.map(rootName)));
+      await forgetHosts();
     }
   };
 
@@ -180,7 +197,12 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
       durationMs: Math.round(performance.now() - startedAt),
     });
     const has = await deps.hostHas(deployment, context);
-    if (has.toplevel && has.guard) return delivery(0, { paths: 0, bytes: 0 });
+    if (has.toplevel && has.guard) {
+      const group = ['hosts', deployment.host];
+      await roots.touch([...group, rootName(deployment.toplevel)]);
+      await roots.touch(group);
+      return delivery(0, { paths: 0, bytes: 0 });
+    }
     const guard = ['guard', deps.guard.path] as const;
     if (!isDerived(deployment)) {
       if (!has.toplevel) throw goneFromHost(deployment);

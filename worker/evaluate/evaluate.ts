@@ -46,7 +46,11 @@ export function createEvaluate(deps: {
   const release = async (request: EvaluationRequest, context: StepContext): Promise<Release> => {
     const hosts = await evaluator.evaluate(request, context);
     const group = ['releases', request.key.replaceAll('.', '-')];
-    for (const [host, { drvPath }] of hosts) await roots.put(group, host, drvPath);
+    for (const [host, { drvPath }] of hosts) {
+      await roots.put(group, host, drvPath);
+      // It is still there, though nothing may have been delivered to it for months.
+      await roots.touch(['hosts', host]);
+    }
     await roots.prune(['releases'], settings.keepReleases);
     return { key: request.key, tree: request.tree, hosts };
   };

@@ -19,45 +19,69 @@ export interface Roots {
   drop(group: readonly string[], name: string): Promise<void>;
   /** Removes the entries of a group but the `keep` last used, and those that something still needs. */
   prune(group: readonly string[], keep: number, needed?: ReadonlySet<string>): Promise<void>;
+  /** Removes the entries of a group that were not used for longer. */
+  forget(group: readonly string[], unusedMs: number): Promise<void>;
 }
 
 let counter = 0;
 
 export function createRoots(deps: { readonly folder: string }): Roots {
   const within = (parts: readonly string[]): string => join(deps.folder, ...parts.map(checked));
+  let last: Promise<void> = Promise.resolve();
+  /** A group that is found to be unused must not go while something is put into it. */
+  const inTurn = (act: () => Promise<void>): Promise<void> => {
+    last = last.then(act, act);
+    return last;
+  };
+
+  const put: Roots['put'] = async (group, name, path) => {
+    try {
+      const folder = within(group);
+      await mkdir(folder, { recursive: true });
+      counter += 1;
+      const fresh = join(folder, `.new-${process.pid}-${counter}`);
+      await symlink(path, fresh);
+      await rename(fresh, join(folder, checked(name)));
+      if (group.length > 1) await touch(folder);
+    } catch (thrown) {
+      throw notRooted(deps.folder, thrown);
+    }
+  };
+
   return {
-    async put(group, name, path) {
-      try {
-        const folder = within(group);
-        await mkdir(folder, { recursive: true });
-        counter += 1;
-        const fresh = join(folder, `.new-${process.pid}-${counter}`);
-        await symlink(path, fresh);
-        await rename(fresh, join(folder, checked(name)));
-        if (group.length > 1) await touch(folder);
-      } catch (thrown) {
-        throw notRooted(deps.folder, thrown);
-      }
-    },
+    put: (...root) => inTurn(() => put(...root)),
     drop: (group, name) => rm(join(within(group), checked(name)), { force: true }),
     touch: (entry) => touch(within(entry)),
     names: (group) => readdir(within(group)).catch(() => []),
     async prune(group, keep, needed = new Set()) {
       const folder = within(group);
-      const names = await readdir(folder).catch(() => []);
-      const used = await Promise.all(
-        names.map(async (name) => ({
-          name,
-          at: (await lstat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0,
-        })),
-      );
+      const used = await usesIn(folder);
       used.sort((a, b) => b.at - a.at || (a.name < b.name ? -1 : 1));
       for (const { name } of used.slice(keep)) {
         if (needed.has(name)) continue;
         await rm(join(folder, name), { recursive: true, force: true });
       }
     },
+    forget: (group, unusedMs) =>
+      inTurn(async () => {
+        const folder = within(group);
+        const before = Date.now() - unusedMs;
+        for (const { name, at } of await usesIn(folder)) {
+          if (at < before) await rm(join(folder, name), { recursive: true, force: true });
+        }
+      }),
   };
+}
+
+/** When each entry of a folder was used last. */
+async function usesIn(folder: string): Promise<{ readonly name: string; readonly at: number }[]> {
+  const names = await readdir(folder).catch(() => []);
+  return Promise.all(
+    names.map(async (name) => ({
+      name,
+      at: (await lstat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0,
+    })),
+  );
 }
 
 async function touch(path: string): Promise<void> {

@@ -1,6 +1,5 @@
 import type { WaveView } from '../../../shared/contracts/api-common.ts';
 import type { WhyLink } from '../../../shared/contracts/api.ts';
-import { hostsOf } from '../../../shared/domain/desired.ts';
 import type { HostSpec } from '../../../shared/domain/fleet.ts';
 import { pinAt, type Failed } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
@@ -11,9 +10,7 @@ import { holdOf, type ViewContext } from '../context.ts';
 import { closedGates } from '../gates.ts';
 import { judgedFleet } from '../names.ts';
 import { rollingHosts, rolloutOf } from '../rollout.ts';
-
-/** So many hosts are named where a reason has many. */
-const mostNamed = 5;
+import { hostsInTheWay, inTheWayLinks, mostNamed, specOf } from './hosts-in-the-way.ts';
 
 /** What a host waits for, by its name: `wave canary`, `approval of wave all`, `router1`. */
 export function waitsForText(context: ViewContext, verdict: Verdict): string | undefined {
@@ -28,7 +25,7 @@ export function waitsForText(context: ViewContext, verdict: Verdict): string | u
       return gates.length === 0 ? waitsFor : `approval of ${gates.join(' and ')}`;
     }
     case 'dependency':
-      return listed(notYetThere(context, host).map((each) => each.host)) || waitsFor;
+      return listed(hostsInTheWay(context, host).map((each) => each.verdict.host)) || waitsFor;
     case 'person': {
       const hold = verdict.kind === 'held' ? holdOf(context, host) : undefined;
       // Whoever was rolled back gets there although everything is suspended: then it is the hold that keeps it.
@@ -61,10 +58,7 @@ export function waitingLinks(context: ViewContext, verdict: Verdict): readonly W
     case 'budget':
       return budgetLinks(context, spec);
     case 'dependency':
-      return notYetThere(context, spec.name).map(({ host, kind, reason, until }) => ({
-        statement: `it comes after ${host}, which is not there yet: ${kind}: ${reason}`,
-        until,
-      }));
+      return inTheWayLinks(context, spec.name);
     case 'window':
       return windowLinks(context, spec);
     default:
@@ -190,18 +184,6 @@ function awayLink(context: ViewContext, rolling: Rolling): WhyLink | undefined {
     : { statement: `${host} has not been asked yet` };
 }
 
-/** The hosts that must be done before a host, and are not. */
-function notYetThere(context: ViewContext, host: HostName): readonly Verdict[] {
-  const after = specOf(context, host)?.after ?? [];
-  const late = rollingHosts(context)
-    .filter(
-      ({ view, standing }) =>
-        after.includes(view.host) && standing.kind !== 'done' && standing.kind !== 'out',
-    )
-    .map(({ view }) => view.host);
-  return (context.last?.verdicts ?? []).filter((each) => late.includes(each.host));
-}
-
 function windowLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
   const freezes = (judgedFleet(context)?.freezes ?? []).filter(
     ({ from, until, scope }) => from <= context.at && context.at < until && isIn(scope, spec),
@@ -221,10 +203,6 @@ function windowLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
 function minutes(ms: number): string {
   const count = Math.round(ms / 60_000);
   return count % 60 === 0 ? `${count / 60} h` : `${count} min`;
-}
-
-function specOf({ last }: ViewContext, host: HostName): HostSpec | undefined {
-  return last === undefined ? undefined : hostsOf(last.desired).get(host);
 }
 
 function judgedAt({ last }: ViewContext): number | undefined {

@@ -1,15 +1,14 @@
 import { axesOf } from '../../../shared/domain/axes.ts';
 import { partsText, untidied } from '../../../shared/domain/contact.ts';
-import { failureAgainst } from '../../../shared/domain/memory.ts';
 import type { HostName } from '../../../shared/domain/names.ts';
-import type { Verdict } from '../../../shared/domain/verdict.ts';
 import type { Why, WhyLink } from '../../../shared/contracts/api.ts';
-import { holdOf, liveDeployments, type ViewContext } from '../context.ts';
+import type { ViewContext } from '../context.ts';
 import { noSuchHost } from '../names.ts';
-import { saidOf } from '../people.ts';
+import { saidAround } from '../people.ts';
 import { testingLinks } from '../testing.ts';
 import { adviceOn } from './advice.ts';
 import { saidLinks } from './said.ts';
+import { sinceOf } from './since.ts';
 import { deploymentOf, waitingLinks, waitsForText } from './waiting.ts';
 
 /** The chain of reasons that leads to a host's verdict, the deepest cause last. @throws FleetError NOT_FOUND */
@@ -18,7 +17,6 @@ export function why(context: ViewContext, host: HostName): Why {
   if (verdict === undefined) throw noSuchHost(context, host);
   const remembered = context.memory.hosts.get(host);
   const contact = context.last?.snapshot.contacts.get(host);
-  const { hold, pin } = saidOf(context, host);
   const since = sinceOf(context, verdict);
   return {
     host,
@@ -28,8 +26,7 @@ export function why(context: ViewContext, host: HostName): Why {
     waitsFor: waitsForText(context, verdict),
     since,
     until: verdict.until,
-    hold,
-    pin,
+    ...saidAround(context, host),
     chain: [
       {
         statement: verdict.reason,
@@ -45,29 +42,6 @@ export function why(context: ViewContext, host: HostName): Why {
     ],
     advice: adviceOn(context, verdict),
   };
-}
-
-/** Since when a verdict is what it is, where that is known. */
-function sinceOf(context: ViewContext, verdict: Verdict): number | undefined {
-  const { last, memory } = context;
-  const remembered = memory.hosts.get(verdict.host);
-  const contact = last?.snapshot.contacts.get(verdict.host);
-  const live = last === undefined ? undefined : liveDeployments(last).get(verdict.host);
-  if (live !== undefined && live.id === verdict.deployment) return live.phaseAt;
-  switch (verdict.kind) {
-    case 'held':
-      return memory.suspended?.at ?? holdOf(context, verdict.host)?.at;
-    case 'unreachable':
-      return contact?.kind === 'unreachable' ? contact.since : undefined;
-    case 'in-sync':
-      return remembered?.confirmed?.at;
-    case 'stalled':
-      return (remembered && failureAgainst(remembered, verdict.toplevel)?.at) ?? remembered?.setback?.at;
-    case 'wait':
-      return verdict.waitsFor === 'back-off' ? remembered?.setback?.at : undefined;
-    default:
-      return undefined;
-  }
 }
 
 /** What is known of the host itself: contact, failures, what it was confirmed on. */

@@ -103,7 +103,7 @@ beforeAll(async () => {
         { tree, folder: '.', attribute: 'nixosConfigurations', host: name, hostAttribute: attribute },
         context,
       ),
-    settings: { keepToplevels: 3 },
+    settings: { keepToplevels: 3, forgetHostsMs: 86_400_000 },
   };
   deliver = createDeliver(deps);
 });

@@ -15,6 +15,7 @@ describe('what people are told', () => {
         memory: remembering(before, after),
         source: { kind: 'unseen' },
         last: undefined,
+        passFailure: undefined,
       }),
     });
     tell({ kind: 'facts', facts: [before, after] });

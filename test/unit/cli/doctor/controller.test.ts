@@ -44,6 +44,26 @@ function asking(...states: readonly Status[]): {
 const answered = { probeAskedAt: since, lastContactAt: since };
 const silent = { probeAskedAt: since - 1, lastContactAt: since - 1 };
 
+describe('the fleet of a controller', () => {
+  test('is suspended by whom, since when, and why; and says where nobody was judged yet', async () => {
+    const suspended = { by: 'ada', since: since - 60_000, reason: 'batteries' };
+    const message = 'nothing is known of hosts yet: the first pass has not ended';
+    const notJudged = { code: 'NOT_LEADER', disposition: 'transient', message } as const;
+    const { context } = asking(aStatus({ hosts: [], suspended, notJudged }));
+    const findings = await controllerFindings(context, patience);
+    expect(findings.filter(({ what }) => what === 'fleet')).toEqual([
+      { area: 'controller', what: 'fleet', grade: 'note', found: message },
+      {
+        area: 'controller',
+        what: 'fleet',
+        grade: 'note',
+        found: 'suspended by ada 1 min ago, until `varve resume`: batteries',
+        advice: 'varve resume',
+      },
+    ]);
+  });
+});
+
 describe('the hosts of a controller', () => {
   test('are asked once and waited for, with progress for who looks', async () => {
     const { context, shown, asked } = asking(

@@ -120,7 +120,40 @@ describe('a host', () => {
     [
       'that somebody holds',
       { health: 'Held', verdict: 'held', hold: { scope: 'web1', by: 'ada', reason: 'firmware', since: now } },
-      ['note: held by ada: firmware -> varve release web1'],
+      ['note: held by ada just now, until released: firmware -> varve release web1'],
+    ],
+    [
+      'whose group somebody holds for a time, and that is out of reach',
+      {
+        health: 'Unreachable',
+        verdict: 'unreachable',
+        hold: { scope: 'shop', by: 'ada', reason: 'sale', since: now - 7_200_000, until: now + 10_800_000 },
+      },
+      [
+        'bad: unreachable (reached just now) -> is root@web1.example:22 up?',
+        'note: shop held by ada 2 h ago, ends in 3 h: sale -> varve release shop',
+      ],
+    ],
+    [
+      'whose windows are overridden',
+      { override: { scope: 'fleet', by: 'bob', reason: 'CVE', since: now, until: now + 3_600_000 } },
+      ['note: windows and freezes of fleet overridden by bob just now, ends in 1 h: CVE'],
+    ],
+    [
+      'that was rolled back with its wave',
+      {
+        pin: {
+          cause: 'wave',
+          toplevel: '/nix/store/x',
+          observation: 4,
+          by: 'varve',
+          reason: 'wave canary failed',
+          since: now - 7_200_000,
+        },
+      },
+      [
+        'note: rolled back to generation 4 with its wave 2 h ago, until a commit or a retry: wave canary failed',
+      ],
     ],
     [
       'that did not answer',

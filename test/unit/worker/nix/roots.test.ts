@@ -32,3 +32,26 @@ describe('pruning roots', () => {
     expect(await kept(new Set(['a', 'unknown']))).toEqual(['a', 'c', 'd']);
   });
 });
+
+describe('forgetting what nobody uses', () => {
+  it('leaves a group that something is put into at the same time', async () => {
+    const roots = createRoots({ folder });
+    await roots.put(['hosts', 'web1'], 'a', toplevel('A'));
+    await lutimes(join(folder, 'hosts/web1'), 0, 0);
+    await Promise.all([
+      roots.put(['hosts', 'web1'], 'b', toplevel('A')),
+      roots.forget(['hosts'], 1_000),
+      roots.put(['hosts', 'web1'], 'c', toplevel('A')),
+    ]);
+    expect((await readdir(join(folder, 'hosts/web1'))).toSorted()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('goes on after something could not be rooted', async () => {
+    const roots = createRoots({ folder });
+    await expect(roots.put(['..'], 'a', toplevel('A'))).rejects.toThrow(/cannot name a root/);
+    await roots.put(['hosts', 'web1'], 'a', toplevel('A'));
+    await lutimes(join(folder, 'hosts/web1'), 0, 0);
+    await roots.forget(['hosts'], 1_000);
+    expect(await readdir(join(folder, 'hosts'))).toEqual([]);
+  });
+});
