@@ -63,7 +63,7 @@ describe('a release that goes through two waves', () => {
   it('goes on where it is to: only those that fail go back, and who waits for all is told', async () => {
     const bad = ['canary1', 'rest1'];
     const before = await Promise.all(bad.map((name) => fleet.systems(name)));
-    const broken = bad.map((name) => [
+    const broken = bad.map((name): [string, string] => [
       `hosts/${name}.nix`,
       system(`failed of ${name}`, 'faults.switch = 2;'),
     ]);
