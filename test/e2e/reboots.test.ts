@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { FactOf } from '../../shared/domain/facts.ts';
@@ -20,17 +23,31 @@ const manifest =
   'adopt: auto\ndefaults:\n  timeouts: { activation: 30s, confirm: 8s, settle: 1ms, build: 2m, push: 1m }\n' +
   '  reboot:\n    when: after-deploy\n    deadline: 90s\n' +
   `    drain: { command: [sh, -c, '${note('drained')}'], timeout: 5s }\n` +
-  `    undrain: { command: [sh, -c, '${note('undrained')}'], timeout: 5s }\n`;
+  `    undrain: { command: [sh, -c, '${note('undrained')}'], timeout: 5s }\n` +
+  'groups: { balanced: { hosts: [h2], reboot: { drain: { workerCommand: take-out, timeout: 5s } } } }\n';
 
 /** One story on two hosts: each test goes on where the one before it ended. */
 describe('hosts whose varve.yaml has them rebooted after a deployment', () => {
   let fleet: Fleet;
+  /** Where the worker's command writes down whom it took out. */
+  let takenOut: string;
   beforeAll(async () => {
-    fleet = await startFleet({ hosts, probeSeconds: 2, manifest, edits: every('first', '6.6.1') });
+    const dir = await mkdtemp(join(tmpdir(), 'varve-taken-out-'));
+    takenOut = join(dir, 'hosts');
+    await writeFile(takenOut, '');
+    fleet = await startFleet({
+      ...{ hosts, probeSeconds: 2, manifest, edits: every('first', '6.6.1') },
+      worker: {
+        commands: { 'take-out': { argv: ['sh', '-c', `echo "$VARVE_HOST $VARVE_ADDRESS" >> ${takenOut}`] } },
+      },
+    });
     await fleet.varve.settle(fleet.first, undefined, { deadlineMs: 180_000 });
     await Promise.all(hosts.map((name) => shell(name, 'rm -f /root/hooks')));
   });
-  afterAll(() => fleet.close());
+  afterAll(async () => {
+    await fleet.close();
+    await rm(dirname(takenOut), { recursive: true });
+  });
 
   const shell = async (name: string, line: string): Promise<string> =>
     (await fleet.host(name).exec(['sh', '-c', line])).stdout.trimEnd();
@@ -56,7 +73,9 @@ describe('hosts whose varve.yaml has them rebooted after a deployment', () => {
     const turns: (readonly [number, number])[] = [];
     for (const [i, name] of hosts.entries()) {
       await expectDesiredSystem(fleet, name);
-      expect(await hooks(name)).toBe(`drained ${before[i]}\nundrained ${after[i]}`);
+      // The worker itself takes h2 out.
+      const drained = name === 'h2' ? '' : `drained ${before[i]}\n`;
+      expect(await hooks(name)).toBe(`${drained}undrained ${after[i]}`);
       expect(await fleet.varve.host(name)).toMatchObject({ health: 'Healthy', rebootNeeded: [] });
       const [deployed, rebooted, ...more] = await outcomes(name, revision);
       expect(deployed).toMatchObject({ phase: 'succeeded', aim: { action: 'activate' } });
@@ -66,6 +85,7 @@ describe('hosts whose varve.yaml has them rebooted after a deployment', () => {
       const { activating = 0, succeeded = 0 } = rebooted?.timeline ?? {};
       turns.push([activating, succeeded]);
     }
+    expect(await readFile(takenOut, 'utf8')).toBe(`h2 ${fleet.host('h2').address}\n`);
     const [first, second] = turns.toSorted(([a], [b]) => a - b);
     expect(second?.[0]).toBeGreaterThanOrEqual(first?.[1] ?? Infinity);
   });

@@ -17,6 +17,9 @@ import { startSshd } from '../ssh/sshd.ts';
 const files = {
   one: '{ roles, ... }: { imports = [ (roles.motd "one") ]; }',
   otherKernel: '{ roles, ... }: { imports = [ (roles.motd "two") ]; system.kernel = "6.6.2"; }',
+  otherParameters:
+    '{ roles, ... }: { imports = [ (roles.motd "four") ]; system.kernelParams = [ "quiet" "nosmt" ]; }',
+  otherSystemd: '{ roles, ... }: { imports = [ (roles.motd "five") ]; system.systemd = "253"; }',
   unrooted: '{ roles, ... }: { imports = [ (roles.motd "three") ]; }',
 };
 
@@ -102,6 +105,18 @@ describe('a probe', () => {
     expect(await report()).toMatchObject({ rebootNeeded: parts });
     await bench.mustSucceed(systems.otherKernel);
     expect((await report()).rebootNeeded).toEqual(parts);
+    await bench.mustSucceed(systems.one);
+    expect((await report()).rebootNeeded).toEqual([]);
+  });
+
+  it.for([
+    ['kernel-params', 'otherParameters'],
+    ['systemd', 'otherSystemd'],
+  ] as const)('sees that a reboot is needed for %s alone', async ([part, name]) => {
+    await bench.activate(systems[name], { mode: 'boot' });
+    expect((await report()).rebootNeeded).toEqual([part]);
+    await bench.mustSucceed(systems[name]);
+    expect((await report()).rebootNeeded).toEqual([part]);
     await bench.mustSucceed(systems.one);
     expect((await report()).rebootNeeded).toEqual([]);
   });

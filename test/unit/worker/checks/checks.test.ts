@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { CheckPace } from '../../../../shared/domain/check.ts';
+import type { Bounds, CheckPace } from '../../../../shared/domain/check.ts';
 import { createRun } from '../../../../shared/platform/exec.ts';
 import { createSystemClock } from '../../../../shared/platform/system-clock.ts';
 import { createChecks, firstProblem } from '../../../../worker/checks/checks.ts';
@@ -95,6 +95,26 @@ describe('a check after a switch', () => {
     expect(await checks.passes(command, subject(124), within(50))).toMatch(
       /^the command is-well did not end within /,
     );
+  });
+});
+
+describe('a check of a metric', () => {
+  it('asks Prometheus for the query, and says which value is out of its bounds', async () => {
+    const queries: (string | null)[] = [];
+    const url = await aPage((request, response) => {
+      queries.push(new URL(request.url ?? '', 'http://localhost').searchParams.get('query'));
+      const data = { resultType: 'scalar', result: [0, '2'] };
+      response.end(JSON.stringify({ status: 'success', data }));
+    });
+    const asking = (bounds: Bounds) =>
+      checks.passes(
+        aCheck({ kind: 'prometheus', url, query: 'errors', bounds }, { intervalMs: 5 }),
+        subject(),
+        within(5_000, false),
+      );
+    expect(await asking({ below: 3 })).toBeUndefined();
+    expect(await asking({ below: 2 })).toBe('the query errors: the value is 2, not below 2');
+    expect(queries).toEqual(['errors', 'errors']);
   });
 });
 
