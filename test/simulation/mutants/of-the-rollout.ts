@@ -33,6 +33,20 @@ export const rolloutMutants: readonly Mutant[] = [
     invariant: 2,
   },
   {
+    name: 'rollout: pay no heed to the budget of a wave',
+    file: `${plan}/budgets.ts`,
+    from: 'define(`wave ${name}`, `wave ${name}`, maxUnavailable, ({ view }) => view.spec.wave === name);',
+    to: '',
+    invariant: 2,
+  },
+  {
+    name: 'rollout: take a share of a budget for all of its hosts',
+    file: 'shared/domain/policy.ts',
+    from: 'Math.max(1, Math.floor((total * value) / 100))',
+    to: 'total',
+    invariant: 2,
+  },
+  {
     name: 'rollout: let no wave soak',
     file: `${plan}/waves.ts`,
     from: 'return last + wave.soakMs;',
