@@ -1,20 +1,16 @@
-import type { HostContact } from '../../shared/domain/contact.ts';
 import type { Fact, FactOf } from '../../shared/domain/facts.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import type { WorldPolicy } from './policy.ts';
 import type { Had } from './had.ts';
+import type { Looks } from './looks.ts';
+import type { Rollouts } from './rollouts.ts';
 import type { Spoken } from './spoken.ts';
 import type { Wanted } from './wanted.ts';
 
 export interface OrderChecks {
   /** A fact became durable. What people said and what is wanted has been learnt before. */
   appended(fact: Fact): void;
-  /** A probe's result reached the store. */
-  contacted(contact: HostContact): void;
 }
-
-/** A decision may have been made by a look that another one has overtaken meanwhile. */
-const looksKept = 3;
 
 /**
  * Who goes before whom, judged when an intent becomes durable: the waves before, what a host comes after, and all others
@@ -25,6 +21,8 @@ export function createOrderChecks(deps: {
   readonly policy: WorldPolicy;
   readonly wanted: Wanted;
   readonly spoken: Spoken;
+  readonly looks: Looks;
+  readonly rollouts: Rollouts;
   readonly isSentBack: (host: HostName, toplevel: StorePath, at: number) => boolean;
   readonly goesBackWithWave: (host: HostName, toplevel: StorePath) => boolean;
   readonly had: Had;
@@ -32,10 +30,9 @@ export function createOrderChecks(deps: {
   readonly isThere: (host: HostName, toplevel: StorePath) => boolean;
   readonly require: (holds: boolean, invariant: number, host: HostName, what: string) => void;
 }): OrderChecks {
-  const { policy, wanted, spoken } = deps;
+  const { policy, wanted, spoken, looks, rollouts } = deps;
   const { rollout } = policy;
   const waves = rollout.waves.map(({ name }) => name);
-  const looks = new Map<HostName, readonly HostContact['kind'][]>();
   const open = new Map<DeploymentId, HostName>();
   /** What a host was last confirmed on, or would take, and what it ran when it was adopted. */
   const confirmed = new Map<HostName, StorePath>();
@@ -46,7 +43,6 @@ export function createOrderChecks(deps: {
   /** `<host> <toplevel>`: a check has left the host alone before that, and nothing says that it would not again. */
   const leftAlone = new Set<string>();
   const pinned = new Set<HostName>();
-  const passed: { readonly wave: string; readonly systems: ReadonlyMap<HostName, StorePath> }[] = [];
 
   function isUnderWay(host: HostName): boolean {
     return [...open.values()].includes(host);
@@ -62,7 +58,7 @@ export function createOrderChecks(deps: {
       pinned.has(host) ||
       spoken.isHeld(host, at) ||
       wanted.testedOn(host) !== undefined ||
-      (looks.get(host) ?? []).includes('unreachable')
+      looks.mayBeAway(host)
     );
   }
 
@@ -74,17 +70,6 @@ export function createOrderChecks(deps: {
     return !(hasIt && !isUnderWay(before)) && !isOut(before, at);
   }
 
-  /** What passes once stays open for the same systems. */
-  function hasPassed(wave: string): boolean {
-    const hosts = wanted.hosts();
-    return passed.some(
-      (one) =>
-        one.wave === wave &&
-        one.systems.size === hosts.length &&
-        hosts.every((host) => one.systems.get(host) === wanted.on(host)),
-    );
-  }
-
   function checkIntent({ at, aim }: FactOf<'intent'>): void {
     const { host, deployment: id, toplevel } = aim;
     const withWave = deps.goesBackWithWave(host, toplevel);
@@ -94,7 +79,7 @@ export function createOrderChecks(deps: {
     const { wave, after, runsVarve } = policy.of(host);
     const earlier = (other: HostName): boolean => {
       const its = policy.of(other).wave;
-      return waves.indexOf(its) < waves.indexOf(wave) && !hasPassed(its);
+      return waves.indexOf(its) < waves.indexOf(wave) && !rollouts.hasPassed(its);
     };
     for (const other of others) {
       const isBefore = (runsVarve && !withWave) || (!hasIt && (after.includes(other) || earlier(other)));
@@ -106,6 +91,15 @@ export function createOrderChecks(deps: {
       );
       const isAlone = policy.of(other).runsVarve && isUnderWay(other);
       deps.require(!isAlone, 0, host, `${id} begins while ${other}, on which Varve runs, is under way`);
+    }
+  }
+
+  /** That a wave is through is said once, and stands. */
+  function checkPassed({ at, change }: FactOf<'rollout'>): void {
+    if (change.kind !== 'wave-passed') return;
+    for (const host of wanted.hosts().filter((one) => policy.of(one).wave === change.wave)) {
+      const isThrough = !mustWaitFor(host, at);
+      deps.require(isThrough, 0, host, `wave ${change.wave} passes without ${host}`);
     }
   }
 
@@ -122,9 +116,6 @@ export function createOrderChecks(deps: {
   }
 
   return {
-    contacted({ host, kind }) {
-      looks.set(host, [...(looks.get(host) ?? []), kind].slice(-looksKept));
-    },
     appended(fact) {
       switch (fact.kind) {
         case 'intent':
@@ -144,9 +135,7 @@ export function createOrderChecks(deps: {
           pinned.clear();
           return;
         case 'rollout':
-          if (fact.change.kind === 'wave-passed') {
-            passed.push({ wave: fact.change.wave, systems: wanted.systemsOf(fact.observation) });
-          }
+          checkPassed(fact);
           return;
         default:
           return;

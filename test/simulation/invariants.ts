@@ -3,17 +3,21 @@ import { factKey, type Fact, type FactOf } from '../../shared/domain/facts.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Job } from '../../shared/platform/ports/job-queue.ts';
 import type { Term } from '../../shared/platform/ports/deployment-store.ts';
+import { createBudgetChecks } from './check-budgets.ts';
 import { createEndChecks, type Activation } from './check-ends.ts';
 import { createGateChecks, type GateChecks } from './check-gates.ts';
 import { createHad } from './had.ts';
 import { createIntentChecks } from './check-intents.ts';
 import { createOrderChecks } from './check-order.ts';
 import { createRolloutChecks } from './check-rollout.ts';
+import { createSoakChecks } from './check-soak.ts';
+import { createLooks } from './looks.ts';
 import type { HostWatch, Machine } from './models/machine.ts';
 import type { Repository } from './models/model-source.ts';
 import type { StoreState, StoreWatch } from './models/model-store.ts';
 import type { Systems } from './models/systems.ts';
 import type { WorldPolicy } from './policy.ts';
+import { createRollouts } from './rollouts.ts';
 import { createSpoken, type Spoken } from './spoken.ts';
 import { createWanted, type Wanted } from './wanted.ts';
 
@@ -103,29 +107,25 @@ export function createInvariants(deps: {
     const machine = deps.machine(host);
     return machine?.current === toplevel || machine?.bootDefault === toplevel;
   };
+  const keeps = (host: HostName, toplevel: StorePath, awaitsReboot: boolean): boolean => {
+    const machine = deps.machine(host);
+    const boots = machine?.profile === toplevel && machine.bootDefault === toplevel;
+    return boots && (awaitsReboot || machine.current === toplevel);
+  };
+  const looks = createLooks();
+  const rollouts = createRollouts(wanted);
   const gateChecks = createGateChecks({ policy, wanted, spoken, had, require });
   const { isSentBack, goesBackWithWave } = gateChecks;
-  const rolloutChecks = createRolloutChecks({
-    policy,
-    wanted,
-    isSentBack,
-    goesBackWithWave,
-    had,
-    isThere,
-    require,
-  });
+  const exempt = { isSentBack, goesBackWithWave };
+  const rolloutChecks = createRolloutChecks({ policy, wanted, had, require, ...exempt });
   const { isWayBack } = rolloutChecks;
   const intentChecks = createIntentChecks({ wanted, systems, isWayBack, require });
-  const orderChecks = createOrderChecks({
-    policy,
-    wanted,
-    spoken,
-    isSentBack,
-    goesBackWithWave,
-    had,
-    isThere,
-    require,
-  });
+  const known = { policy, wanted, spoken, looks, rollouts, had, isThere, keeps, require, ...exempt };
+  const [orderChecks, budgetChecks, soakChecks] = [
+    createOrderChecks(known),
+    createBudgetChecks(known),
+    createSoakChecks(known),
+  ];
 
   return {
     appended(fact) {
@@ -133,7 +133,10 @@ export function createInvariants(deps: {
       wanted.appended(fact);
       spoken.appended(fact);
       gateChecks.appended(fact);
+      soakChecks.appended(fact);
+      rollouts.appended(fact);
       orderChecks.appended(fact);
+      budgetChecks.appended(fact);
       rolloutChecks.appended(fact);
       intentChecks.appended(fact);
       had.appended(fact);
@@ -150,10 +153,7 @@ export function createInvariants(deps: {
         ends.checkOutcome(fact, activations.get(fact.aim.deployment));
       }
     },
-    contacted(contact) {
-      orderChecks.contacted(contact);
-      rolloutChecks.contacted(contact);
-    },
+    contacted: looks.contacted,
     answered(asked) {
       for (const fact of asked) {
         if (!durable.has(factKey(fact)))
@@ -166,6 +166,7 @@ export function createInvariants(deps: {
     },
     begun(term) {
       life = term;
+      looks.begun();
       // What the store has now is what it had some time ago, or nothing.
       if (term === undefined) live.clear();
     },

@@ -9,6 +9,7 @@ import {
   type RolloutPolicy,
 } from '../../shared/domain/policy.ts';
 import type { Features } from './features.ts';
+import { withBudgets } from './policy-budgets.ts';
 import { drawFreezes, drawWindows } from './policy-times.ts';
 import type { Random } from './random.ts';
 
@@ -96,7 +97,8 @@ export function drawPolicy(
   const freezes = features.has('freezes')
     ? drawFreezes(random.fork('freezes'), { ...input, groups: groups.map(({ name }) => name) })
     : [];
-  return { rollout, groups, freezes, of: (host) => rules.get(host) ?? plainRules(host) };
+  const drawn = { rollout, groups, freezes, of: (host: HostName) => rules.get(host) ?? plainRules(host) };
+  return withBudgets(drawn, random.fork('more-budgets'));
 }
 
 function drawRollout(random: Random): RolloutPolicy {

@@ -63,6 +63,7 @@ test.each([
     '753819',
     'what a store that was set back had delivered again, in vain, was said to have failed while the host had begun it',
   ],
+  ['709', 'every wave passed while everything was suspended, and soaked for no time'],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed, traced: true });
