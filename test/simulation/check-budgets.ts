@@ -46,13 +46,17 @@ export function createBudgetChecks(deps: {
   }
 
   function wentAway(host: HostName): boolean {
-    return looks.isAway(host) && !rollouts.wasAbsent(host);
+    return looks.isAway(host) && !wasAbsent(host);
+  }
+
+  function wasAbsent(host: HostName): boolean {
+    return rollouts.wasAbsent(host, looks.awaySince(host));
   }
 
   /** Who was away from the start is no part of what a share is of. */
   function mostOf({ amount, has }: Budget): number {
     const members = wanted.hosts().filter(has);
-    const counted = members.filter((host) => !looks.isAway(host) || !rollouts.wasAbsent(host));
+    const counted = members.filter((host) => !looks.isAway(host) || !wasAbsent(host));
     if (amount.unit === 'hosts') return amount.value;
     return Math.max(1, Math.floor((counted.length * amount.value) / 100));
   }

@@ -11,6 +11,8 @@ export interface Looks {
   mayBeAway(host: HostName): boolean;
   /** It was away whichever of the last looks a decision was made by. */
   isAway(host: HostName): boolean;
+  /** When the first look was asked for of those in vain since it answered last. */
+  awaySince(host: HostName): number | undefined;
 }
 
 /** A decision may have been made by a look that another one has overtaken meanwhile. */
@@ -22,8 +24,12 @@ export function createLooks(): Looks {
   const add = (to: Map<HostName, readonly HostContact['kind'][]>, { host, kind }: HostContact): void => {
     to.set(host, [...(to.get(host) ?? []), kind].slice(-looksKept));
   };
+  const since = new Map<HostName, number>();
   return {
+    awaySince: (host) => since.get(host),
     contacted(contact) {
+      if (contact.kind === 'reached') since.delete(contact.host);
+      else since.set(contact.host, Math.min(since.get(contact.host) ?? Infinity, contact.askedAt));
       add(kept, contact);
       add(ofThisLife, contact);
     },

@@ -8,15 +8,20 @@ type SystemsOf = ReadonlyMap<HostName, StorePath>;
 export interface Rollouts {
   /** What is wanted has been learnt before. */
   appended(fact: Fact): void;
-  /** The host could not be reached when the rollout of the newest release began; or nothing has begun. */
-  wasAbsent(host: HostName): boolean;
+  /**
+   * The host could not be reached when the rollout of the newest release began, or had been asked by then, and in vain; or
+   * nothing has begun.
+   */
+  wasAbsent(host: HostName, awaySince: number | undefined): boolean;
   /** The wave has passed with just these systems: it stays open for them. */
   hasPassed(wave: string): boolean;
 }
 
 export function createRollouts(wanted: Wanted): Rollouts {
   const passed: { readonly wave: string; readonly systems: SystemsOf }[] = [];
-  let begun: { readonly observation: number; readonly absent: ReadonlySet<HostName> } | undefined;
+  let begun:
+    | { readonly observation: number; readonly at: number; readonly absent: ReadonlySet<HostName> }
+    | undefined;
 
   function sameSystems(a: SystemsOf, b: SystemsOf): boolean {
     return a.size === b.size && [...a].every(([host, toplevel]) => b.get(host) === toplevel);
@@ -34,7 +39,10 @@ export function createRollouts(wanted: Wanted): Rollouts {
   }
 
   return {
-    wasAbsent: (host) => begun?.observation !== newest() || begun.absent.has(host),
+    wasAbsent: (host, awaySince) =>
+      begun?.observation !== newest() ||
+      begun.absent.has(host) ||
+      (awaySince !== undefined && awaySince < begun.at),
     hasPassed(wave) {
       const systems = new Map(
         wanted.hosts().flatMap((host) => {
@@ -48,7 +56,7 @@ export function createRollouts(wanted: Wanted): Rollouts {
       if (fact.kind === 'observation' || fact.kind === 'release') carryOver();
       if (fact.kind !== 'rollout') return;
       const { observation, change } = fact;
-      if (change.kind === 'began') begun = { observation, absent: new Set(change.absent) };
+      if (change.kind === 'began') begun = { observation, at: fact.at, absent: new Set(change.absent) };
       if (change.kind === 'wave-passed') {
         passed.push({ wave: change.wave, systems: wanted.systemsOf(observation) });
       }

@@ -33,7 +33,7 @@ import {
 } from './standing.ts';
 import { targetOf } from './target.ts';
 import { rollBacks } from './roll-backs.ts';
-import { waveStates, type WaveState } from './waves.ts';
+import { isThrough, waveStates, type WaveState } from './waves.ts';
 
 /** A host's verdict, judged by itself, with what it was judged by. */
 export interface Judged {
@@ -203,15 +203,17 @@ function factsOf(
 ): readonly Fact[] {
   if (begun === undefined) return [];
   const changes: RolloutChange[] = [];
-  waves.forEach(({ wave, state, proven, reason, failed }, i) => {
-    if (state === 'passed' && i < waves.length - 1 && !begun.passed.has(wave.name)) {
+  waves.forEach((one, i) => {
+    const { wave, state, proven, reason, failed } = one;
+    if (isThrough(one) && i < waves.length - 1 && !begun.passed.has(wave.name)) {
       changes.push({ kind: 'wave-passed', wave: wave.name });
     }
     if (state === 'failed' && proven && !begun.failed.has(wave.name)) {
       changes.push({ kind: 'wave-failed', wave: wave.name, reason, hosts: failed });
     }
   });
-  if (!begun.over && waves.every(({ state }) => state === 'passed')) changes.push({ kind: 'ended' });
+  const isOver = waves.every(({ state }) => state === 'passed') && waves.some(({ counted }) => counted > 0);
+  if (!begun.over && isOver) changes.push({ kind: 'ended' });
   return [
     ...changes.map((change): Fact => ({
       kind: 'rollout',

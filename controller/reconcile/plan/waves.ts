@@ -12,6 +12,8 @@ export interface WaveState {
    */
   readonly state: 'closed' | 'moving' | 'soaking' | 'passed' | 'failed';
   readonly hosts: readonly Rolling[];
+  /** How many of its hosts say anything of the release; none of a wave that is closed. */
+  readonly counted: number;
   /** Hosts that are waited for. */
   readonly moving: readonly HostName[];
   readonly failed: readonly HostName[];
@@ -63,7 +65,7 @@ function openWave(
   const failing = counted.filter(({ standing }) => standing.kind === 'failed');
   const moving = counted.filter(({ standing }) => standing.kind === 'moving').map(({ view }) => view.host);
   const failed = failing.map(({ view }) => view.host);
-  const base = { wave, hosts, moving, failed, until: undefined, proven: false };
+  const base = { wave, hosts, counted: counted.length, moving, failed, until: undefined, proven: false };
   const remembered = begun?.failed.get(wave.name) ?? memory.halted.get(wave.name);
   if (policy.onFailure !== 'continue') {
     if (remembered !== undefined) {
@@ -93,7 +95,8 @@ function openWave(
   if (until > now || !seenSince(counted, until)) {
     return { ...base, state: 'soaking', until, reason: `its hosts are there, and are watched for a while` };
   }
-  return { ...base, state: 'passed', reason: 'all of its hosts are there' };
+  const reason = counted.length === 0 ? 'none of its hosts is waited for now' : 'all of its hosts are there';
+  return { ...base, state: 'passed', reason };
 }
 
 function closedWave(wave: Wave, hosts: readonly Rolling[], before: readonly WaveState[]): WaveState {
@@ -101,6 +104,7 @@ function closedWave(wave: Wave, hosts: readonly Rolling[], before: readonly Wave
   return {
     wave,
     hosts,
+    counted: 0,
     state: inTheWay?.state === 'failed' ? 'failed' : 'closed',
     moving: [],
     failed: [],
@@ -111,6 +115,14 @@ function closedWave(wave: Wave, hosts: readonly Rolling[], before: readonly Wave
         ? `wave ${inTheWay.wave.name} failed: ${inTheWay.reason}`
         : `wave ${inTheWay?.wave.name ?? ''} comes first: ${inTheWay?.reason ?? ''}`,
   };
+}
+
+/**
+ * Whether a wave that lets others go on has proven anything. As long as people keep all of it as it is, by a hold or a
+ * suspension, it has not: afterwards it comes first again.
+ */
+export function isThrough({ state, counted, hosts }: WaveState): boolean {
+  return state === 'passed' && (counted > 0 || !hosts.some(({ verdict }) => verdict.kind === 'held'));
 }
 
 function failedText(failing: readonly Rolling[]): string {

@@ -28,7 +28,7 @@ export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'rollout: count an offline host as available',
     file: `${plan}/standing.ts`,
-    from: "return contact?.kind !== 'reached' && !wasAbsent;",
+    from: "return contact?.kind !== 'reached' && !wasAbsent(view, begun);",
     to: 'return false;',
     invariant: 2,
   },
@@ -63,7 +63,7 @@ export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'reboots: reboot any number of hosts at once',
     file: `${plan}/reboot.ts`,
-    from: 'if (wanting.length === 0) return verdicts;',
+    from: 'if (!verdicts.some(begins)) return verdicts;',
     to: 'return verdicts;',
     invariant: 2,
   },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Fact } from '../../../../../shared/domain/facts.ts';
 import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
 import { aWave, threeWaves } from '../../../../support/rollout-stage.ts';
 import { aCheck, aDeployment, aFailure, anOutcome, host, toplevel } from '../../../../support/builders.ts';
@@ -218,6 +219,38 @@ describe('soak times', () => {
     stage.back('canary');
     expect(stage.pass().get('early1')).toMatchObject({ kind: 'deliver' });
     stage.now += 60_000;
+    expect(stage.settle()).toEqual(['early1', 'early2']);
+  });
+});
+
+describe('a rollout that people stop', () => {
+  const said = { by: 'ada', reason: 'a fire' };
+  it.each<readonly [string, (at: number) => Fact, (at: number) => Fact]>([
+    [
+      'everything is suspended',
+      (at) => ({ kind: 'suspended', at, ...said }),
+      (at) => ({ kind: 'resumed', at, by: 'ada' }),
+    ],
+    [
+      'the fleet is held',
+      (at) => ({ kind: 'hold', at, scope: { kind: 'fleet' }, ...said, until: undefined }),
+      (at) => ({ kind: 'hold-lifted', at, scope: { kind: 'fleet' }, by: 'ada' }),
+    ],
+  ])('has proven nothing meanwhile, and goes on where it was: %s', (_, stop, goOn) => {
+    const waves = [aWave('canary', { soakMs: 60_000 }), aWave('early'), aWave('rest')];
+    const stage = threeWaves({}, waves);
+    stage.commit('B');
+    stage.settle();
+    stage.end('canary');
+    const confirmedAt = stage.now;
+    stage.settle();
+    stage.learn(stop(stage.now));
+    expect(stage.settle()).toEqual([]);
+    expect(stage.memory.rollout).toMatchObject({ passed: new Set(), over: false });
+    stage.learn(goOn(stage.now));
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('early1')).toMatchObject({ kind: 'wait', waitsFor: 'soak' });
+    stage.now = confirmedAt + 60_000;
     expect(stage.settle()).toEqual(['early1', 'early2']);
   });
 });
