@@ -82,13 +82,16 @@ export function createOrderChecks(deps: {
       return waves.indexOf(its) < waves.indexOf(wave) && !rollouts.hasPassed(its);
     };
     for (const other of others) {
-      const isBefore = (runsVarve && !withWave) || (!hasIt && (after.includes(other) || earlier(other)));
+      const isBefore = !hasIt && (runsVarve || after.includes(other) || earlier(other));
       deps.require(
         !isBefore || !mustWaitFor(other, at),
         0,
         host,
         `${id} does not wait for ${other}, which comes first`,
       );
+      // What brings no release waits for nobody, but goes alone.
+      const isAmong = runsVarve && isUnderWay(other) && !looks.mayBeAway(other);
+      deps.require(!isAmong, 0, host, `${id} begins on a host of Varve's while ${other} is under way`);
       const isAlone = policy.of(other).runsVarve && isUnderWay(other);
       deps.require(!isAlone, 0, host, `${id} begins while ${other}, on which Varve runs, is under way`);
     }

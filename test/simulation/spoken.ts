@@ -80,7 +80,7 @@ export function createSpoken(policy: WorldPolicy): Spoken {
           suspended = false;
           return;
         case 'override':
-          overrides = [...overrides, fact];
+          overrides = [...overrides.filter(({ scope }) => keyOf(scope) !== keyOf(fact.scope)), fact];
           return;
         case 'approved':
           approved.push(fact);

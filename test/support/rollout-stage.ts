@@ -276,6 +276,7 @@ export class Stage {
     if (gone) this.#live.delete(host);
     if (kind === 'deliver' && live === undefined && wanted !== undefined) {
       this.#made += 1;
+      const isTest = this.memory.hosts.get(host)?.testing?.released?.toplevel === wanted;
       const goesBack = pinAt(this.memory.hosts.get(host), this.now)?.to.toplevel === wanted;
       this.#live.set(
         host,
@@ -286,6 +287,7 @@ export class Stage {
           toplevel: wanted,
           drvPath: drv('X', host),
           phase: 'delivered',
+          mode: isTest ? 'test' : (this.#specs.get(host)?.mode ?? 'switch'),
           checks: goesBack ? [] : (this.#specs.get(host)?.checks ?? []),
           next: connection,
         }),

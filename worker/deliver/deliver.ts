@@ -68,11 +68,13 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
   let forgottenAt = -Infinity;
 
   /** Nothing else ever comes to the roots of hosts that are no more. */
-  const forgetHosts = async (): Promise<void> => {
+  const forgetHosts = async (context: StepContext): Promise<void> => {
     const now = performance.now();
     if (now - forgottenAt < dayMs) return;
     forgottenAt = now;
-    await roots.forget(['hosts'], settings.forgetHostsMs);
+    await roots.forget(['hosts'], settings.forgetHostsMs).catch((thrown: unknown) => {
+      context.log(`roots of hosts that are gone stay: ${failureOf(thrown).message}`);
+    });
   };
 
   /** Makes the toplevel and the guard valid and rooted on this worker; how many builds that took. */
@@ -109,7 +111,7 @@ export function createDeliver(deps: DeliverDeps): Steps['deliver'] {
       throw thrown;
     } finally {
       await roots.prune(group, settings.keepToplevels, new Set(deployment.retained.map(rootName)));
-      await forgetHosts();
+      await forgetHosts(context);
     }
   };
 

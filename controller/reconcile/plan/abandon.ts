@@ -2,6 +2,7 @@ import type { HostContact } from '../../../shared/domain/contact.ts';
 import type { Deployment } from '../../../shared/domain/deployment.ts';
 import { hostsOf, memberOf, type Desired } from '../../../shared/domain/desired.ts';
 import { holdAt, type Memory } from '../../../shared/domain/memory.ts';
+import { isBack } from './standing.ts';
 import { targetOf } from './target.ts';
 import { mayStart } from './windows.ts';
 import { compareTokens } from '../../../shared/domain/token.ts';
@@ -34,7 +35,8 @@ export function isAbandoned(
   if (spec === undefined || target?.toplevel !== deployment.toplevel) return true;
   // Whoever goes back with its wave waits for no window; the others wait for the next one.
   const rules = { windows: spec.windows, freezes: desired.fleet.freezes, overrides: memory.overrides };
-  return target.pin === undefined && !mayStart({ ...rules, member: spec }, now).open;
+  if (target.pin !== undefined && !isBack({ remembered, contact: input.contact }, target.pin)) return false;
+  return !mayStart({ ...rules, member: spec }, now).open;
 }
 
 function hasRecord(deployment: Deployment, contact: HostContact | undefined): boolean {

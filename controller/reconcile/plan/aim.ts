@@ -7,7 +7,7 @@ import type { HostContact } from '../../../shared/domain/contact.ts';
 import type { RebootPolicy } from '../../../shared/domain/policy.ts';
 import type { Token } from '../../../shared/domain/token.ts';
 import type { Followed } from './judge-said.ts';
-import { checksFor, connectionFor, modeFor, targetOf } from './target.ts';
+import { checksFor, connectionFor, modeFor, targetOf, unitFailuresFor } from './target.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { neededOn } from './retention.ts';
 
@@ -50,7 +50,7 @@ export function newDeployment(init: NewDeployment): Deployment | undefined {
     ...(sameConnection(next, spec.connection) ? {} : { nextFallback: spec.connection }),
     checks: checksFor(target, spec),
     timeouts: spec.timeouts,
-    unitFailures: spec.unitFailures,
+    unitFailures: unitFailuresFor(target, spec),
     transport: spec.transport,
     reboot: action === 'reboot' ? wayOf(spec.reboot) : undefined,
     knownBad: knownBad(memory),

@@ -92,7 +92,7 @@ export function dependencyRefusal(
 }
 
 export interface Order {
-  /** Of what brings the release: all others are there before a host that Varve runs on. */
+  /** Of what brings the release: all others are there before a host that Varve runs on, which then goes alone. */
   refusal(spec: HostSpec): Refusal | undefined;
   /** Of what brings none: nobody has to be there before, but a host that Varve runs on goes alone. */
   aloneRefusal(spec: HostSpec): Refusal | undefined;
@@ -111,16 +111,17 @@ export function createOrder(hosts: readonly Rolling[]): Order {
   const wait = (reason: string): Refusal => ({ ...waiting, waitsFor: 'dependency', reason });
   const behind = (name: HostName): Refusal =>
     wait(`Varve itself runs on ${name}, which is being activated alone`);
+  const aloneRefusal = (spec: HostSpec): Refusal | undefined => {
+    if (under !== undefined && under !== spec.name && begun.has(under)) return behind(under);
+    const other = [...begun].find((name) => name !== spec.name);
+    if (!spec.runsVarve || other === undefined) return undefined;
+    return wait(`Varve itself runs on it, so it goes alone: ${other} is being activated`);
+  };
   return {
-    aloneRefusal(spec) {
-      if (under !== undefined && under !== spec.name && begun.has(under)) return behind(under);
-      const other = [...begun].find((name) => name !== spec.name);
-      if (!spec.runsVarve || other === undefined) return undefined;
-      return wait(`Varve itself runs on it, so it goes alone: ${other} is being activated`);
-    },
+    aloneRefusal,
     refusal(spec) {
       if (under !== undefined && under !== spec.name) return behind(under);
-      if (!spec.runsVarve || others === undefined) return undefined;
+      if (!spec.runsVarve || others === undefined) return aloneRefusal(spec);
       return wait(`Varve itself runs on it, so it goes last: ${others.view.host} is not there yet`);
     },
     take(spec) {

@@ -1,4 +1,4 @@
-import { sameSystems } from '../../../shared/domain/contact.ts';
+import { sameSystems, type ProbeReport } from '../../../shared/domain/contact.ts';
 import type { Failure } from '../../../shared/domain/errors.ts';
 import type { Mode } from '../../../shared/domain/fleet.ts';
 import {
@@ -8,7 +8,6 @@ import {
   type HostMemory,
   type Memory,
 } from '../../../shared/domain/memory.ts';
-import type { StorePath } from '../../../shared/domain/names.ts';
 import { driftText } from './drift-text.ts';
 import type { Said, State } from './judge-said.ts';
 import { doubled, type HostView, type Patience, type WantedView } from './plan-input.ts';
@@ -86,27 +85,28 @@ export function driftOf(
   mode: Mode,
 ): string | undefined {
   const { confirmed, stuck } = remembered;
-  const current = view.contact?.kind === 'reached' ? view.contact.report.current : undefined;
+  const report = view.contact?.kind === 'reached' ? view.contact.report : undefined;
   const drifted =
     view.live === undefined &&
     // What a failed roll back has left is Varve's own doing.
     stuck === undefined &&
     confirmed?.toplevel === released.toplevel &&
-    isAsConfirmed(confirmed, mode, current) &&
+    isAsConfirmed(confirmed, mode, report) &&
     !lostByReboot(view, released, mode) &&
     !mayReplace(view, remembered);
   if (!drifted) return undefined;
-  const drift = view.contact?.kind === 'reached' ? view.contact.report.drift : undefined;
-  const how = drift === undefined ? '' : ` (${driftText(drift)})`;
+  const how = report?.drift === undefined ? '' : ` (${driftText(report.drift)})`;
   return `drift: it was confirmed on what is wanted and now ${state === 'persistent-differs' ? 'would boot' : 'runs'} something else${how}`;
 }
 
-/** Whether what was confirmed is there, or was, for as long as the mode asks for: what only has yet to be brought has not drifted. */
-function isAsConfirmed(confirmed: Confirmed, mode: Mode, current: StorePath | undefined): boolean {
-  if (confirmed.mode === mode || (mode === 'boot' && awaitsReboot(confirmed, current))) return true;
-  if (confirmed.awaitingReboot || !isLasting(mode)) return false;
-  // Nobody has made lasting what a host ran when it was adopted: only that it runs was seen.
-  return confirmed.mode === undefined ? current !== confirmed.toplevel : isLasting(confirmed.mode);
+/** Whether what was confirmed is there, or was, for as long as the mode asks for: what has yet to be brought has not drifted. */
+function isAsConfirmed(confirmed: Confirmed, mode: Mode, report: ProbeReport | undefined): boolean {
+  const awaits = awaitsReboot(confirmed, report?.current);
+  if (confirmed.mode === mode || (mode === 'boot' && awaits)) return true;
+  if (awaits || !isLasting(mode)) return false;
+  if (confirmed.mode !== undefined) return isLasting(confirmed.mode);
+  // Nobody has made lasting what a host ran when it was adopted: a reboot may have ended it.
+  return report?.current !== confirmed.toplevel && report?.current !== report?.booted;
 }
 
 function isLasting(mode: Mode): boolean {

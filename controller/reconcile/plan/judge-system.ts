@@ -11,7 +11,7 @@ import { isRebootDue, rebootOf, type RebootAdvice } from './reboot.ts';
 import { rebootWindow } from './reboot-window.ts';
 import { awaitingRelease, quiet, type Followed, type Said, type State } from './judge-said.ts';
 import type { HostView, Patience, WantedView } from './plan-input.ts';
-import { checksFor, connectionFor, modeFor, targetOf, type Target } from './target.ts';
+import { checksFor, connectionFor, modeFor, targetOf, unitFailuresFor, type Target } from './target.ts';
 
 /** The system that is wanted against the one that runs: what a host of ours that answers needs next. */
 export function judgeSystem(
@@ -198,7 +198,7 @@ function stillWanted(live: Deployment, spec: HostSpec, target: Target, memory: M
     sameConnection(live.nextFallback ?? live.next, spec.connection) &&
     sameData(live.checks, checksFor(target, spec)) &&
     sameTimeouts(live.timeouts, spec.timeouts) &&
-    live.unitFailures === spec.unitFailures
+    live.unitFailures === unitFailuresFor(target, spec)
   );
 }
 

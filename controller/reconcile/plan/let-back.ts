@@ -5,8 +5,8 @@ import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { createBudgets } from './budgets.ts';
 import { createOrder, createTurns, windowRefusalOf } from './gates.ts';
 import type { Followed } from './judge-said.ts';
-import { isBack, rolling, sentBackBy, type Judged } from './rollout.ts';
-import { isInFlight } from './standing.ts';
+import { rolling, sentBackBy, type Judged } from './rollout.ts';
+import { isBack, isInFlight } from './standing.ts';
 
 /**
  * Who of those that go back with a wave may be activated now, while nothing newer can be let through: the newest tree is

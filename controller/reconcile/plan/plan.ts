@@ -57,7 +57,7 @@ export function plan(desired: Desired, observed: Observed, patience: Patience, n
   const letThrough = judged.map(({ verdict }) => changed?.get(verdict.host) ?? verdict);
   // Whoever goes back may be rebooted whatever becomes of the newest observation.
   const verdicts = isFollowed(by)
-    ? limitReboots(letThrough, observed, by.fleet.rollout.rebootsAtOnce)
+    ? limitReboots(letThrough, observed, returning, by.fleet.rollout.rebootsAtOnce)
     : letThrough;
   let requeueAt: number | undefined;
   for (const { until } of verdicts) {

@@ -1,6 +1,6 @@
 import { partsText, type ProbeReport } from '../../../shared/domain/contact.ts';
 import { isActive } from '../../../shared/domain/deployment.ts';
-import type { Mode } from '../../../shared/domain/fleet.ts';
+import type { HostSpec, Mode } from '../../../shared/domain/fleet.ts';
 import type { HostMemory } from '../../../shared/domain/memory.ts';
 import type { HostName, StorePath } from '../../../shared/domain/names.ts';
 import type { RebootPolicy } from '../../../shared/domain/policy.ts';
@@ -129,16 +129,22 @@ function begins({ action, kind }: Verdict): boolean {
 export function limitReboots(
   verdicts: readonly Verdict[],
   { deployments, memory }: Pick<Observed, 'deployments' | 'memory'>,
+  hosts: ReadonlyMap<HostName, HostSpec>,
   atOnce: number,
 ): readonly Verdict[] {
   if (!verdicts.some(begins)) return verdicts;
   const rebooting = new Set<HostName>();
+  // Of whom the repository does not name any more nobody waits for the end: it may never come.
   for (const deployment of deployments) {
-    if (deployment.action === 'reboot' && isActive(deployment)) rebooting.add(deployment.host);
+    if (deployment.action === 'reboot' && isActive(deployment) && hosts.has(deployment.host)) {
+      rebooting.add(deployment.host);
+    }
   }
   // What the store has forgotten goes on all the same, until the ledger has its outcome.
-  for (const [host, { openIntents }] of memory.hosts) {
-    for (const { aim } of openIntents.values()) if (aim.action === 'reboot') rebooting.add(host);
+  for (const host of hosts.keys()) {
+    for (const { aim } of memory.hosts.get(host)?.openIntents.values() ?? []) {
+      if (aim.action === 'reboot') rebooting.add(host);
+    }
   }
   // What else holds a host up must not hold up the others.
   const wanting = verdicts.filter((verdict) => begins(verdict) && !rebooting.has(verdict.host));

@@ -25,6 +25,7 @@ import type { Followed } from './judge-said.ts';
 import { isWanted, type HostView } from './plan-input.ts';
 import {
   bringsRelease,
+  isBack,
   isInFlight,
   provenFailure,
   standingOf,
@@ -68,12 +69,18 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
   const others = names(hosts.filter(({ view }) => !view.spec.runsVarve));
   const verdicts = new Map<HostName, Verdict>();
   const firstFailed = waves.findIndex(({ state }) => state === 'failed');
+  const takenBack =
+    policy.onFailure === 'rollback-all'
+      ? waves.find(({ state, proven }) => state === 'failed' && proven)
+      : undefined;
   let blocked: string | undefined;
   waves.forEach((wave, i) => {
     const ofWave =
       wave.state === 'closed' && blocked !== undefined
         ? halted(blocked)
-        : waveRefusal(wave, i === firstFailed);
+        : (waveRefusal(wave, i === firstFailed) ??
+          // Who comes late to a wave before gets nothing of what all others went back from.
+          (takenBack && halted(`wave ${takenBack.wave.name} failed: ${takenBack.reason}`)));
     const behind: Rolling[] = [];
     for (const host of wave.hosts) {
       const refusal = refusalOf(host, wave, ofWave);
@@ -105,7 +112,7 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
     }
     // What was let through is not asked again, unless it has not begun when its window closes.
     if (isInFlight(view)) return windowRefusal(host);
-    if (host.isTesting) return windowRefusal(host) ?? budgets.refusal(host);
+    if (host.isTesting) return windowRefusal(host) ?? turns.refusalApart(host);
     if (!bringsRelease(host)) return windowRefusal(host) ?? turns.refusalApart(host);
     return (
       ofWave ??
@@ -181,11 +188,6 @@ export function sentBackBy({ remembered }: HostView, { toplevel }: Verdict, now:
   return pin?.to.toplevel === toplevel ? pin : undefined;
 }
 
-/** It has gone back with its wave: what is brought to it from then on had been changed there. */
-export function isBack({ remembered }: HostView, { to }: Pin): boolean {
-  return remembered?.confirmed?.toplevel === to.toplevel;
-}
-
 function inGroup(hosts: readonly Rolling[], group: string): readonly Rolling[] {
   return hosts.filter(({ view }) => view.spec.groups.includes(group));
 }
@@ -212,7 +214,7 @@ function factsOf(
       changes.push({ kind: 'wave-failed', wave: wave.name, reason, hosts: failed });
     }
   });
-  const isOver = waves.every(({ state }) => state === 'passed') && waves.some(({ counted }) => counted > 0);
+  const isOver = waves.every(({ state }) => state === 'passed') && waves.some(({ done }) => done > 0);
   if (!begun.over && isOver) changes.push({ kind: 'ended' });
   return [
     ...changes.map((change): Fact => ({

@@ -1,6 +1,12 @@
 import { isActive } from '../../../shared/domain/deployment.ts';
 import { isUnhealthy } from '../../../shared/domain/health.ts';
-import { isStuck, type HostMemory, type Rollout } from '../../../shared/domain/memory.ts';
+import {
+  awaitsReboot,
+  isStuck,
+  type HostMemory,
+  type Pin,
+  type Rollout,
+} from '../../../shared/domain/memory.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import type { HostView, WantedView } from './plan-input.ts';
 
@@ -133,15 +139,28 @@ export function isUnavailable({ view, verdict, standing }: Rolling, begun: Rollo
 }
 
 /**
- * Whether a host was away before a rollout began: the ledger says so, or it was asked before that, and in vain. Before
- * anything began, whoever cannot be reached now was away before.
+ * Whether a host was away before a rollout began, and has been since: the ledger says so, or it was asked before that, and
+ * in vain. Before anything began, whoever cannot be reached now was away before.
  */
 export function wasAbsent(
-  { host, contact }: Pick<HostView, 'host' | 'contact'>,
+  { host, contact, remembered }: Pick<HostView, 'host' | 'contact' | 'remembered'>,
   begun: Rollout | undefined,
 ): boolean {
-  if (begun === undefined || begun.absent.has(host)) return true;
+  if (begun === undefined) return true;
+  // It came back, and the rollout has reached it.
+  if ((remembered?.confirmed?.at ?? 0) > begun.beganAt) return false;
+  if (begun.absent.has(host)) return true;
   return contact?.kind === 'unreachable' && contact.since < begun.beganAt;
+}
+
+/** It runs what it was to go back to: what is brought to it from then on had been changed there. */
+export function isBack(
+  { remembered, contact }: Pick<HostView, 'remembered' | 'contact'>,
+  { to }: Pin,
+): boolean {
+  const confirmed = remembered?.confirmed;
+  const current = contact?.kind === 'reached' ? contact.report.current : undefined;
+  return confirmed?.toplevel === to.toplevel && !awaitsReboot(confirmed, current);
 }
 
 /** The last that was heard is that it does not answer. */

@@ -1,6 +1,6 @@
 import { hostsOf, returningBy, type Desired } from '../../../shared/domain/desired.ts';
 import type { Check } from '../../../shared/domain/check.ts';
-import type { Connection, HostSpec, Mode } from '../../../shared/domain/fleet.ts';
+import type { Connection, HostSpec, Mode, UnitFailures } from '../../../shared/domain/fleet.ts';
 import {
   connectionAs,
   pinAt,
@@ -46,6 +46,11 @@ export function connectionFor({ pin, toplevel }: Target, spec: HostSpec, memory:
  */
 export function checksFor({ pin }: Target, { checks }: HostSpec): readonly Check[] {
   return pin === undefined ? checks : [];
+}
+
+/** Nor does what had failed for long keep a host from going back, should the newest revision be strict about that. Pure. */
+export function unitFailuresFor({ pin }: Target, { unitFailures }: HostSpec): UnitFailures {
+  return pin !== undefined && unitFailures === 'any' ? 'new' : unitFailures;
 }
 
 /**

@@ -12,8 +12,8 @@ export interface WaveState {
    */
   readonly state: 'closed' | 'moving' | 'soaking' | 'passed' | 'failed';
   readonly hosts: readonly Rolling[];
-  /** How many of its hosts say anything of the release; none of a wave that is closed. */
-  readonly counted: number;
+  /** How many of its hosts have the release, and do well with it; none of a wave that is closed. */
+  readonly done: number;
   /** Hosts that are waited for. */
   readonly moving: readonly HostName[];
   readonly failed: readonly HostName[];
@@ -44,13 +44,37 @@ export function waveStates(
   let open = true;
   for (const wave of policy.waves) {
     const members = byWave.get(wave.name) ?? [];
-    const state = open
-      ? openWave(policy, wave, members, memory, begun, now)
-      : closedWave(wave, members, states);
+    const state =
+      failedBefore(policy, wave, members, memory, begun) ??
+      (open ? openWave(policy, wave, members, memory, begun, now) : closedWave(wave, members, states));
     if (state.state !== 'passed') open = false;
     states.push(state);
   }
   return states;
+}
+
+/** By evidence that the ledger has: it has failed, also where a wave before it has to be gone through once more. */
+function failedBefore(
+  policy: RolloutPolicy,
+  wave: Wave,
+  hosts: readonly Rolling[],
+  memory: Memory,
+  begun: Rollout | undefined,
+): WaveState | undefined {
+  const remembered = begun?.failed.get(wave.name) ?? memory.halted.get(wave.name);
+  if (policy.onFailure === 'continue' || remembered === undefined) return undefined;
+  const { hosts: failed, reason } = remembered;
+  return {
+    wave,
+    hosts,
+    done: 0,
+    moving: hosts.filter(({ standing }) => standing.kind === 'moving').map(({ view }) => view.host),
+    failed,
+    reason,
+    state: 'failed',
+    until: undefined,
+    proven: true,
+  };
 }
 
 function openWave(
@@ -65,14 +89,12 @@ function openWave(
   const failing = counted.filter(({ standing }) => standing.kind === 'failed');
   const moving = counted.filter(({ standing }) => standing.kind === 'moving').map(({ view }) => view.host);
   const failed = failing.map(({ view }) => view.host);
-  const base = { wave, hosts, counted: counted.length, moving, failed, until: undefined, proven: false };
-  const remembered = begun?.failed.get(wave.name) ?? memory.halted.get(wave.name);
+  const done = counted.filter(({ standing }) => standing.kind === 'done').length;
+  const base = { wave, hosts, done, moving, failed, until: undefined, proven: false };
   if (policy.onFailure !== 'continue') {
-    if (remembered !== undefined) {
-      return { ...base, failed: remembered.hosts, state: 'failed', reason: remembered.reason, proven: true };
-    }
-    // One number is for waves of all sizes: a small one has failed with all of its hosts.
-    const threshold = Math.min(hostsIn(policy.failureThreshold, counted.length), counted.length);
+    // One number is for waves of all sizes: a small one has failed with all of its hosts, of which no hold makes it less.
+    const size = counted.length + hosts.filter(isKept).length;
+    const threshold = Math.min(hostsIn(policy.failureThreshold, size), size);
     if (failing.length > 0 && failing.length >= threshold) {
       const proven = failing.filter(({ standing }) => standing.kind === 'failed' && standing.proven);
       return {
@@ -104,7 +126,7 @@ function closedWave(wave: Wave, hosts: readonly Rolling[], before: readonly Wave
   return {
     wave,
     hosts,
-    counted: 0,
+    done: 0,
     state: inTheWay?.state === 'failed' ? 'failed' : 'closed',
     moving: [],
     failed: [],
@@ -118,11 +140,16 @@ function closedWave(wave: Wave, hosts: readonly Rolling[], before: readonly Wave
 }
 
 /**
- * Whether a wave that lets others go on has proven anything. As long as people keep all of it as it is, by a hold or a
- * suspension, it has not: afterwards it comes first again.
+ * Whether a wave that lets others go on has proven anything. As long as people keep it as it is, by a hold or a suspension,
+ * it has not, unless some of it has got there: afterwards it comes first again.
  */
-export function isThrough({ state, counted, hosts }: WaveState): boolean {
-  return state === 'passed' && (counted > 0 || !hosts.some(({ verdict }) => verdict.kind === 'held'));
+export function isThrough({ state, done, hosts }: WaveState): boolean {
+  return state === 'passed' && (done > 0 || !hosts.some(isKept));
+}
+
+/** People keep it as it is. */
+function isKept({ verdict, standing }: Rolling): boolean {
+  return verdict.kind === 'held' && standing.kind === 'out';
 }
 
 function failedText(failing: readonly Rolling[]): string {

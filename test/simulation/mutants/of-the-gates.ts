@@ -183,8 +183,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: 'testing: test whenever it likes',
     file: `${plan}/rollout.ts`,
-    from: 'return windowRefusal(host) ?? budgets.refusal(host);',
-    to: 'return budgets.refusal(host);',
+    from: 'if (host.isTesting) return windowRefusal(host) ?? turns.refusalApart(host);',
+    to: 'if (host.isTesting) return turns.refusalApart(host);',
   },
   {
     name: 'testing: test for ever what failed',

@@ -17,11 +17,11 @@ function aStage(): Stage {
   return stage;
 }
 
-function moved(stage: Stage): Stage {
+function moved(stage: Stage, observation = 2): Stage {
   stage.learn({
     kind: 'approved',
     at: stage.now,
-    observation: 2,
+    observation,
     gate: { kind: 'wave', name: 'rest' },
     by: 'eve',
   });
@@ -338,6 +338,28 @@ describe('an emergency rollback', () => {
     const done = await people.rollback(web1, { reason: 'x', revert: true }, 'ada');
     expect(people.reverts).toMatchObject([{ revision: brought, actor: 'ada' }]);
     expect(done.reverted).toMatchObject({ reverted: brought, ref: 'main' });
+  });
+
+  it('reverts what the host leaves, not what has yet to reach it', async () => {
+    const stage = moved(aStage());
+    const brought = stage.memory.observations.at(-1)?.revision;
+    stage.commit('C');
+    stage.settle();
+    const people = createPeople(stage);
+    await people.rollback(web1, { reason: 'x', revert: true }, 'ada');
+    expect(people.reverts).toMatchObject([{ revision: brought }]);
+  });
+
+  it('has a person say which commit it was where the one before was never evaluated', async () => {
+    const stage = aStage();
+    stage.breakManifest();
+    const people = createPeople(moved(stage, 3));
+    const done = await people.rollback(web1, { reason: 'x', revert: true }, 'ada');
+    expect(people.reverts).toEqual([]);
+    expect(done.revertFailure).toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringMatching(/or with/) as string,
+    });
   });
 
   it('reverts nothing where the host goes back to what Git wants there already', async () => {

@@ -74,6 +74,15 @@ describe('drift', () => {
     const switched = running(toplevel('C'));
     expect(inMode('boot', confirmed('switch'), switched)).toMatchObject({ code: 'DRIFTED' });
     expect(inMode('switch', confirmed('boot'), switched)).toMatchObject({ code: 'DRIFTED' });
+    // Set for the boot, booted by hand, switched to something else.
+    const previous = A;
+    const forBoot = anOutcome(aDeployment({ toplevel: B, mode: 'boot' }), {
+      at: 3_000,
+      phase: 'awaiting-reboot',
+      previous,
+    });
+    const booted = running(toplevel('C'), { booted: B });
+    expect(inMode('switch', [...aThenB, forBoot], booted)).toMatchObject({ code: 'DRIFTED' });
     // What was only tested has yet to be made lasting.
     expect(inMode('switch', confirmed('test'), switched)).toMatchObject({ kind: 'deliver' });
   });
@@ -81,7 +90,10 @@ describe('drift', () => {
   it('is that of a host, too, that ran what is wanted when it was adopted', () => {
     const desired = wanting(1, 'A', fleet, { web1: 'A' });
     const facts = [adopted('web1', A), observed(1, 'A'), released('A', { web1: 'A' })];
-    expect(judge({ desired, facts, report: running(toplevel('C')) })).toMatchObject({ code: 'DRIFTED' });
+    const switched = running(toplevel('C'), { booted: A });
+    expect(judge({ desired, facts, report: switched })).toMatchObject({ code: 'DRIFTED' });
+    // A reboot may have ended what nobody had made lasting.
+    expect(judge({ desired, facts, report: running(toplevel('C')) })).toMatchObject({ kind: 'deliver' });
     // That it boots by itself has yet to be seen to.
     const report = aReport({ current: A, booted: A, profile: B, bootDefault: B });
     expect(judge({ desired, facts, report })).toMatchObject({ kind: 'finalise' });

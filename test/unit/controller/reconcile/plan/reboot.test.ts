@@ -204,6 +204,8 @@ describe('several hosts that are to be rebooted', () => {
     // The store has lost it: it goes on all the same.
     const facts = [intentOf(reboot('web3', { phase: 'activating' }), noon)];
     expect(of({ facts })).toMatchObject({ web1: 'wait budget', web2: 'wait budget' });
+    // Of a host that is not of the fleet any more nobody waits for the end.
+    expect(of({ hosts: ['web1', 'web2'], facts })).toMatchObject({ web1: 'deliver' });
     const made = [reboot('web2', { phase: 'delivered' })];
     expect(of({ live: made })).toEqual({ web1: 'wait budget', web2: 'activate', web3: 'wait budget' });
   });

@@ -122,6 +122,18 @@ describe('dependencies', () => {
     expect(stage.pass().get('b')).toMatchObject({ kind: 'stalled', reason: limit, deployment: undefined });
   });
 
+  it('let a host that Varve runs on go alone, whatever it is brought, and whatever the other is', () => {
+    const stage = new Stage({ hub: { runsVarve: true }, web1: {} }, aPolicy([aWave('all')]));
+    stage.test('web1', 'C');
+    expect(stage.settle()).toEqual(['web1']);
+    stage.commit('A', { hub: 'B' });
+    expect(stage.settle()).toEqual(['web1']);
+    stage.test('hub', 'D');
+    expect(stage.settle()).toEqual(['web1']);
+    stage.end('web1');
+    expect(stage.settle()).toEqual(['hub']);
+  });
+
   it('let a host that Varve runs on go last, and alone', () => {
     const stage = new Stage({ hub: { runsVarve: true }, web1: {}, web2: {} }, aPolicy([aWave('all')]));
     stage.commit('B');

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { Stage, aPolicy, aWave, threeWaves } from '../../../../support/rollout-stage.ts';
 import { aCheck, host } from '../../../../support/builders.ts';
 
-describe('roll backs with a failed wave', () => {
-  const threshold = { unit: 'hosts', value: 1 } as const;
+const threshold = { unit: 'hosts', value: 1 } as const;
 
+describe('roll backs with a failed wave', () => {
   it('bring the hosts of the wave back to what they ran, and leave them marked', () => {
     const stage = threeWaves({ onFailure: 'rollback-wave', failureThreshold: threshold });
     stage.commit('B');
@@ -84,6 +84,23 @@ describe('roll backs with a failed wave', () => {
 });
 
 describe('a roll back with a failed wave', () => {
+  it('of all waves keeps what failed from who comes late to one of them, too', () => {
+    const stage = threeWaves({ onFailure: 'rollback-all', failureThreshold: threshold });
+    const hold = { at: 0, by: 'ada', scope: { kind: 'host', host: host('canary') } } as const;
+    stage.learn({ ...hold, kind: 'hold', reason: 'x', until: undefined });
+    stage.commit('B');
+    stage.settle();
+    stage.end('early1');
+    stage.settle();
+    stage.end('early2', 'failed');
+    stage.settle();
+    stage.endAll();
+    stage.learn({ ...hold, kind: 'hold-lifted' });
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('canary')).toMatchObject({ kind: 'stalled', code: 'ROLLOUT_HALTED' });
+    expect(stage.runs()).toContain('canary A, early1 A, early2 A');
+  });
+
   it('is asked nothing by the checks of the release that it takes back', () => {
     const kind = { kind: 'http', url: 'http://canary/new', status: 200 } as const;
     const checks = [aCheck(kind), aCheck(kind, { before: true })];

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Fact } from '../../../../../shared/domain/facts.ts';
-import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
 import { aWave, threeWaves } from '../../../../support/rollout-stage.ts';
-import { aCheck, aDeployment, aFailure, anOutcome, host, toplevel } from '../../../../support/builders.ts';
+import { aCheck, host } from '../../../../support/builders.ts';
 
 describe('waves', () => {
   it('let one wave through after the other, each when all hosts of the one before are there', () => {
@@ -98,19 +97,12 @@ describe('waves', () => {
     stage.end('canary', 'failed');
     stage.commit('B', { web1: 'C' });
     stage.test('canary', 'C');
-    expect(stage.settle()).toEqual([]);
+    expect(stage.settle()).toEqual(['canary']);
     expect(stage.pass().get('early1')).toMatchObject({ kind: 'stalled', code: 'ROLLOUT_HALTED' });
     // Nor where what it tests has failed as well.
-    const tested = aDeployment({
-      id: parseDeploymentId('dtested1'),
-      host: host('canary'),
-      toplevel: toplevel('C', 'canary'),
-      mode: 'test',
-    });
-    const failure = aFailure({ code: 'CHECK_FAILED' });
-    stage.learn(anOutcome(tested, { phase: 'rolled-back', failure, evidence: true }));
+    stage.end('canary', 'failed');
     expect(stage.pass().get('early1')).toMatchObject({ kind: 'stalled', code: 'ROLLOUT_HALTED' });
-    expect(stage.pass().get('canary')).toMatchObject({ kind: 'stalled', code: 'CHECK_FAILED' });
+    expect(stage.pass().get('canary')).toMatchObject({ kind: 'stalled', code: 'ACTIVATION_FAILED' });
   });
 
   it('go on with a commit that mends it, and with a retry', () => {
@@ -253,6 +245,24 @@ describe('a rollout that people stop', () => {
     stage.now = confirmedAt + 60_000;
     expect(stage.settle()).toEqual(['early1', 'early2']);
   });
+
+  it.each(['halt', 'continue'] as const)(
+    'has proven nothing, nor failed, by the one host that failed before (%s)',
+    (onFailure) => {
+      const stage = threeWaves({ onFailure, failureThreshold: { unit: 'hosts', value: 2 } });
+      stage.commit('B', { canary: 'A' });
+      stage.settle();
+      stage.end('early1', 'failed');
+      stage.settle();
+      stage.learn({ kind: 'suspended', at: stage.now, ...said });
+      stage.end('early2');
+      stage.settle();
+      expect(stage.memory.rollout).toMatchObject({ failed: new Map(), over: false });
+      expect(stage.memory.rollout?.passed.has('early')).toBe(false);
+      stage.learn({ kind: 'resumed', at: stage.now, by: 'ada' });
+      expect(stage.settle()).toEqual(['web1', 'web2', 'web3']);
+    },
+  );
 });
 
 describe('hosts that are away', () => {
@@ -285,6 +295,25 @@ describe('hosts that are away', () => {
     stage.silent('web3', silentSince);
     stage.end('canary');
     expect(stage.settle()).toEqual(['early1']);
+  });
+
+  it('use up the budget where they were away before, came back, and went away with the new release', () => {
+    const stage = threeWaves({
+      maxUnavailable: { unit: 'hosts', value: 1 },
+      failureThreshold: { unit: 'hosts', value: 5 },
+      onFailure: 'continue',
+    });
+    stage.away('canary');
+    stage.commit('B');
+    expect(stage.settle()).toEqual(['early1']);
+    stage.back('canary');
+    stage.settle();
+    stage.end('early1');
+    expect(stage.settle()).toEqual(['canary']);
+    stage.end('canary');
+    stage.away('canary');
+    expect(stage.settle()).toEqual([]);
+    expect(stage.pass().get('early2')?.reason).toContain('canary');
   });
 
   it('use up the budget if they went away since', () => {
