@@ -96,7 +96,7 @@ describe('a host that Varve’s own worker runs on', () => {
       'hosts/web3.nix': system('third'),
     });
     await fleet.varve.settle(revision, ({ deployment }) => deployment?.phase === 'delivered');
-    expect(await fleet.varve.why('web1')).toMatchObject({ waitsFor: 'dependency' });
+    expect(await fleet.varve.why('web1')).toMatchObject({ waitsFor: 'web2, web3' });
     expect((await readFacts(fleet.varve.dataDir)).intents('web1', revision)).toEqual([]);
     await leaveItToThatOne();
 
