@@ -58,3 +58,11 @@ export async function createFakeController(settings: Partial<HttpSettings> = {})
   });
   return { server, backend, logs, events, logged };
 }
+
+/** One that listens on a port of this machine. */
+export async function startFakeController(
+  settings: Partial<HttpSettings> = {},
+): Promise<{ readonly controller: FakeController; readonly url: string }> {
+  const controller = await createFakeController(settings);
+  return { controller, url: await controller.server.listen({ address: '127.0.0.1', port: 0 }) };
+}

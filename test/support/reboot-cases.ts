@@ -24,13 +24,8 @@ import {
   toplevel,
   wanting,
 } from './builders.ts';
+import { patience } from './judged.ts';
 
-export const patience = {
-  probeEveryMs: 300_000,
-  backOffMs: 1_000,
-  longestBackOffMs: 60_000,
-  lookAgainMs: 500,
-};
 export const names = ['web1', 'web2', 'web3'];
 export const noon = Date.UTC(2026, 0, 5, 12);
 export const [A, B] = [toplevel('A'), toplevel('B')];

@@ -13,14 +13,13 @@ import {
 import { RollbackDone } from '../../../shared/contracts/api-commands.ts';
 import { HostStatus, PlanView, Status, Why } from '../../../shared/contracts/api.ts';
 import { varve } from '../../support/cli-process.ts';
-import { type FakeController, createFakeController, testTokens } from '../../support/fake-controller.ts';
+import { type FakeController, startFakeController, testTokens } from '../../support/fake-controller.ts';
 import { aHost, aStatus, revisions, withGates } from '../../support/fake-fleet.ts';
 
 let controller: FakeController;
 let url: string;
 beforeEach(async () => {
-  controller = await createFakeController();
-  url = await controller.server.listen({ address: '127.0.0.1', port: 0 });
+  ({ controller, url } = await startFakeController());
   controller.logs.write('d000001', 'building \u001b[2Jquietly');
   controller.logs.end('d000001');
 });
@@ -191,8 +190,7 @@ describe('doctor', () => {
 
   test('judges by what is known where the caller may only read', async () => {
     await controller.server.close();
-    controller = await createFakeController({ loopbackWithoutToken: false });
-    url = await controller.server.listen({ address: '127.0.0.1', port: 0 });
+    ({ controller, url } = await startFakeController({ loopbackWithoutToken: false }));
     const { stdout } = await varve(['doctor'], { url, env: { VARVE_TOKEN: testTokens.reader } });
     expect(stdout).toMatch(/○ probes +hosts cannot be asked anew, what follows is what was last known/);
     expect(stdout).toMatch(/✓ web1 +reached/);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createRun } from '../../../shared/platform/exec.ts';
 import { varve } from '../../support/cli-process.ts';
-import { type FakeController, createFakeController } from '../../support/fake-controller.ts';
+import { type FakeController, startFakeController } from '../../support/fake-controller.ts';
 import { withGates } from '../../support/fake-fleet.ts';
 
 const run = createRun();
@@ -13,8 +13,7 @@ const run = createRun();
 let controller: FakeController;
 let url: string;
 beforeEach(async () => {
-  controller = await createFakeController();
-  url = await controller.server.listen({ address: '127.0.0.1', port: 0 });
+  ({ controller, url } = await startFakeController());
 });
 afterEach(() => controller.server.close());
 

@@ -1,14 +1,13 @@
 import { createServer } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { varve } from '../../support/cli-process.ts';
-import { type FakeController, createFakeController, testTokens } from '../../support/fake-controller.ts';
+import { type FakeController, startFakeController, testTokens } from '../../support/fake-controller.ts';
 import { aHost, aStatus, revisions } from '../../support/fake-fleet.ts';
 
 let controller: FakeController;
 let url: string;
 beforeEach(async () => {
-  controller = await createFakeController();
-  url = await controller.server.listen({ address: '127.0.0.1', port: 0 });
+  ({ controller, url } = await startFakeController());
 });
 afterEach(() => controller.server.close());
 
@@ -63,8 +62,7 @@ describe('exit codes', () => {
 
   test('6 where the right is missing, and 0 with a token that has it', async () => {
     await controller.server.close();
-    controller = await createFakeController({ loopbackWithoutToken: false });
-    url = await controller.server.listen({ address: '127.0.0.1', port: 0 });
+    ({ controller, url } = await startFakeController({ loopbackWithoutToken: false }));
     const without = await varve(['status'], { url });
     expect([without.code, without.stderr]).toEqual([6, expect.stringMatching(/VARVE_TOKEN/)]);
     expect((await varve(['status'], { url, env: { VARVE_TOKEN: testTokens.reader } })).code).toBe(0);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { varve } from '../../support/cli-process.ts';
-import { type FakeController, createFakeController } from '../../support/fake-controller.ts';
+import { type FakeController, startFakeController } from '../../support/fake-controller.ts';
 import { aHost, aStatus } from '../../support/fake-fleet.ts';
 import { freePort } from '../../support/ports.ts';
 import { type Sshd, startSshd } from '../ssh/sshd.ts';
@@ -11,8 +11,7 @@ import { type Sshd, startSshd } from '../ssh/sshd.ts';
 let controller: FakeController;
 let url: string;
 beforeEach(async () => {
-  controller = await createFakeController();
-  url = await controller.server.listen({ address: '127.0.0.1', port: 0 });
+  ({ controller, url } = await startFakeController());
 });
 afterEach(() => controller.server.close());
 

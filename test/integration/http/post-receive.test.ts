@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { createFakeController } from '../../support/fake-controller.ts';
+import { startFakeController } from '../../support/fake-controller.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -21,9 +21,8 @@ async function documentedHook(): Promise<string> {
 async function runHook(
   secret: string,
 ): Promise<{ code: number | null; stderr: string; asked: readonly string[] }> {
-  const controller = await createFakeController();
+  const { controller, url } = await startFakeController();
   closers.push(() => controller.server.close());
-  const url = await controller.server.listen({ address: '127.0.0.1', port: 0 });
   const folder = await mkdtemp(join(tmpdir(), 'varve-hook-'));
   closers.push(() => rm(folder, { recursive: true }));
   await mkdir(join(folder, 'hooks'));

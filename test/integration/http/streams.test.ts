@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type ServerSentEvent, readEvents } from '../../../cli/event-reader.ts';
 import { LogLine } from '../../../shared/contracts/api-history.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type FakeController, createFakeController } from '../../support/fake-controller.ts';
+import { type FakeController, startFakeController } from '../../support/fake-controller.ts';
 import { revisions } from '../../support/fake-fleet.ts';
 
 let controller: FakeController;
@@ -13,8 +13,7 @@ let url: string;
 let stop: AbortController;
 beforeEach(async () => {
   stop = new AbortController();
-  controller = await createFakeController({ pingMs: 50 });
-  url = await controller.server.listen({ address: '127.0.0.1', port: 0 });
+  ({ controller, url } = await startFakeController({ pingMs: 50 }));
 });
 afterEach(async () => {
   stop.abort();
