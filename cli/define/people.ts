@@ -101,7 +101,7 @@ function defineRollback(program: Command, deps: ProgramDeps): void {
         .argument('<host>')
         .option('--to <generation>', 'to this one (`varve history <host>`)', generation)
         .requiredOption(...reason)
-        .option('--revert', 'and undo the newest commit in the repository', false),
+        .option('--revert', 'and undo in Git the commit that brought what it leaves', false),
     ).addHelpText(
       'after',
       examples(

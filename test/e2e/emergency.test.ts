@@ -99,6 +99,31 @@ describe('people overrule what would happen by itself', () => {
     expect({ hold, pin }).toEqual({});
   });
 
+  it('`varve rollback --revert` takes back in Git as well what the host leaves, and nothing that came after it', async () => {
+    const good = await runs('web1');
+    const bad = await fleet.commit('Bad again', every('bad again'));
+    await fleet.varve.settle(bad);
+    await fleet.varve.settle(await fleet.commit('Words', { 'README.md': '# Better words\n' }));
+    const before = await begun('web1');
+
+    const text = await say('rollback', 'web1', '--reason', 'the shop is down', '--revert');
+    const { git, branch } = fleet.repo;
+    await git('pull', '--quiet', '--ff-only', 'origin', branch);
+    const revert = await fleet.repo.head();
+    expect(text).toContain(`${bad.slice(0, 10)} is undone by ${revert} on ${branch}`);
+    expect(await git('log', '-1', '--format=%s')).toBe('Revert "Bad again"\n');
+    expect(await fleet.repo.read('README.md')).toBe('# Better words\n');
+
+    await fleet.varve.settle(revert, undefined, { hosts: ['web2', 'batch1'] });
+    await fleet.varve.settle(revert, ({ health }) => health === 'Held', { hosts: ['web1'] });
+    expect(await runs('web1')).toBe(good);
+    await say('release', 'web1');
+    await fleet.varve.settle(revert);
+    expect(await runs('web1')).toBe(good);
+    // The roll back was all that there was to do.
+    expect(await begun('web1')).toBe(before + 1);
+  });
+
   it('a held group is left as it is, drift and all, while a host outside of it gets the commit', async () => {
     await say('hold', 'webs', '--reason', 'a sale');
     const kept = await Promise.all(web.map(runs));
