@@ -22,7 +22,7 @@ export function defineActCommands(program: Command, deps: ProgramDeps): void {
     deps,
     program
       .command('wait')
-      .description('until every host runs, and is confirmed on, a revision')
+      .description('until every host that is not held, orphaned or testing is confirmed on a revision')
       .option('--revision <revision>', 'of the tracked ref (default: the newest)')
       .option('--timeout <time>', 'how long', '10m')
       .addHelpText('after', examples('varve wait --revision "$(git rev-parse HEAD)" --timeout 5m')),
@@ -37,7 +37,7 @@ export function defineActCommands(program: Command, deps: ProgramDeps): void {
     program
       .command('retry')
       .description('forget remembered failures, so that they are tried again')
-      .argument('[host]', 'of this host only')
+      .argument('[host]', 'of this host only; its drift is brought back as well')
       .addHelpText('after', examples('varve retry', 'varve retry web1')),
     async (context, [host]) => (await import('../commands/act.ts')).runRetry(context, host),
   );

@@ -17,7 +17,7 @@ export function scopeOf(context: ViewContext, word: string): Scope {
     'host or group',
     word,
     [...hosts, ...groups, fleetWord],
-    'name a host, a group, or `fleet` for all of it; `varve status --wide` lists hosts and groups',
+    'name a host, a group, or `fleet` for all of it; `varve status` lists the hosts, `varve validate` the groups',
   );
 }
 

@@ -62,7 +62,7 @@ export const RollbackRequest = z
     toplevel: z.string().optional(),
     reason: Reason,
     until: Time.optional(),
-    /** Also undo the newest observed revision in the repository. Takes the right `admin`. */
+    /** Also undo in the repository the commit that brought what the host leaves. Takes the right `admin`. */
     revert: z.boolean().default(false),
   })
   .refine(({ toGeneration, toplevel }) => toGeneration === undefined || toplevel === undefined, {

@@ -24,10 +24,10 @@ const maxUnavailable = amountOf(
   'with 0 no host could ever be updated: write at least 1; to stop everything, use a freeze or `varve suspend`',
 ).meta({ description: 'So many hosts, or a share such as 25%, may be in work or unhealthy at once.' });
 
-const after = z
-  .array(nameOf('a host'))
-  .max(256)
-  .meta({ description: 'Hosts or groups that must be done with a release before it begins here.' });
+const after = z.array(nameOf('a host')).max(256).meta({
+  description:
+    'Hosts or groups that go before it: one that failed stops it, unless `onFailure` is `continue`.',
+});
 
 const approval = z.boolean().meta({ description: 'Wait for `varve approve`, release by release.' });
 

@@ -69,5 +69,9 @@ function stalledAdvice(context: ViewContext, { host, code }: Verdict): string {
       ? 'revert, or commit a fix'
       : `revert, or commit a fix; \`varve why ${late.host}\``;
   }
+  // A retry of one host brings no others of its wave forward again.
+  if (code === 'ROLLED_BACK_WITH_WAVE') {
+    return 'revert, or commit a fix; `varve retry` tries the same release again';
+  }
   return `\`varve retry ${host}\`, or commit a fix`;
 }

@@ -84,6 +84,19 @@ describe('why a host is not updated', () => {
     expect(answer.advice).toMatch(/revert, or commit a fix; `varve why canary1`/);
   });
 
+  it('sends nobody who went back with a wave to a retry of that host alone, which brings it nowhere', () => {
+    const stage = aStage({ onFailure: 'rollback-wave' }, {}, [aWave('rest')]);
+    stage.commit('B');
+    stage.settle();
+    stage.end('web1');
+    stage.end('web2', 'failed');
+    stage.settle();
+    stage.endAll();
+    const answer = told(stage, 'web1');
+    expect(answer.reason).toMatch(/^it was rolled back: wave rest failed: web2/);
+    expect(answer.advice).toBe('revert, or commit a fix; `varve retry` tries the same release again');
+  });
+
   it('points to the deployment that failed, also where the host went further back since', () => {
     const stage = aStage({}, {}, [aWave('canary'), aWave('rest')]);
     stage.commit('B');
