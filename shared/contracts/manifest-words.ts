@@ -101,13 +101,18 @@ export function nameOf(what: 'a host' | 'a group' | 'a wave') {
 /** Text of people, for people. */
 export const line = z.string().regex(/^[^\p{Cc}]{1,200}$/u, 'write 1 to 200 characters, all on one line');
 
+/** In bytes, as the guard counts. */
+const longestArgument = 1_500;
+const argumentTooLong = 'an argument is not longer than 1500 bytes: put a script into the system';
+
 /** A program and its arguments, for a host. */
 export const commandLine = z
   .array(
     // The guard takes one line for each argument.
     z
       .string()
-      .max(1_500, 'an argument is not longer than 1500 characters: put a script into the system')
+      .max(longestArgument, argumentTooLong)
+      .refine((text) => Buffer.byteLength(text) <= longestArgument, argumentTooLong)
       // oxlint-disable-next-line no-control-regex -- control characters are what is refused
       .regex(/^[^\u0000-\u001f\u007f]*$/, 'an argument is one line: put a script into the system'),
   )

@@ -1,5 +1,5 @@
 import { plan } from '../../controller/reconcile/plan/plan.ts';
-import type { ProbeReport } from '../../shared/domain/contact.ts';
+import type { ProbeReport, Readiness } from '../../shared/domain/contact.ts';
 import type { Deployment } from '../../shared/domain/deployment.ts';
 import type { Fact } from '../../shared/domain/facts.ts';
 import { plainHost, type HostSpec } from '../../shared/domain/fleet.ts';
@@ -57,6 +57,8 @@ export interface Case {
   readonly facts?: readonly Fact[];
   readonly report?: ProbeReport;
   readonly reports?: (name: string) => ProbeReport;
+  /** What the checks before an activation said, where they were asked. */
+  readonly readiness?: Readiness;
   readonly live?: readonly Deployment[];
   readonly hosts?: readonly string[];
   readonly atOnce?: number;
@@ -91,7 +93,7 @@ export function verdicts(given: Case): readonly Verdict[] {
       contacts: new Map(
         hosts.map((name) => {
           const contact = reached(name, given.report ?? (given.reports ?? onOldKernel)(name), now - 100);
-          return [contact.host, contact];
+          return [contact.host, { ...contact, ...(given.readiness && { readiness: given.readiness }) }];
         }),
       ),
       deployments: given.live ?? [],

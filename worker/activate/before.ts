@@ -12,7 +12,7 @@ export type Readiness =
 
 /**
  * Asks the checks that come before an activation, unless the host knows the deployment: what has begun is not
- * judged by how the host was before.
+ * judged by how the host was before. Nor is a host by how it is once it was drained: then they were asked before that.
  * @throws FleetError when the connection is lost
  */
 export async function askBefore(
@@ -22,8 +22,9 @@ export async function askBefore(
   session: Session,
   options: { readonly deadlineMs: number; readonly signal: AbortSignal },
 ): Promise<Readiness> {
-  const before = deployment.checks.filter((check) => check.before);
-  if (before.length === 0 || record.exists) return { kind: 'new', problem: undefined };
+  if (!hasBefore(deployment) || deployment.reboot?.drain !== undefined || record.exists) {
+    return { kind: 'new', problem: undefined };
+  }
   let known = true;
   const feed = record.open();
   await callGuard(session, {
@@ -36,14 +37,28 @@ export async function askBefore(
     },
   });
   if (known) return { kind: 'known' };
-  const { host, toplevel, id } = deployment;
+  return { kind: 'new', problem: await problemBefore(checks, deployment, session, options.signal) };
+}
+
+export function hasBefore({ checks }: Deployment): boolean {
+  return checks.some(({ before }) => before);
+}
+
+/** The first of the checks that come before an activation that says no. @throws FleetError when the connection is lost */
+export function problemBefore(
+  checks: Checks,
+  { host, toplevel, id, timeouts, checks: asked }: Deployment,
+  session: Session,
+  signal: AbortSignal,
+): Promise<Problem> {
   const subject = { host, session, toplevel, deployment: id };
-  const until = performance.now() + deployment.timeouts.confirmMs;
-  const problem = await firstProblem(
-    options.signal,
-    before.map((check) => (signal) => checks.passes(check, subject, { patient: false, until, signal })),
+  const until = performance.now() + timeouts.confirmMs;
+  return firstProblem(
+    signal,
+    asked
+      .filter(({ before }) => before)
+      .map((check) => (stop) => checks.passes(check, subject, { patient: false, until, signal: stop })),
   );
-  return { kind: 'new', problem };
 }
 
 /** The host was left alone; nothing is held against the toplevel. */

@@ -198,8 +198,12 @@ function refusal(text: string): Failure {
   }
 }
 
-/** The guard reads lines; a value that is none would be another key. */
+/** The guard takes texts of up to 2,000 bytes. */
+const longestBytes = 1_500;
+
+/** The guard reads lines; a value that is none would be another key. What is too long ends with its last whole character. */
 export function oneLine(text: string): string {
   // eslint-disable-next-line no-control-regex -- exactly these are meant
-  return text.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, 1_500);
+  const line = text.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ');
+  return new TextDecoder().decode(Buffer.from(line).subarray(0, longestBytes), { stream: true });
 }

@@ -4,10 +4,16 @@ import { type Connection, sameConnection } from '../../shared/domain/fleet.ts';
 import type { Hook } from '../../shared/domain/policy.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { ActivateOutcome, StepContext } from '../../shared/platform/ports/steps.ts';
+import type { Checks } from '../checks/checks.ts';
+import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
+import { hasBefore, notReady, problemBefore } from './before.ts';
 import { callGuard, type GuardAnswer, type GuardCall } from './guard-client.ts';
 
-/** Runs a command that the service configuration names. Gives what went wrong, for people; `undefined`: nothing. */
+/**
+ * Runs a command that the service configuration names. Gives what went wrong, for people; `undefined`: nothing.
+ * @throws FleetError CANCELLED
+ */
 export type RunNamedCommand = (
   name: string,
   subject: {
@@ -20,6 +26,7 @@ export type RunNamedCommand = (
 
 export interface RebootHookDeps {
   readonly ssh: Ssh;
+  readonly checks: Checks;
   readonly clock: Clock;
   readonly runNamedCommand: RunNamedCommand;
 }
@@ -36,7 +43,8 @@ const pauseMs = 1_000;
 
 /**
  * Takes work off a host before it is rebooted; gives the outcome where it must not be rebooted. A host that has a record
- * of the deployment was drained before: that is asked first. What cannot be found out is `unknown`, and tried again.
+ * of the deployment was drained before: that is asked first, and then the checks that come before an activation, which
+ * would not say the same of it once it is drained. What cannot be found out is `unknown`, and tried again.
  */
 export async function drain(
   deps: RebootHookDeps,
@@ -46,7 +54,8 @@ export async function drain(
   const hook = deployment.reboot?.drain;
   if (hook === undefined) return undefined;
   try {
-    const said = await runHook(deps, deployment, hook, 'drain', context);
+    let said = await askFirst(deps, deployment, context.signal);
+    if (said.kind === 'done') said = await runHook(deps, deployment, hook, 'drain', context);
     if (said.kind !== 'failed') return undefined;
     context.log(`not rebooted: ${said.why.message}`);
     return { kind: 'refused', failure: said.why };
@@ -89,7 +98,9 @@ async function runHook(
   const { signal } = context;
   context.log(`${what}: ${hook.kind === 'command' ? hook.command.join(' ') : hook.name}`);
   if (what === 'drain' || hook.kind === 'command') {
-    const said = await onHost(deps, deployment, hook, what, signal);
+    const said = await overSession(deps, deployment, what, signal, (session) =>
+      callHook(session, deployment, hook, what, signal),
+    );
     if (hook.kind === 'command' || said.kind !== 'done') return said;
   }
   const subject = {
@@ -99,14 +110,43 @@ async function runHook(
     signal,
   };
   const problem = await deps.runNamedCommand(hook.name, subject);
-  return problem === undefined ? { kind: 'done' } : notReady(what, problem);
+  return problem === undefined ? { kind: 'done' } : hookFailed(what, problem);
+}
+
+/** Whether it is to be left alone: then it is not drained either. */
+async function askFirst(deps: RebootHookDeps, deployment: Deployment, signal: AbortSignal): Promise<Said> {
+  if (!hasBefore(deployment)) return { kind: 'done' };
+  return overSession(deps, deployment, 'drain', signal, async (session) => {
+    const said = await callHook(session, deployment, undefined, 'drain', signal);
+    if (said.kind !== 'done') return said;
+    const problem = await problemBefore(deps.checks, deployment, session, signal);
+    return problem === undefined ? said : { kind: 'failed', why: notReady(problem) };
+  });
+}
+
+async function overSession<Result>(
+  { ssh }: RebootHookDeps,
+  deployment: Deployment,
+  what: 'drain' | 'undrain',
+  signal: AbortSignal,
+  act: (session: Session) => Promise<Result>,
+): Promise<Result> {
+  const session = await ssh.firstReachable(waysTo(deployment, what), {
+    signal,
+    deadlineMs: connectDeadlineMs,
+  });
+  try {
+    return await act(session);
+  } finally {
+    session.close();
+  }
 }
 
 /** The guard runs it, as it does the commands among the health checks; without a command it only says what it knows. */
-async function onHost(
-  deps: RebootHookDeps,
+async function callHook(
+  session: Session,
   deployment: Deployment,
-  hook: Hook,
+  hook: Hook | undefined,
   what: 'drain' | 'undrain',
   signal: AbortSignal,
 ): Promise<Said> {
@@ -115,28 +155,20 @@ async function onHost(
     ['owner', deployment.owner],
   ];
   if (what === 'drain') request.push(['action', 'reboot']);
-  if (hook.kind === 'command') {
+  if (hook?.kind === 'command') {
     request.push(['seconds', Math.max(1, Math.ceil(hook.timeoutMs / 1_000))]);
     for (const word of hook.command) request.push(['argument', word]);
   }
-  const session = await deps.ssh.firstReachable(waysTo(deployment, what), {
+  let answer: GuardAnswer | undefined;
+  const call: GuardCall = {
+    verb: 'hook',
+    request,
+    deadlineMs: (hook?.timeoutMs ?? 0) + 30_000,
     signal,
-    deadlineMs: connectDeadlineMs,
-  });
-  try {
-    let answer: GuardAnswer | undefined;
-    const call: GuardCall = {
-      verb: 'hook',
-      request,
-      deadlineMs: hook.timeoutMs + 30_000,
-      signal,
-      onAnswer: (each) => void (answer = each),
-    };
-    await callGuard(session, call);
-    return meaning(what, answer);
-  } finally {
-    session.close();
-  }
+    onAnswer: (each) => void (answer = each),
+  };
+  await callGuard(session, call);
+  return meaning(what, answer);
 }
 
 function meaning(what: 'drain' | 'undrain', answer: GuardAnswer | undefined): Said {
@@ -148,13 +180,13 @@ function meaning(what: 'drain' | 'undrain', answer: GuardAnswer | undefined): Sa
     case 'refused':
       return { kind: 'failed', why: answer.failure };
     case 'unhealthy':
-      return notReady(what, answer.text);
+      return hookFailed(what, answer.text);
     default:
-      return notReady(what, 'the host did not say how it ended');
+      return hookFailed(what, 'the host did not say how it ended');
   }
 }
 
-function notReady(what: 'drain' | 'undrain', problem: string): Said {
+function hookFailed(what: 'drain' | 'undrain', problem: string): Said {
   return {
     kind: 'failed',
     why: {

@@ -11,7 +11,10 @@ export interface NamedCommand {
 /** How much of what it said is told. */
 const tailLength = 500;
 
-/** Runs a named command of this worker once, without a shell; it is killed with all that it started at its time-out. */
+/**
+ * Runs a named command of this worker once, without a shell; it is killed with all that it started at its time-out.
+ * @throws FleetError CANCELLED
+ */
 export async function askWorkerCommand(
   name: string,
   command: NamedCommand | undefined,
@@ -40,7 +43,7 @@ export async function askWorkerCommand(
     if (code === 0) return undefined;
     return `the worker command ${name} ended with ${code ?? signal ?? 'nothing'}${said()}`;
   } catch (thrown) {
-    if (!(thrown instanceof FleetError)) throw thrown;
+    if (!(thrown instanceof FleetError) || thrown.code === 'CANCELLED') throw thrown;
     return `the worker command ${name}: ${thrown.message}${said()}`;
   }
 }

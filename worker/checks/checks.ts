@@ -1,9 +1,9 @@
 import { type Check, type CheckResult, checkName } from '../../shared/domain/check.ts';
-import { failureOf } from '../../shared/domain/errors.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Run } from '../../shared/platform/exec.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { Session } from '../ssh/session.ts';
+import { cancelled } from '../ssh/ssh-errors.ts';
 import { askCommand, askUnit } from './ask-host.ts';
 import { askHttp, askTcp } from './ask-network.ts';
 import { askPrometheus } from './ask-prometheus.ts';
@@ -32,14 +32,17 @@ export interface Checks {
   /**
    * Whether the check passes often enough in a row before `until` (by `performance.now()`). `patient`: services may
    * take a moment, a try that fails is followed by another.
-   * @throws FleetError when the connection to the host is lost
+   * @throws FleetError HOST_UNREACHABLE when the connection to the host is lost, CANCELLED
    */
   passes(
     check: Check,
     subject: Subject,
     options: { readonly patient: boolean; readonly until: number; readonly signal: AbortSignal },
   ): Promise<Problem>;
-  /** What each check says of a host at rest. One lost packet makes nobody ill: only what fails twice has failed. */
+  /**
+   * What each check says of a host at rest. One lost packet makes nobody ill: only what fails twice has failed.
+   * @throws FleetError HOST_UNREACHABLE when the connection to the host is lost, CANCELLED
+   */
   results(checks: readonly Check[], subject: Subject, signal: AbortSignal): Promise<readonly CheckResult[]>;
 }
 
@@ -52,12 +55,19 @@ const firstPauseMs = 100;
 export function createChecks(deps: ChecksDeps): Checks {
   const { clock } = deps;
 
+  /** Whoever is not wanted any more, or has lost the way to the host, knows nothing of its health. */
   async function ask(
     check: Check,
     subject: Subject,
     timeoutMs: number,
     outer: AbortSignal,
   ): Promise<Problem> {
+    const problem = await askOnce(check, subject, timeoutMs, outer);
+    if (problem !== undefined && outer.aborted) throw cancelled();
+    return problem;
+  }
+
+  function askOnce(check: Check, subject: Subject, timeoutMs: number, outer: AbortSignal): Promise<Problem> {
     const signal = AbortSignal.any([outer, AbortSignal.timeout(Math.ceil(timeoutMs))]);
     const { session } = subject;
     switch (check.kind) {
@@ -84,17 +94,13 @@ export function createChecks(deps: ChecksDeps): Checks {
   async function result(check: Check, subject: Subject, signal: AbortSignal): Promise<CheckResult> {
     const { intervalMs, timeoutMs } = check;
     const name = checkName(check);
-    try {
-      let problem = await ask(check, subject, timeoutMs, signal);
-      if (problem !== undefined) {
-        await clock.sleep(Math.min(intervalMs, longestSecondThoughtMs), signal);
-        problem = await ask(check, subject, timeoutMs, signal);
-      }
-      if (problem === undefined) return { name, healthy: true, intervalMs };
-      return { name, healthy: false, message: problem, intervalMs };
-    } catch (thrown) {
-      return { name, healthy: false, message: `${name}: ${failureOf(thrown).message}`, intervalMs };
+    let problem = await ask(check, subject, timeoutMs, signal);
+    if (problem !== undefined) {
+      await clock.sleep(Math.min(intervalMs, longestSecondThoughtMs), signal);
+      problem = await ask(check, subject, timeoutMs, signal);
     }
+    if (problem === undefined) return { name, healthy: true, intervalMs };
+    return { name, healthy: false, message: problem, intervalMs };
   }
 
   return {
@@ -111,7 +117,7 @@ export function createChecks(deps: ChecksDeps): Checks {
         if (passed >= successes) return undefined;
         if (problem !== undefined && !patient) return problem;
         const pauseMs = passed > 0 ? intervalMs : Math.min(intervalMs, firstPauseMs * 2 ** tries);
-        if (signal.aborted || performance.now() + pauseMs >= until) {
+        if (performance.now() + pauseMs >= until) {
           return (
             problem ??
             `in the time there was, ${checkName(check)} passed ${passed} of ${successes} times in a row`

@@ -45,11 +45,11 @@ export function judgeSystem(
   if (drift?.code === 'DRIFTED') return { ...aim, ...drift };
   const reboot = isRebootDue({ state, mode, report })
     ? rebootOf({
+        view,
+        target,
         state,
         mode,
-        toplevel: target.toplevel,
         report,
-        policy: view.spec.reboot,
         remembered,
         window: rebootWindow(view.spec, desired, memory, now),
         patience,

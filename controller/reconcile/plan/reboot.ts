@@ -2,12 +2,13 @@ import { partsText, type ProbeReport } from '../../../shared/domain/contact.ts';
 import { isActive } from '../../../shared/domain/deployment.ts';
 import type { HostSpec, Mode } from '../../../shared/domain/fleet.ts';
 import type { HostMemory } from '../../../shared/domain/memory.ts';
-import type { HostName, StorePath } from '../../../shared/domain/names.ts';
-import type { RebootPolicy } from '../../../shared/domain/policy.ts';
+import type { HostName } from '../../../shared/domain/names.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { needsSomeone } from './judge-obstacle.ts';
 import type { Said, State } from './judge-said.ts';
-import { pausedAfter, type Observed, type Patience } from './plan-input.ts';
+import type { Observed, Patience, WantedView } from './plan-input.ts';
+import { pausedOrUnready } from './readiness.ts';
+import type { Target } from './target.ts';
 
 /** Whether a maintenance window is open. */
 export type RebootWindow =
@@ -15,11 +16,11 @@ export type RebootWindow =
   | { readonly open: false; readonly reason: string; readonly until: number | undefined };
 
 export interface RebootInput {
+  readonly view: WantedView;
+  readonly target: Target;
   readonly state: State;
   readonly mode: Mode;
-  readonly toplevel: StorePath;
   readonly report: ProbeReport;
-  readonly policy: RebootPolicy;
   readonly remembered: HostMemory;
   readonly window: RebootWindow;
   readonly patience: Patience;
@@ -37,12 +38,13 @@ export type RebootAdvice =
  * boot, or runs under parts that only a boot replaces. Pure; `undefined`: no reboot is due.
  */
 export function rebootOf(input: RebootInput): RebootAdvice | undefined {
-  const { state, policy, window } = input;
+  const { state, view, target, window } = input;
+  const policy = view.spec.reboot;
   if (!isRebootDue(input)) return undefined;
   const forNextBoot = state === 'reboot';
   const what = whatFor(input);
   // It would boot what it was booted with: the guard leaves it alone, and which of them boots is for people to say.
-  if (!forNextBoot && input.report.booted === input.toplevel) {
+  if (!forNextBoot && input.report.booted === target.toplevel) {
     return { kind: 'in-sync', note: `it runs a specialisation, and ${what}` };
   }
   const obstacle = obstacleToReboot(input);
@@ -87,13 +89,14 @@ function whatFor({ state, report }: RebootInput): string {
 
 /** A reboot that failed here is not tried again with the same system; one that failed in passing waits. */
 function obstacleToReboot({
+  view,
+  target,
   remembered: { failed, setback },
-  toplevel,
-  policy,
   patience,
   now,
 }: RebootInput): (Pick<Said, 'kind' | 'reason'> & Partial<Said>) | undefined {
-  if (policy.when === 'never') return undefined;
+  const { toplevel } = target;
+  if (view.spec.reboot.when === 'never') return undefined;
   if (failed?.toplevel === toplevel) {
     return {
       kind: 'stalled',
@@ -115,7 +118,7 @@ function obstacleToReboot({
       reason: `rebooted ${setback.unconfirmed} times without a confirmation: ${message}`,
     };
   }
-  return pausedAfter(setback, patience, now);
+  return pausedOrUnready(view, target, setback, patience, now);
 }
 
 function begins({ action, kind }: Verdict): boolean {

@@ -41,9 +41,14 @@ export function tidyOf(
 ): Tidy | undefined {
   const { spec, remembered, contact } = view;
   if (spec === undefined || remembered === undefined || contact?.kind !== 'reached') return undefined;
-  const rests = verdict?.kind === 'in-sync' && verdict.deployment === undefined;
-  if (!rests || memory.suspended !== undefined || holdAt(memory, spec, now) !== undefined) return undefined;
   const { report, askedAt } = contact;
+  // A host that only tests or tries a system is in sync as well: its profile is not what is wanted.
+  const rests =
+    verdict?.kind === 'in-sync' &&
+    verdict.deployment === undefined &&
+    report.current === verdict.toplevel &&
+    report.profile === verdict.toplevel;
+  if (!rests || memory.suspended !== undefined || holdAt(memory, spec, now) !== undefined) return undefined;
   const { profile, profileGeneration: generation, tidied, collectedAgoMs } = report;
   if (isUnsettled(report, remembered, memory) || profile === undefined || generation === undefined) {
     return undefined;

@@ -11,8 +11,9 @@ acknowledge() {
       exit 0
     fi
     decide confirmed
-    wake
   fi
+  # Whoever decided may have died before it could say so.
+  wake
   follow
 }
 

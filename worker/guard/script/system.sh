@@ -132,12 +132,15 @@ boot_only() { # why
 
 # Somebody who held the lock all the time says nothing about the toplevel.
 default_failed() {
-  if [ "$status" = 11 ]; then echo 'code=LOCK_HELD evidence=0 exit=11'; else echo 'code=BOOTLOADER_FAILED evidence=1'; fi
+  if [ "${status:-}" = 11 ]; then echo 'code=LOCK_HELD evidence=0 exit=11'; else echo 'code=BOOTLOADER_FAILED evidence=1'; fi
 }
 
 # Whoever is told of the end may count on it. Not every boot loader's installer does this for itself.
 make_durable() {
-  for place in "$profiles" /boot; do [ -e "$place" ] && sync -f "$place"; done
+  for place in "$profiles" /boot; do
+    # Not every machine has the one.
+    if [ -e "$place" ]; then sync -f "$place"; fi
+  done
 }
 
 # The running system stays; profile and boot default follow it.

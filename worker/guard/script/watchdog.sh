@@ -13,9 +13,12 @@ find_deadline() {
     # Whoever asked for it has woken the run, which is about to say so.
     find_event switched
     deadline=$((${at:-0} + confirm + 1000)) late=$why
-  elif find_event confirmed || [ "$decision" = confirmed ]; then
-    uptime
-    deadline=$((${at:-$now} + activation)) late='code=BOOTLOADER_FAILED evidence=1'
+  elif find_event confirmed; then
+    deadline=$((at + activation)) late='code=BOOTLOADER_FAILED evidence=1'
+  elif [ "$decision" = confirmed ]; then
+    # Whoever acknowledged has woken the run, or died before it could.
+    find_event switched
+    deadline=$((${at:-0} + confirm + activation)) late='code=UNCONFIRMED evidence=0 died=1'
   elif find_event switched; then
     deadline=$((at + confirm)) late='code=CONFIRM_TIMEOUT evidence=0'
   elif [ "$action" = reboot ] && { find_event running || find_event started; }; then

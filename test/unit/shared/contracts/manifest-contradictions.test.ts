@@ -331,6 +331,7 @@ describe('values of the policy', () => {
     ],
     [host('reboot: { drain: { command: [a], workerCommand: b } }'), 'either `command` or `workerCommand`'],
     [host('reboot: { drain: { workerCommand: "--x" } }'), 'a worker command is named by'],
+    [host(`reboot: { drain: { command: [drain, ${'ж'.repeat(751)}] } }`), 'not longer than 1500 bytes'],
     [host('reboot: { when: always }'), 'hosts.r1.reboot.when: '],
     [host('retention: { keep: 0 }'), 'keep at least 1 generation'],
   ])('are refused with their place and a way out: %j', (text, error) => {

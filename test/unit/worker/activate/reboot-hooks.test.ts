@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 
 import { FleetError } from '../../../../shared/domain/errors.ts';
 import type { Hook } from '../../../../shared/domain/policy.ts';
+import { createRun } from '../../../../shared/platform/exec.ts';
 import { createSystemClock } from '../../../../shared/platform/system-clock.ts';
 import { drain, undrain, type RunNamedCommand } from '../../../../worker/activate/reboot-hooks.ts';
+import { createChecks } from '../../../../worker/checks/checks.ts';
 import type { Ssh } from '../../../../worker/ssh/ssh.ts';
-import { aDeployment, connection } from '../../../support/builders.ts';
+import { aCheck, aDeployment, connection } from '../../../support/builders.ts';
 
 const named: Hook = { kind: 'worker-command', name: 'drain-it', timeoutMs: 1_000 };
 const onHost: Hook = { kind: 'command', command: ['drain', '--now'], timeoutMs: 2_500 };
@@ -39,7 +41,13 @@ function world(answer: string | undefined, runNamedCommand: RunNamedCommand = as
     ownKeys: async () => new Set(),
     close() {},
   };
-  return { sent, deps: { ssh, clock: createSystemClock(), runNamedCommand } };
+  const clock = createSystemClock();
+  const commands = new Map([
+    ['says-yes', { argv: ['true'] as const, timeoutMs: 5_000 }],
+    ['says-no', { argv: ['sh', '-c', 'echo quarantined; exit 1'] as const, timeoutMs: 5_000 }],
+  ]);
+  const checks = createChecks({ clock, run: createRun(), commands });
+  return { sent, deps: { ssh, checks, clock, runNamedCommand } };
 }
 
 const context = { signal: new AbortController().signal, log() {}, progress() {} };
@@ -79,6 +87,29 @@ describe('draining', () => {
     expect(await drain(unknown, rebooting({ drain: named }), context)).toMatchObject(
       refused('no worker command is named drain-it'),
     );
+  });
+
+  it('does nothing to a host that a check wants left alone, and asks none of one whose reboot has begun', async () => {
+    const asks = (name: string) => ({
+      ...rebooting({ drain: onHost }),
+      checks: [aCheck({ kind: 'worker', name }, { before: true })],
+    });
+    const quarantined = world('healthy');
+    expect(await drain(quarantined.deps, asks('says-no'), context)).toMatchObject({
+      kind: 'refused',
+      failure: { code: 'NOT_READY', message: expect.stringContaining('quarantined') as string },
+    });
+    expect(quarantined.sent.join('')).not.toContain('argument=');
+    const ready = world('healthy');
+    expect(await drain(ready.deps, asks('says-yes'), context)).toBeUndefined();
+    expect(ready.sent.at(-1)).toContain('argument=drain');
+    expect(await drain(world('known').deps, asks('says-no'), context)).toBeUndefined();
+  });
+
+  it('decides nothing where its worker is to end over a command', async () => {
+    const cancelled = new FleetError({ code: 'CANCELLED', disposition: 'transient', message: 'cancelled' });
+    const { deps } = world('healthy', () => Promise.reject(cancelled));
+    expect(await drain(deps, rebooting({ drain: named }), context)).toMatchObject({ kind: 'unknown' });
   });
 
   it('decides nothing about a host that does not answer: its reboot may be under way', async () => {

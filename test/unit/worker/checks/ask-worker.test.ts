@@ -46,6 +46,15 @@ describe('a command of the worker', () => {
     expect(await asked(['/nowhere/at-all'])).toContain('/nowhere/at-all is not on PATH');
   });
 
+  it('that is given up says nothing of whom it is about', async () => {
+    const stop = new AbortController();
+    const command = { argv: ['sh', '-c', 'echo ready; exec sleep 60'] as const, timeoutMs: 60_000 };
+    const options = { run, environment: {}, timeoutMs: 60_000, signal: stop.signal };
+    const given = askWorkerCommand('is-well', command, options);
+    stop.abort();
+    await expect(given).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
   it.for([
     ['its check', 200, 60_000],
     ['the service configuration', 60_000, 200],

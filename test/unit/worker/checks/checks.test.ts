@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Bounds, CheckPace } from '../../../../shared/domain/check.ts';
+import { FleetError } from '../../../../shared/domain/errors.ts';
 import { createRun } from '../../../../shared/platform/exec.ts';
 import { createSystemClock } from '../../../../shared/platform/system-clock.ts';
 import { createChecks, firstProblem } from '../../../../worker/checks/checks.ts';
@@ -134,6 +135,35 @@ describe('checks of a host at rest', () => {
     expect(first).toMatchObject({ healthy: true, intervalMs: 5 });
     expect(second).toMatchObject({ healthy: false, message: expect.stringContaining('answered 503') });
     expect([once.asked(), twice.asked()]).toEqual([2, 2]);
+  });
+});
+
+describe('who asks and cannot know', () => {
+  const lost = new FleetError({ code: 'HOST_UNREACHABLE', disposition: 'transient', message: 'it was cut' });
+  const unreachable = () => {
+    const { session, ...rest } = subject();
+    return { ...rest, session: { ...session, exec: () => Promise.reject(lost) } };
+  };
+  const unit = aCheck({ kind: 'unit', name: 'web.service' });
+
+  it('says nothing of the health of a host that the connection to was lost', async () => {
+    await expect(checks.results([unit], unreachable(), signal)).rejects.toBe(lost);
+    await expect(checks.passes(unit, unreachable(), within(50))).rejects.toBe(lost);
+  });
+
+  it.for([
+    ['a page', aCheck({ kind: 'http', url: 'http://127.0.0.1:9/', status: 200 })],
+    ['a metric', aCheck({ kind: 'prometheus', url: 'http://127.0.0.1:9/', query: 'x', bounds: {} })],
+    ['a port', aCheck({ kind: 'tcp', port: 9 })],
+    ['a command of the worker', aCheck({ kind: 'worker', name: 'sleeps' })],
+  ] as const)('says nothing of %s once nobody wants to know any more', async ([, check]) => {
+    const commands = new Map([['sleeps', { argv: ['sleep', '60'] as const, timeoutMs: 60_000 }]]);
+    const others = createChecks({ clock: createSystemClock(), run: createRun({ graceMs: 10 }), commands });
+    const given = { code: 'CANCELLED' };
+    const over = AbortSignal.abort();
+    await expect(others.results([check], subject(), over)).rejects.toMatchObject(given);
+    const asked = others.passes(check, subject(), { ...within(5_000), signal: over });
+    await expect(asked).rejects.toMatchObject(given);
   });
 });
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { guardBytes } from '../../../../worker/guard/guard-path.ts';
 
@@ -57,6 +57,25 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
     expect(ask('mode=$(reboot)\n')).toBe('refused INVALID_INPUT key=mode\n');
     expect(ask('toplevel=/nix/store/../../bin\n')).toBe('refused INVALID_INPUT key=toplevel\n');
     expect(ask('text=a\u0007b\n')).toBe('refused INVALID_INPUT key=text\n');
+  });
+
+  it('wakes who waits for a decision that somebody made and did not live to tell', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'varve-guard-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'decision'), 'confirmed\n');
+    const script = `read_request() { :; }; load() { :; }; follow() { :; }
+      id=d000001 record=${folder} live=${folder}; mkfifo "$live/$id.run"; exec 6<> "$live/$id.run"
+      acknowledge; echo 'nobody was woken' >&6; read -r said <&6; echo "$said"`;
+    expect(inGuard(shell, script)).toBe('.\n');
+  });
+
+  it('gives a confirmation that is not carried out a time to end at, however often it looks', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'varve-guard-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'decision'), 'confirmed\n');
+    writeFileSync(join(folder, 'journal'), '90 switching\n100 switched code=0\n');
+    const script = `record=${folder} confirm=1000 activation=2000 action=activate; find_deadline; echo "$deadline $late"`;
+    expect(inGuard(shell, script)).toBe('3100 code=UNCONFIRMED evidence=0 died=1\n');
   });
 
   it('finds the entry of GRUB that boots a system, in a submenu too', () => {

@@ -6,6 +6,7 @@ import { plainHost } from '../../../../../shared/domain/fleet.ts';
 import { parseDeploymentId } from '../../../../../shared/domain/names.ts';
 import { type Window } from '../../../../../shared/domain/policy.ts';
 import {
+  aCheck,
   aDeployment,
   aFailure,
   aFleet,
@@ -153,6 +154,26 @@ describe('a reboot that failed', () => {
       waitsFor: 'check',
       until: noon + 500,
       reason: 'left alone: it is quarantined',
+    });
+  });
+
+  it('is made again only once a probe has found the host ready: one in quarantine for weeks is asked, and no more', () => {
+    const unready = failed({
+      phase: 'failed',
+      failure: aFailure({ code: 'NOT_READY', disposition: 'transient', message: 'it is quarantined' }),
+    });
+    const given = {
+      facts: [{ ...unready, at: noon - 60_000 }],
+      spec: { checks: [aCheck({ kind: 'worker', name: 'quarantined' }, { before: true })] },
+    };
+    expect(judge({ ...given, readiness: { problem: 'still in quarantine' } })).toMatchObject({
+      kind: 'wait',
+      waitsFor: 'check',
+      reason: 'left alone: still in quarantine',
+    });
+    expect(judge({ ...given, readiness: { problem: undefined } })).toMatchObject({
+      kind: 'deliver',
+      action: 'reboot',
     });
   });
 

@@ -79,7 +79,8 @@ function tidied(given: Given = {}): Tidy | undefined {
     ...confirmed(letters.slice(1)),
     ...(given.facts ?? []),
   );
-  const report = running(toplevel(letters.at(-1) ?? ''), {
+  const runs = toplevel(letters.at(-1) ?? '');
+  const report = running(runs, {
     profileGeneration: letters.length,
     generations: generations(letters),
     ...given.report,
@@ -90,7 +91,7 @@ function tidied(given: Given = {}): Tidy | undefined {
       remembered: memory.hosts.get(web1),
       contact: reached('web1', report, now),
     },
-    { ...inSync, ...given.verdict },
+    { ...inSync, toplevel: runs, ...given.verdict },
     memory,
     now,
   );
@@ -162,6 +163,8 @@ describe('tidyOf', () => {
     ['it would boot something else than its profile', { report: { bootDefault: toplevel('A') } }],
     ['nobody knows which generation its profile is', { report: { profileGeneration: undefined } }],
     ['it is not in sync', { verdict: { kind: 'stalled' } }],
+    ['it only tries what is wanted, and runs something else', { verdict: { toplevel: toplevel('E') } }],
+    ['it only tests what is wanted', { report: { profile: toplevel('C'), bootDefault: toplevel('C') } }],
     ['a deployment of it is under way', { verdict: { deployment: parseDeploymentId('d000001') } }],
   ])('takes nothing while %s', ([, given]) => {
     expect(tidied(given)).toBeUndefined();
@@ -193,13 +196,12 @@ describe('tidyOf', () => {
     letters: fc.array(anyLetter, { minLength: 1, maxLength: 30 }),
     at: fc.nat(),
     booted: anyLetter,
-    current: anyLetter,
     pin: fc.option(anyLetter, { nil: undefined }),
     keep: fc.nat(12),
   });
   it('never takes what is needed, nor what is not there, and has nothing left to take afterwards', () => {
     fc.assert(
-      fc.property(histories, ({ letters, at, booted, current, pin, keep }) => {
+      fc.property(histories, ({ letters, at, booted, pin, keep }) => {
         const all = generations(letters.join(''));
         const profileGeneration = (at % letters.length) + 1;
         const profile = toplevel(letters[profileGeneration - 1] ?? '');
@@ -208,12 +210,13 @@ describe('tidyOf', () => {
           retention: { keep, collectGarbage: false },
           facts: pin === undefined ? [] : [pinnedTo(pin)],
           report: {
-            current: toplevel(current),
+            current: profile,
             booted: toplevel(booted),
             profile,
             bootDefault: profile,
             profileGeneration,
           },
+          verdict: { toplevel: profile },
         };
         const gone = tidied(given)?.generations ?? [];
         const numbers = all.map(({ number }) => number);
@@ -226,11 +229,9 @@ describe('tidyOf', () => {
           ...confirmed(letters.slice(1).join('')),
           ...(given.facts ?? []),
         );
-        const needed = [
-          ...neededOn(memory.hosts.get(web1)),
-          ...[current, booted].map((letter) => toplevel(letter)),
-          profile,
-        ].filter((system) => all.some((each) => each.toplevel === system));
+        const needed = [...neededOn(memory.hosts.get(web1)), toplevel(booted), profile].filter((system) =>
+          all.some((each) => each.toplevel === system),
+        );
         expect(kept.map((each) => each.toplevel)).toEqual(expect.arrayContaining(needed));
         expect(tidied({ ...given, report: { ...given.report, generations: kept } })).toBeUndefined();
         expect(tidied({ ...given, report: { ...given.report, generations: all.toReversed() } })).toEqual(
