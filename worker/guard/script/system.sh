@@ -137,8 +137,8 @@ default_failed() {
 
 # Whoever is told of the end may count on it. Not every boot loader's installer does this for itself.
 make_durable() {
-  for place in "$profiles" /boot; do
-    # Not every machine has the one.
+  for place in "$profiles" /boot /boot/efi /efi; do
+    # Hardly a machine has all of these.
     if [ -e "$place" ]; then sync -f "$place"; fi
   done
 }
