@@ -11,7 +11,7 @@ export type Convergence =
 
 /**
  * Pure. `revision`: what is waited for; without it, the newest observation. `observed`: it was seen at some time.
- * Held and orphaned hosts are left alone and do not count. A host counts as stalled only when no other host moves.
+ * Hosts that are held, orphaned or test a branch are left alone and do not count. A host counts as stalled only when no other host moves.
  */
 export function convergence(
   status: Status,
@@ -50,7 +50,7 @@ export function convergence(
 }
 
 function isLeftAlone(host: HostStatus): boolean {
-  return host.verdict === 'held' || host.verdict === 'orphaned';
+  return host.verdict === 'held' || host.verdict === 'orphaned' || host.testing?.state === 'active';
 }
 
 function needsPerson(host: HostStatus): boolean {

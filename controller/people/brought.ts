@@ -2,6 +2,7 @@ import { FleetError } from '../../shared/domain/errors.ts';
 import type { Memory } from '../../shared/domain/memory.ts';
 import type { HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Observation } from '../../shared/domain/observation.ts';
+import { unconfirmedOn } from './return.ts';
 
 /**
  * What is to be reverted in Git where a host goes back to a system: the observation that brought what it leaves. Those that
@@ -13,7 +14,7 @@ export function toRevert(memory: Memory, host: HostName, backTo: StorePath): Obs
   if (remembered?.desired === backTo) {
     throw refusal('CONFLICT', `${host} goes back to what Git wants there: there is nothing to revert`);
   }
-  const leaves = remembered?.confirmed?.toplevel;
+  const leaves = (remembered && unconfirmedOn(remembered)) ?? remembered?.confirmed?.toplevel;
   const run =
     runOf(memory, host, leaves === backTo ? undefined : leaves) ?? runOf(memory, host, remembered?.desired);
   if (run === undefined)

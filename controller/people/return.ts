@@ -1,11 +1,11 @@
 import { FleetError, type ErrorCode } from '../../shared/domain/errors.ts';
 import type { PinnedSystem } from '../../shared/domain/facts.ts';
 import { pinAt, type HostMemory, type Memory } from '../../shared/domain/memory.ts';
-import type { HostName } from '../../shared/domain/names.ts';
+import type { HostName, StorePath } from '../../shared/domain/names.ts';
 import type { ReleasedHost } from '../../shared/domain/observation.ts';
 import type { ViewContext } from '../views/context.ts';
 
-/** Where a person wants a host back: a generation, a toplevel, or what was confirmed before. */
+/** Where a person wants a host back: a generation, a toplevel, or what was confirmed before what it leaves. */
 export interface Wish {
   readonly toGeneration?: number | undefined;
   readonly toplevel?: string | undefined;
@@ -27,7 +27,9 @@ export function returnOf(context: ViewContext, host: HostName, wish: Wish): Pinn
   const to = chosen(context, host, remembered, wish);
   const contact = context.last?.snapshot.contacts.get(host);
   const runs = contact?.kind === 'reached' && contact.report.current === to.toplevel;
-  if (runs && remembered.confirmed?.toplevel === to.toplevel && !remembered.confirmed.awaitingReboot) {
+  const { confirmed } = remembered;
+  const rests = confirmed?.toplevel === to.toplevel && !confirmed.awaitingReboot;
+  if (runs && rests && unconfirmedOn(remembered) === undefined) {
     throw refusal(
       'CONFLICT',
       `${host} runs ${generationText(to)} already, confirmed`,
@@ -35,6 +37,16 @@ export function returnOf(context: ViewContext, host: HostName, wish: Wish): Pinn
     );
   }
   return to;
+}
+
+/**
+ * What a host is on its way to, or was left with by a roll back that failed, and what was never confirmed there. It goes back
+ * from that to what was.
+ */
+export function unconfirmedOn({ confirmed, openIntents, stuck }: HostMemory): StorePath | undefined {
+  const underWay = [...openIntents.values()].filter(({ aim }) => aim.mode !== 'dry-activate');
+  const systems = [...underWay.map(({ aim }) => aim.toplevel), stuck?.toplevel];
+  return systems.find((toplevel) => toplevel !== undefined && toplevel !== confirmed?.toplevel);
 }
 
 function chosen(context: ViewContext, host: HostName, remembered: HostMemory, wish: Wish): PinnedSystem {
@@ -83,8 +95,10 @@ function before(
       `name another generation with --to; \`varve hold ${host}\` keeps it there`,
     );
   }
+  const goesBackTo =
+    unconfirmedOn(remembered) === undefined ? remembered.before : (remembered.confirmed ?? remembered.before);
   const found =
-    ran.findLast(({ toplevel }) => toplevel === remembered.before?.toplevel) ??
+    ran.findLast(({ toplevel }) => toplevel === goesBackTo?.toplevel) ??
     ran.find(({ toplevel, observation }) => observation === 0 && toplevel !== remembered.confirmed?.toplevel);
   if (found !== undefined) return found;
   throw refusal(

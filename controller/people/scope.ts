@@ -1,3 +1,4 @@
+import { hostsOf, returningBy } from '../../shared/domain/desired.ts';
 import { isHostName, type HostName } from '../../shared/domain/names.ts';
 import { fleetWord, type Scope } from '../../shared/domain/policy.ts';
 import type { ViewContext } from '../views/context.ts';
@@ -5,13 +6,16 @@ import { knownGroups, knownHosts, noSuch, noSuchHost } from '../views/names.ts';
 
 /**
  * What a word is about: the fleet, a host, or a group. Only what is known: a typing error must not sit in the ledger
- * for ever. @throws FleetError NOT_FOUND
+ * for ever. A host that the repository does not name any more keeps no group from its name.
+ * @throws FleetError NOT_FOUND
  */
 export function scopeOf(context: ViewContext, word: string): Scope {
   if (word === fleetWord) return { kind: 'fleet' };
   const hosts = knownHosts(context);
-  if (isHostName(word) && hosts.has(word)) return { kind: 'host', host: word };
   const groups = knownGroups(context);
+  if (isHostName(word) && hosts.has(word) && !(groups.has(word) && !isNamed(context, word))) {
+    return { kind: 'host', host: word };
+  }
   if (groups.has(word)) return { kind: 'group', group: word };
   throw noSuch(
     'host or group',
@@ -19,6 +23,10 @@ export function scopeOf(context: ViewContext, word: string): Scope {
     [...hosts, ...groups, fleetWord],
     'name a host, a group, or `fleet` for all of it; `varve status` lists the hosts, `varve validate` the groups',
   );
+}
+
+function isNamed({ last }: ViewContext, host: HostName): boolean {
+  return last !== undefined && hostsOf(returningBy(last.desired)).has(host);
 }
 
 /** @throws FleetError NOT_FOUND */

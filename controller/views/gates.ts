@@ -1,6 +1,6 @@
 import type { GateView } from '../../shared/contracts/api-common.ts';
 import { hostsOf, type Desired } from '../../shared/domain/desired.ts';
-import type { Gate } from '../../shared/domain/facts.ts';
+import type { FactOf, Gate } from '../../shared/domain/facts.ts';
 import type { HostSpec } from '../../shared/domain/fleet.ts';
 import type { HostName } from '../../shared/domain/names.ts';
 import { createApprovals } from '../reconcile/plan/gates.ts';
@@ -9,7 +9,7 @@ import { judgedFleet } from './names.ts';
 
 /** The waves and groups that the newest release gets into by approval only. */
 export function gatesOf(context: ViewContext): readonly GateView[] {
-  const { last, memory } = context;
+  const { last } = context;
   const fleet = judgedFleet(context);
   const observation = judgedObservation(context)?.n;
   if (fleet === undefined || last === undefined || observation === undefined) return [];
@@ -21,18 +21,17 @@ export function gatesOf(context: ViewContext): readonly GateView[] {
   ];
   if (gates.length === 0) return [];
   const hosts = hostsOf(last.desired);
-  const isOpen = opened(context, last.desired);
+  const approvalOf = approvalsFor(context, last.desired);
   const waiting = last.verdicts.flatMap(({ host, waitsFor }) => {
     const spec = waitsFor === 'approval' ? hosts.get(host) : undefined;
     return spec === undefined ? [] : [spec];
   });
   return gates.map((gate) => {
-    const open = isOpen(gate);
-    const approval = open ? memory.approvals.findLast((each) => isSame(each.gate, gate)) : undefined;
+    const approval = approvalOf(gate);
     return {
       ...gate,
       observation,
-      waiting: open ? 0 : waiting.filter((spec) => isBehind(spec, gate)).length,
+      waiting: approval !== undefined ? 0 : waiting.filter((spec) => isBehind(spec, gate)).length,
       approved: approval && { by: approval.by, at: approval.at },
     };
   });
@@ -45,16 +44,19 @@ export function closedGates(context: ViewContext, host: HostName): readonly Gate
   return gatesOf(context).filter((gate) => gate.approved === undefined && isBehind(spec, gate));
 }
 
-/** Whether a gate is open, as the plan judges it. What is still evaluated is judged by its number alone. */
-function opened({ memory }: ViewContext, desired: Desired): (gate: Gate) => boolean {
+/** By whose word a gate is open, as the plan judges it. What is still evaluated is judged by its number alone. */
+function approvalsFor(
+  { memory }: ViewContext,
+  desired: Desired,
+): (gate: Gate) => FactOf<'approved'> | undefined {
   if (desired.kind !== 'ready') {
     const n = desired.kind === 'unknown' ? undefined : desired.observation.n;
-    return (gate) => memory.approvals.some((each) => each.observation === n && isSame(each.gate, gate));
+    return (gate) => memory.approvals.find((each) => each.observation === n && isSame(each.gate, gate));
   }
   const approvals = createApprovals(memory, desired.observation, desired.release);
   const specs = [...hostsOf(desired).values()];
   return (gate) =>
-    approvals(gate, () => specs.filter((spec) => isBehind(spec, gate)).map(({ name }) => name)) === undefined;
+    approvals(gate, () => specs.filter((spec) => isBehind(spec, gate)).map(({ name }) => name));
 }
 
 function isSame(a: Gate, b: Gate): boolean {

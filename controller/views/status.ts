@@ -10,7 +10,7 @@ import {
   type Confirmed,
   type HostMemory,
 } from '../../shared/domain/memory.ts';
-import type { HostName } from '../../shared/domain/names.ts';
+import type { HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Verdict } from '../../shared/domain/verdict.ts';
 import type {
   DriftView,
@@ -19,6 +19,7 @@ import type {
   PlanView,
   ReleaseView,
 } from '../../shared/contracts/api.ts';
+import { targetOf } from '../reconcile/plan/target.ts';
 import { judgedObservation, liveDeployments, type ViewContext } from './context.ts';
 import { saidOf, suspensionOf } from './people.ts';
 import { testingOf } from './testing.ts';
@@ -111,13 +112,26 @@ export function failureBehind(context: ViewContext, verdict: Verdict): Failure |
     desired?.kind === 'blocked' ? desired.failure : undefined,
     desired?.kind === 'evaluating' ? desired.setback?.failure : undefined,
     remembered && failureAgainst(remembered, verdict.toplevel)?.failure,
-    remembered?.setback?.failure,
-    remembered?.lastOutcome?.failure,
+    failedBuild(context, verdict),
+    fits(remembered?.setback?.toplevel) ? remembered?.setback?.failure : undefined,
+    fits(remembered?.lastOutcome?.aim.toplevel) ? remembered?.lastOutcome?.failure : undefined,
   ];
   const remembers = candidates.find((failure) => failure?.code === verdict.code);
   if (remembers !== undefined || verdict.kind !== 'stalled') return remembers;
   // Nothing was tried: another Varve owns the host, or it has drifted.
   return { code: verdict.code, disposition: 'stalled', message: verdict.reason };
+
+  /** Of another system it may have the same code, and another message. */
+  function fits(toplevel: StorePath | undefined): boolean {
+    return verdict.toplevel === undefined || toplevel === verdict.toplevel;
+  }
+}
+
+/** The build of what is wanted there failed, for whichever host it was made. */
+function failedBuild({ last, memory, at }: ViewContext, { host, toplevel }: Verdict): Failure | undefined {
+  const target = last && targetOf(host, last.desired, memory.hosts.get(host), at);
+  if (target?.drvPath === undefined || target.toplevel !== toplevel) return undefined;
+  return memory.failedBuilds.get(target.drvPath);
 }
 
 /** Nothing to keep a host from what is wanted, but somebody should know that it could not be tidied. */

@@ -3,7 +3,7 @@ import type { Memory } from '../../../shared/domain/memory.ts';
 import type { HostName, StorePath } from '../../../shared/domain/names.ts';
 import type { Observation, Release } from '../../../shared/domain/observation.ts';
 import type { RolloutPolicy } from '../../../shared/domain/policy.ts';
-import type { Gate } from '../../../shared/domain/facts.ts';
+import type { FactOf, Gate } from '../../../shared/domain/facts.ts';
 import type { Budgets } from './budgets.ts';
 import { halted, waiting, type Refusal } from './refusal.ts';
 import { isAway, isInFlight, type Rolling } from './standing.ts';
@@ -39,15 +39,15 @@ export function windowRefusalOf(
   return may.open ? undefined : { ...waiting, waitsFor: 'window', until: may.until, reason: may.reason };
 }
 
-/** Whether a person has let the release in, where that is asked for. */
+/** The approval by which a person has let the release in; `undefined`: nobody has. */
 export function createApprovals(
   memory: Memory,
   observation: Observation,
   release: Release,
-): (gate: Gate, members: () => readonly HostName[]) => Refusal | undefined {
-  const known = new Map<string, boolean>();
-  const approved = (gate: Gate, members: () => readonly HostName[]): boolean =>
-    memory.approvals.some((fact) => {
+): (gate: Gate, members: () => readonly HostName[]) => FactOf<'approved'> | undefined {
+  const known = new Map<string, FactOf<'approved'> | undefined>();
+  const approved = (gate: Gate, members: () => readonly HostName[]): FactOf<'approved'> | undefined =>
+    memory.approvals.find((fact) => {
       if (fact.gate.kind !== gate.kind || fact.gate.name !== gate.name) return false;
       if (fact.observation === observation.n) return true;
       // What was approved are systems: a commit that leaves them as they are needs no new word.
@@ -57,14 +57,17 @@ export function createApprovals(
     });
   return (gate, members) => {
     const name = `${gate.kind} ${gate.name}`;
-    const is = known.get(name) ?? approved(gate, members);
-    known.set(name, is);
-    if (is) return undefined;
-    return {
-      ...waiting,
-      waitsFor: 'approval',
-      reason: `observation ${observation.n} is not approved for ${name}: \`varve approve ${gate.name}\``,
-    };
+    if (!known.has(name)) known.set(name, approved(gate, members));
+    return known.get(name);
+  };
+}
+
+/** What a host waits with whose gate nobody has opened. */
+export function notApproved({ n }: Observation, { kind, name }: Gate): Refusal {
+  return {
+    ...waiting,
+    waitsFor: 'approval',
+    reason: `observation ${n} is not approved for ${kind} ${name}: \`varve approve ${name}\``,
   };
 }
 

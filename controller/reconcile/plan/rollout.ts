@@ -17,6 +17,7 @@ import {
   dependencyRefusal,
   createOrder,
   createTurns,
+  notApproved,
   waveRefusal,
   windowRefusalOf,
 } from './gates.ts';
@@ -147,13 +148,15 @@ export function rollOut(judged: readonly Judged[], desired: Ready, memory: Memor
 
   function approvalRefusal({ view }: Rolling, { wave, hosts: members }: WaveState): Refusal | undefined {
     if (wave.approval) {
-      const refusal = approvals({ kind: 'wave', name: wave.name }, () => names(members));
-      if (refusal !== undefined) return refusal;
+      const gate = { kind: 'wave', name: wave.name } as const;
+      if (approvals(gate, () => names(members)) === undefined) return notApproved(desired.observation, gate);
     }
     for (const { name, approval } of groups) {
       if (!approval || !view.spec.groups.includes(name)) continue;
-      const refusal = approvals({ kind: 'group', name }, () => names(inGroup(hosts, name)));
-      if (refusal !== undefined) return refusal;
+      const gate = { kind: 'group', name } as const;
+      if (approvals(gate, () => names(inGroup(hosts, name))) === undefined) {
+        return notApproved(desired.observation, gate);
+      }
     }
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { pinAt } from '../../../shared/domain/memory.ts';
+import type { HostName } from '../../../shared/domain/names.ts';
 import { scopeWord } from '../../../shared/domain/policy.ts';
 import type { Verdict } from '../../../shared/domain/verdict.ts';
 import { holdOf, type ViewContext } from '../context.ts';
@@ -28,7 +29,7 @@ export function adviceOn(context: ViewContext, verdict: Verdict): string | undef
 
 function heldAdvice(context: ViewContext, { host }: Verdict): string {
   const pin = pinAt(context.memory.hosts.get(host), context.at);
-  if (pin !== undefined) {
+  if (pin?.cause === 'person') {
     return `\`varve release ${host}\` lets it follow again: revert or mend the commit first`;
   }
   if (context.memory.suspended !== undefined) return '`varve resume` lets everything go on';
@@ -39,10 +40,8 @@ function heldAdvice(context: ViewContext, { host }: Verdict): string {
 function waitingAdvice(context: ViewContext, verdict: Verdict): string | undefined {
   const { host } = verdict;
   switch (verdict.waitsFor) {
-    case 'approval': {
-      const gates = closedGates(context, host);
-      return gates.length === 0 ? undefined : gates.map(({ name }) => `\`varve approve ${name}\``).join(', ');
-    }
+    case 'approval':
+      return approvalAdvice(context, host);
     case 'window':
       return `in an emergency: \`varve override ${host} --reason "…" --for 1h\``;
     case 'wave':
@@ -53,11 +52,16 @@ function waitingAdvice(context: ViewContext, verdict: Verdict): string | undefin
   }
 }
 
+function approvalAdvice(context: ViewContext, host: HostName): string | undefined {
+  const gates = closedGates(context, host);
+  return gates.length === 0 ? undefined : gates.map(({ name }) => `\`varve approve ${name}\``).join(', ');
+}
+
 function waveAdvice(context: ViewContext, { host }: Verdict): string | undefined {
   const wave = waveInTheWay(context, host)?.name;
   const [late] = wave === undefined ? [] : lateHosts(context, wave);
   if (late === undefined) return undefined;
-  if (late.waitsFor === 'approval') return `\`varve approve ${wave}\``;
+  if (late.waitsFor === 'approval') return approvalAdvice(context, late.host);
   return late.kind === 'stalled' || late.kind === 'unreachable' ? `\`varve why ${late.host}\`` : undefined;
 }
 

@@ -30,7 +30,7 @@ export function waitsForText(context: ViewContext, verdict: Verdict): string | u
       const hold = verdict.kind === 'held' ? holdOf(context, host) : undefined;
       // Whoever was rolled back gets there although everything is suspended: then it is the hold that keeps it.
       const suspended = verdict.kind === 'held' && context.memory.suspended !== undefined;
-      if (suspended && pinAt(context.memory.hosts.get(host), context.at) === undefined)
+      if (suspended && pinAt(context.memory.hosts.get(host), context.at)?.cause !== 'person')
         return '`varve resume`';
       if (hold === undefined) return 'a person';
       return hold.scope.kind === 'host'
@@ -107,8 +107,12 @@ function waveLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
       until: late.until,
     });
   }
-  const closed = lateHosts(context, name).some(({ waitsFor }) => waitsFor === 'approval');
-  if (closed) links.push({ statement: `wave ${name} takes a person's approval: \`varve approve ${name}\`` });
+  const closed = lateHosts(context, name)
+    .filter(({ waitsFor }) => waitsFor === 'approval')
+    .flatMap(({ host }) => closedGates(context, host));
+  for (const gate of new Set(closed.map(({ kind, name: word }) => `${kind} ${word}`))) {
+    links.push({ statement: `${gate} takes a person's approval: \`varve approve ${gate.split(' ')[1]}\`` });
+  }
   return links;
 }
 
@@ -138,9 +142,16 @@ function failedLinks(context: ViewContext): readonly WhyLink[] {
       : [],
   );
   return [
-    { statement: `wave ${failed.name} failed: ${failed.reason}`, at: context.memory.rollout?.beganAt },
+    { statement: `wave ${failed.name} failed: ${failed.reason}`, at: failedAt(context, failed.name) },
     ...hosts.slice(0, mostNamed),
   ];
+}
+
+/** Before the ledger has it, or where its rollout was one of before and long ago, nobody knows. */
+function failedAt({ memory }: ViewContext, wave: string): number | undefined {
+  return memory.acts.findLast(
+    (act) => act.kind === 'rollout' && act.change.kind === 'wave-failed' && act.change.wave === wave,
+  )?.at;
 }
 
 /** The hosts that use up a budget that a host is under. Which one, and how large it is, is the verdict's reason. */

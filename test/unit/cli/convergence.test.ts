@@ -34,6 +34,23 @@ describe('a fleet', () => {
       },
     ));
 
+  test('has converged where a host that tests its branch is left alone, whatever became of that', () => {
+    const testing = {
+      branch: 'testing/a',
+      revision: revisions.new,
+      state: 'active',
+      reason: 'it is on top',
+      since: 1,
+    } as const;
+    check(aStatus({ hosts: [aHost('a', { ...stalled, testing }), aHost('b')] }), {
+      kind: 'converged',
+      leftAlone: ['a'],
+    });
+    check(aStatus({ hosts: [aHost('a', { ...stalled, testing: { ...testing, state: 'ignored' } })] }), {
+      kind: 'stalled',
+    });
+  });
+
   test('waits for a host that moves, also where another one is stalled', () =>
     check(aStatus({ hosts: [aHost('a', moving), aHost('b', stalled)] }), { kind: 'waiting', what: 'a' }));
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FleetError } from '../../../../shared/domain/errors.ts';
-import { host, toplevel } from '../../../support/builders.ts';
+import { adopted, host, toplevel } from '../../../support/builders.ts';
 import { createPeople } from '../../../support/people-stage.ts';
 import { aPolicy, aWave, Stage } from '../../../support/rollout-stage.ts';
 
@@ -58,6 +58,19 @@ describe('whom a word is about', () => {
       hint: expect.stringMatching(hint) as string,
     });
     expect(people.appends).toEqual([]);
+  });
+
+  it('a group, where a host of that name was there once and is not named any more', async () => {
+    const stage = new Stage({ db1: { groups: ['db'] } }, aPolicy([aWave('all')]), {
+      groups: [{ name: 'db', maxUnavailable: undefined, approval: false }],
+    });
+    stage.learn(adopted('db', toplevel('A', 'db')));
+    stage.pass();
+    const people = createPeople(stage);
+    await people.hold({ scope: 'db', reason: 'it moves' }, 'ada');
+    expect(people.appends).toEqual([[expect.objectContaining({ scope: { kind: 'group', group: 'db' } })]]);
+    stage.commit('B');
+    expect(stage.settle()).toEqual([]);
   });
 
   it('a group of the last good revision, while the newest cannot be followed', async () => {
@@ -287,6 +300,56 @@ describe('an emergency rollback', () => {
     const asked = people.rollback(web1, { ...wish, reason: 'x', revert: false }, 'ada');
     await expect(asked).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string });
     expect(people.appends).toEqual([]);
+  });
+
+  describe('of a host that was never confirmed on what it leaves', () => {
+    const unconfirmed = (how: 'under way' | 'stuck'): Stage => {
+      const stage = new Stage({ web1: {} }, aPolicy([aWave('all')]));
+      for (const letter of ['B', 'C']) {
+        stage.commit(letter);
+        stage.settle();
+        if (letter === 'B') stage.endAll();
+      }
+      if (how === 'stuck') {
+        stage.drift('web1', 'C');
+        stage.end('web1', 'stuck');
+      }
+      stage.pass();
+      return stage;
+    };
+
+    it.each(['under way', 'stuck'] as const)(
+      '(%s) goes to what was, and reverts the commit that wants the other',
+      async (how) => {
+        const stage = unconfirmed(how);
+        const people = createPeople(stage);
+        const { to } = await people.rollback(web1, { reason: 'down', revert: true }, 'ada');
+        expect(to).toEqual({ toplevel: toplevel('B', 'web1'), observation: 2 });
+        expect(people.reverts).toMatchObject([{ revision: stage.memory.observations.at(-1)?.revision }]);
+        if (how === 'under way') stage.endAll();
+        stage.settle();
+        stage.endAll();
+        stage.pass();
+        expect(stage.runs()).toBe('web1 B');
+      },
+    );
+
+    it('may name that by its generation, although the last probe found it there', async () => {
+      const people = createPeople(unconfirmed('under way'));
+      const wish = { toGeneration: 2, reason: 'down', revert: false };
+      expect((await people.rollback(web1, wish, 'ada')).to.toplevel).toBe(toplevel('B', 'web1'));
+    });
+
+    it('goes to what it ran when it was adopted, where that is all that there was', async () => {
+      const stage = new Stage({ web1: {} }, aPolicy([aWave('all')]));
+      stage.commit('B');
+      stage.settle();
+      stage.drift('web1', 'B');
+      stage.end('web1', 'stuck');
+      stage.pass();
+      const { to } = await createPeople(stage).rollback(web1, { reason: 'down', revert: false }, 'ada');
+      expect(to).toMatchObject({ toplevel: toplevel('A', 'web1'), observation: 0 });
+    });
   });
 
   it('to a generation that failed there is refused: it never ran', async () => {

@@ -4,7 +4,8 @@ import { fleetHistory, hostHistory } from '../../../../controller/views/history.
 import { overridesNow, suspensionOf, wideHolds } from '../../../../controller/views/people.ts';
 import { rolloutOf } from '../../../../controller/views/rollout.ts';
 import { hostStatuses, planView } from '../../../../controller/views/status.ts';
-import { host } from '../../../support/builders.ts';
+import { parseDeploymentId } from '../../../../shared/domain/names.ts';
+import { aDeployment, anOutcome, host } from '../../../support/builders.ts';
 import { createPeople } from '../../../support/people-stage.ts';
 import { aPolicy, aWave, Stage } from '../../../support/rollout-stage.ts';
 
@@ -117,5 +118,51 @@ describe('a rollout', () => {
     stage.commit('B');
     stage.pass();
     expect(gatesOf(stage.view)[0]).toMatchObject({ observation: 3, approved: { by: 'ada' } });
+  });
+
+  it('is said to be approved by whose approval it is', async () => {
+    const stage = aStage();
+    const people = createPeople(stage);
+    for (const [letter, by] of [
+      ['B', 'ada'],
+      ['C', 'eve'],
+    ] as const) {
+      stage.commit(letter);
+      stage.settle();
+      await people.approve({ wave: 'rest' }, by);
+    }
+    stage.commit('B');
+    stage.pass();
+    expect(gatesOf(stage.view)[0]).toMatchObject({ observation: 4, approved: { by: 'ada' } });
+    expect((await people.approve({ wave: 'rest' }, 'bob')).message).toMatch(/already, by ada$/);
+  });
+});
+
+describe('a failure', () => {
+  it('is that of the system that is wanted now, not of one that failed in the same way since', () => {
+    const stage = new Stage({ web1: {} }, aPolicy([aWave('all')]));
+    const failsToBuild = (letter: string): void => {
+      stage.commit(letter);
+      const observation = stage.memory.observations.at(-1)?.n ?? 0;
+      const wanted = [...stage.memory.releases.values()].at(-1)?.hosts.get(host('web1'));
+      if (wanted === undefined) throw new Error('nothing is wanted');
+      const { toplevel, drvPath } = wanted;
+      const id = parseDeploymentId(`d00000${letter.toLowerCase()}`);
+      const failure = {
+        code: 'BUILD_FAILED',
+        disposition: 'stalled',
+        message: `${letter} is broken`,
+      } as const;
+      const deployment = aDeployment({ id, observation, toplevel, drvPath });
+      stage.learn(anOutcome(deployment, { at: stage.now, phase: 'failed', failure }));
+      stage.pass();
+    };
+    failsToBuild('B');
+    failsToBuild('C');
+    stage.commit('B');
+    stage.pass();
+    expect(hostStatuses(stage.view)).toMatchObject([
+      { verdict: 'stalled', failure: { code: 'BUILD_FAILED', message: 'B is broken' } },
+    ]);
   });
 });

@@ -126,6 +126,41 @@ describe('why a host is not updated', () => {
     expect(about.map(({ deployment }) => deployment)).toEqual([failed, failed]);
   });
 
+  it('names the approval of a group that a host of the wave before waits for', () => {
+    const groups = [{ name: 'routers', maxUnavailable: undefined, approval: true }];
+    const hosts = { r1: { wave: 'canary', groups: ['routers'] }, web1: { wave: 'rest' } };
+    const stage = new Stage(hosts, aPolicy(waves), { groups });
+    stage.commit('B');
+    stage.settle();
+    const answer = told(stage, 'web1');
+    expect(answer.advice).toBe('`varve approve routers`');
+    expect(statements(answer)).toContain("group routers takes a person's approval: `varve approve routers`");
+  });
+
+  it('tells who went back with its wave what lets it go on while people keep it as it is', async () => {
+    const stage = aStage({ onFailure: 'rollback-wave' }, {}, [aWave('rest')]);
+    stage.commit('B');
+    stage.settle();
+    stage.end('web1');
+    stage.end('web2', 'failed');
+    const failedAt = stage.now;
+    stage.settle();
+    stage.endAll();
+    expect(told(stage, 'web1').chain).toContainEqual(
+      expect.objectContaining({
+        statement: expect.stringMatching(/^wave rest failed: web2/) as string,
+        at: expect.toSatisfy((at: number) => at >= failedAt && at < failedAt + 1_000) as number,
+      }),
+    );
+    const people = createPeople(stage);
+    await people.hold({ scope: 'fleet', reason: 'nobody is here' }, 'eve');
+    expect(told(stage, 'web1').advice).toBe('`varve release fleet` lets it follow again');
+    await people.suspend({ reason: 'no power' }, 'eve');
+    const suspended = told(stage, 'web1');
+    expect(suspended.advice).toBe('`varve resume` lets everything go on');
+    expect(suspended.waitsFor).toBe('`varve resume`');
+  });
+
   it('names the approval that is missing, and the command that gives it', () => {
     const stage = aStage({}, {}, [aWave('canary'), aWave('rest', { approval: true })]);
     stage.commit('B');
