@@ -16,16 +16,34 @@ export interface TestingReader {
   ): Promise<readonly TestingBranch[] | undefined>;
 }
 
-/** Nothing about testing branches keeps the fleet from its tracked ref: what goes wrong here is for the next look. */
-export function createTestingReader(deps: {
+export interface TestingReaderDeps {
   readonly mirror: Mirror;
   readonly remote: Remote;
   readonly logger: Logger;
   readonly manifest: (tree: Tree) => Promise<Manifest>;
-}): TestingReader {
-  const { mirror } = deps;
+  /** Milliseconds; default: `usualPatience`. */
+  readonly patience?: typeof usualPatience;
+}
+
+/** Why branches did not come. `isLate`: they took longer than one look can wait. */
+interface Missed {
+  readonly thrown: unknown;
+  readonly isLate: boolean;
+}
+
+/**
+ * How long one fetch of testing branches may take, and all of one look: the tracked ref waits for it. What cannot be had in
+ * that time is left out for a while.
+ */
+const usualPatience = { fetchMs: 20_000, lookMs: 60_000, asideMs: 600_000 };
+
+/** Nothing about testing branches keeps the fleet from its tracked ref: what goes wrong here is for the next look. */
+export function createTestingReader(deps: TestingReaderDeps): TestingReader {
+  const { mirror, patience = usualPatience } = deps;
   /** One branch against one tracked revision is always the same. */
   let known = new Map<string, TestingBranch>();
+  /** Branches that could not be had, and until when that is not tried again, by `performance.now()`. */
+  const aside = new Map<string, number>();
 
   async function ignored(revision: Revision, tree: Tree, tracked: Revision): Promise<string | undefined> {
     if (revision === tracked) return 'the tracked ref holds it';
@@ -39,13 +57,69 @@ export function createTestingReader(deps: {
     return { host, revision, tree, author, subject, ignored: await ignored(revision, tree, tracked) };
   }
 
+  /** @throws only what the signal does */
+  async function fetch(
+    hosts: readonly HostName[],
+    signal: AbortSignal | undefined,
+  ): Promise<Missed | undefined> {
+    const late = AbortSignal.timeout(patience.fetchMs);
+    try {
+      await deps.remote.fetchTesting(hosts, signal === undefined ? late : AbortSignal.any([signal, late]));
+      return undefined;
+    } catch (thrown) {
+      if (signal?.aborted) throw thrown;
+      return { thrown, isLate: late.aborted };
+    }
+  }
+
+  /** Gives the hosts whose branches cannot be had for now: one of them keeps no other from its test. */
   async function bring(
     listed: ReadonlyMap<HostName, Revision>,
     signal: AbortSignal | undefined,
-  ): Promise<void> {
+  ): Promise<ReadonlySet<HostName>> {
+    const until = performance.now() + patience.lookMs;
     const missing: HostName[] = [];
-    for (const [host, revision] of listed) if (!(await mirror.pinned(revision))) missing.push(host);
-    if (missing.length > 0) await deps.remote.fetchTesting(missing, signal);
+    const lacking = new Set<HostName>();
+    for (const [host, revision] of listed) {
+      if (await mirror.pinned(revision)) continue;
+      if ((aside.get(`${host} ${revision}`) ?? 0) > performance.now()) lacking.add(host);
+      else missing.push(host);
+    }
+    const together = missing.length === 0 ? undefined : await fetch(missing, signal);
+    if (together === undefined) return lacking;
+    const [first] = missing;
+    const alone = missing.length === 1 && first !== undefined;
+    const missed = alone ? new Map([[first, together]]) : await fetchEach(missing, until, signal);
+    for (const [host, how] of missed) {
+      lacking.add(host);
+      if (how === undefined) continue;
+      const key = `${host} ${listed.get(host)}`;
+      // The first time it may have been the way there.
+      const rests = how.isLate || aside.has(key);
+      aside.set(key, rests ? performance.now() + patience.asideMs : 0);
+      deps.logger.warn({ err: how.thrown, host, rests }, 'a testing branch could not be fetched');
+    }
+    return lacking;
+  }
+
+  /** Whose branch did not come, and why; `undefined`: there was no time left to ask for it. */
+  async function fetchEach(
+    hosts: readonly HostName[],
+    until: number,
+    signal: AbortSignal | undefined,
+  ): Promise<ReadonlyMap<HostName, Missed | undefined>> {
+    const missed = new Map<HostName, Missed | undefined>();
+    for (const host of hosts) {
+      const inTime = performance.now() < until;
+      const how = inTime ? await fetch([host], signal) : undefined;
+      if (!inTime || how !== undefined) missed.set(host, how);
+    }
+    return missed;
+  }
+
+  /** What the branch of each host was when it was read last. */
+  function readBefore(): ReadonlyMap<HostName, Revision> {
+    return new Map([...known.values()].map(({ host, revision }) => [host, revision]));
   }
 
   return {
@@ -53,9 +127,12 @@ export function createTestingReader(deps: {
       const name = (host: HostName, revision: Revision): string => `${host} ${revision} ${tracked}`;
       try {
         const fresh = new Map([...listed].filter(([host, revision]) => !known.has(name(host, revision))));
-        await bring(fresh, signal);
+        const lacking = await bring(fresh, signal);
+        const earlier = readBefore();
         const next = new Map<string, TestingBranch>();
-        for (const [host, revision] of listed) {
+        for (const [host, now] of listed) {
+          const revision = lacking.has(host) ? earlier.get(host) : now;
+          if (revision === undefined) continue;
           const key = name(host, revision);
           const before = known.get(key);
           // A branch that moved since it was listed is read by the next look.
@@ -64,6 +141,7 @@ export function createTestingReader(deps: {
           next.set(key, before ?? (await branch(host, revision, tracked)));
         }
         known = next;
+        for (const key of aside.keys()) if (!isListed(key, listed)) aside.delete(key);
         return [...next.values()].toSorted((a, b) => (a.host < b.host ? -1 : 1));
       } catch (thrown) {
         deps.logger.warn({ err: thrown, failure: failureOf(thrown) }, 'testing branches not read');
@@ -71,4 +149,8 @@ export function createTestingReader(deps: {
       }
     },
   };
+}
+
+function isListed(key: string, listed: ReadonlyMap<HostName, Revision>): boolean {
+  return [...listed].some(([host, revision]) => key === `${host} ${revision}`);
 }
