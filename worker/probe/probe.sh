@@ -45,9 +45,12 @@ is_free() { # lock file
 # Without touching it: switch-to-configuration does not wait for its lock, it would give up because of us.
 is_held() { # lock file
   [ -e "$1" ] || return 1
-  inode=$(stat -c %i "$1")
+  set -- $(stat -c '%d %i' "$1") "$(stat -f -c %T "$1")"
+  place=":$2"
+  # Other file systems have the same numbers. Not all of them tell the kernel and `stat` the same name, but this one does.
+  [ "$3" = tmpfs ] && place=$(printf '%02x:%02x:%d' $(($1 >> 8 & 0xfff)) $(($1 & 0xff | $1 >> 12 & 0xfff00)) "$2")
   while read -r number kind rest; do
-    case "$kind:$rest" in FLOCK:*":$inode "*) return 0 ;; esac
+    case "$kind:$rest" in FLOCK:*"$place "*) return 0 ;; esac
   done < /proc/locks
   return 1
 }
@@ -118,10 +121,13 @@ change() {
     if [ -s "$records/$id/units" ] && ! [ "$state/units" -nt "$records/$id/units" ]; then
       mv -f "$records/$id/units" "$state/units"
     fi
-    rm -rf "${records:?}/$id" "${roots:?}/$id"
+    # In one go: half a record would be one that never ends.
+    mv -T "$records/$id" "$records/.gone-$id" && rm -rf "${roots:?}/$id"
     # Pipes of those who followed it and lost their connection, the output of its checks.
     rm -f "/run/varve/$id".*
   done
+  # Also what somebody died over, and starts that came to nothing: nobody is at one as long as we have the lock.
+  for half in "$records"/.[!.]*; do [ -d "$half" ] && rm -rf "$half"; done
   [ -n "$fence" ] && raise_fence
 }
 

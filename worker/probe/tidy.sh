@@ -114,7 +114,10 @@ prune() {
     note $((failures + 1)) "the boot menu could not be written: switch-to-configuration boot ended with status $status"
     return 1
   }
-  sync -f "$profiles"
+  # Not every boot loader's installer does this for itself.
+  for place in "$profiles" /boot /boot/efi /efi; do
+    if [ -e "$place" ]; then sync -f "$place"; fi
+  done
   note 0
 }
 

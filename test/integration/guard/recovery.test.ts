@@ -109,6 +109,31 @@ describe('the guard dies', () => {
     expect(await state()).toBe('good good good');
   });
 
+  it('not, but its watchdog alone: what nobody confirms is rolled back all the same, and no probe is needed', async () => {
+    const deployment = bench.deployment(systems.better, { timeouts: { confirmMs: 4_000 } });
+    const gone = new AbortController();
+    const activating = bench.activate(
+      systems.better,
+      {
+        ...deployment,
+        onEvent: async () => {
+          await shell(host, `systemctl kill -s KILL varve-watchdog-${deployment.id}`);
+          gone.abort();
+        },
+        next: { ...bench.connection, port: 4 },
+      },
+      gone.signal,
+    );
+    expect((await activating).outcome.kind).toBe('unknown');
+    await eventually(async () => (await bench.journal(deployment.id)).endsWith('end'), {
+      deadlineMs: 30_000,
+      everyMs: 200,
+      what: 'the end that the host comes to by itself',
+    });
+    expect(await state()).toBe('good good good');
+    expect((await recordOf(deployment.id))?.end).toMatchObject({ kind: 'rolled-back', evidence: false });
+  });
+
   it('and its watchdog too: the next probe brings it to its end', async () => {
     const deployment = bench.deployment(systems.better);
     const gone = new AbortController();

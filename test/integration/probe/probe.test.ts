@@ -10,6 +10,7 @@ import { createSsh } from '../../../worker/ssh/ssh.ts';
 import type { Lab } from '../../hosts/lab.ts';
 import type { TestHost } from '../../hosts/test-host.ts';
 import { aCheck } from '../../support/builders.ts';
+import { eventually } from '../../support/eventually.ts';
 import { type Workbench, guardHost, owner } from '../guard/support.ts';
 import { pointers, shell } from '../hosts/support.ts';
 import { startSshd } from '../ssh/sshd.ts';
@@ -90,6 +91,17 @@ describe('a probe', () => {
     expect(await report({ acknowledged: [deployment.id] })).toMatchObject({ records: [] });
   });
 
+  it('clears what is left of an acknowledgement that was interrupted, and of a start that died', async () => {
+    const records = '/nix/var/varve/records';
+    await shell(
+      host,
+      `mkdir -p ${records}/.gone-d000001 ${records}/.d000002 && touch ${records}/.gone-d000001/log`,
+    );
+    const { id } = bench.deployment(systems.one);
+    expect(await report({ acknowledged: [id] })).toMatchObject({ records: [] });
+    expect(await shell(host, `ls -A ${records} && echo empty`)).toBe('empty');
+  });
+
   it('says which of the toplevels in question are there to stay', async () => {
     const ask = [systems.one, systems.unrooted, lab.genesis, `/nix/store/${'1'.repeat(32)}-not-there`].map(
       parseStorePath,
@@ -136,6 +148,24 @@ describe('a probe', () => {
     expect((await report()).locked).toBe(true);
     await shell(host, 'touch /run/done; flock /run/nixos/switch-to-configuration.lock true');
     expect((await report()).locked).toBe(false);
+  });
+
+  it('takes no lock of another file system for one that has the same number', async () => {
+    const lock = '/run/nixos/switch-to-configuration.lock';
+    const number = await shell(
+      host,
+      `mkdir -p /run/nixos /run/other && touch ${lock} && mount -t tmpfs none /run/other && cd /run/other &&
+      number=$(stat -c %i ${lock}) && for i in $(seq 20000); do
+        : > $i && [ $(stat -c %i $i) -lt $number ] || break
+      done && [ $(stat -c %i $i) = $number ] &&
+      systemd-run -q --unit=other-lock flock /run/other/$i sleep infinity && echo $number`,
+    );
+    await eventually(async () => (await shell(host, 'cat /proc/locks')).includes(`:${number} `), {
+      what: 'the lock',
+      deadlineMs: 5_000,
+    });
+    expect((await report()).locked).toBe(false);
+    await shell(host, 'systemctl stop other-lock && umount /run/other');
   });
 
   it('brings back what people wrote, character by character', async () => {

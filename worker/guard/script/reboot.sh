@@ -77,8 +77,10 @@ watch_next_boot() {
   unit=varve-reboot-$id.service
   mkdir -p "$next_units/sysinit.target.wants" && printf '%s\n' \
     '[Unit]' 'Description=Varve: confirms or undoes a reboot' 'DefaultDependencies=no' 'IgnoreOnIsolate=yes' \
+    'StartLimitIntervalSec=0' \
     'After=local-fs.target' 'Conflicts=shutdown.target' 'Before=shutdown.target' \
     '[Service]' 'Type=exec' "ExecStart=/bin/sh $guard watchdog $id" 'KillMode=control-group' 'TimeoutStopSec=10' \
+    'Restart=on-failure' 'RestartSec=1' \
     > "$next_units/$unit" && ln -sfn "../$unit" "$next_units/sysinit.target.wants/$unit" &&
     sync "$next_units/$unit" "$next_units/sysinit.target.wants" "$next_units"
 } 2> /dev/null
@@ -95,6 +97,8 @@ end_reboot() { # kind=... key=value...
 # Still in the boot that was to end, and nothing of it is to happen any more.
 give_up() { # key=value... of the reason
   decide rolling-back "$*"
+  find_event given-up || journal given-up "$*"
+  sync "$record/decision" "$record/journal" "$record"
   if make_default "$toplevel"; then end_reboot "kind=failed $*"; else end_reboot "kind=stuck default=broken $*"; fi
 }
 
@@ -114,7 +118,10 @@ after_boot() {
   booted=$(parent_of "$(readlink -e /run/booted-system)")
   of_boot=''
   find_event switched && field boot && of_boot=$value
-  if find_event rolling-back; then
+  if find_event given-up; then
+    # Whoever booted it since, it was not for this: what it boots is what it was to boot before.
+    if make_default "$toplevel"; then end_reboot "kind=failed $said"; else end_reboot "kind=stuck default=broken $said"; fi
+  elif find_event rolling-back; then
     if [ "$booted" != "$toplevel" ]; then
       # Its power may have failed before all of it was set back.
       if make_default "$previous"; then end_reboot "kind=rolled-back $said"; else end_reboot "kind=stuck default=broken $said"; fi
@@ -158,15 +165,23 @@ find_left() { # into $left
 await_decision() {
   if [ -z "$of_boot" ]; then
     find_left
+    uptime
+    deadline=$((now + left))
     journal "switched code=0 boot=$boot_now left=$left"
     sync "$record/journal"
     fault booted
+  else
+    find_event switched && field left
+    deadline=$((at + value))
   fi
-  find_event switched && field left
-  deadline=$((at + value))
   until [ -e "$record/decision" ]; do
     uptime
-    [ "$now" -ge "$deadline" ] && decide rolling-back code=CONFIRM_TIMEOUT evidence=0 reboot=1
+    late='code=CONFIRM_TIMEOUT evidence=0 reboot=1'
+    # Where nobody can decide (a full disk), it is time to go back all the same.
+    if [ "$now" -ge "$deadline" ] && ! decide rolling-back "$late" && [ ! -e "$record/decision" ]; then
+      go_back "$late"
+      return
+    fi
     sleep 0.2
   done
   decided

@@ -26,7 +26,8 @@ switch_live() {
   fi
   journal switching
   fault before-switch
-  "$running/bin/switch-to-configuration" test < /dev/null >> "$record/log" 2>&1 6>&-
+  find_sink
+  "$running/bin/switch-to-configuration" test < /dev/null >> "$sink" 2>&1 6>&-
   status=$?
   fault after-switch
   case $status in

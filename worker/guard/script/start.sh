@@ -45,7 +45,8 @@ revive() {
     [ $((now - at)) -lt 300 ] || break
     sleep 0.1
   done
-  (
+  # Whoever holds it is at it. Its watchdog may have died all the same; there is only one unit of that name.
+  has_systemd || (
     exec 8>> "$state/run.lock"
     flock -n 8
   ) || return 0
@@ -103,6 +104,15 @@ decline() {
   refuse NOT_READY
 }
 
+# It was not started, or so it seems: who runs all the same must hear of it, and only where nobody does it has ended.
+call_off() {
+  decide rolling-back code=INTERNAL evidence=0 service=0
+  wake
+  exec 8>> "$state/run.lock"
+  flock -w 5 8 && ! find_event end && finish kind=failed code=INTERNAL service=0
+  exec 8>&-
+}
+
 start_new() {
   highest_epoch=0 highest_counter=0
   [ -r "$state/token" ] && read -r highest_epoch highest_counter < "$state/token"
@@ -151,7 +161,7 @@ start_new() {
   sync "$state" "$records" "$roots"
   record=$records/$id
   fault recorded
-  service "varve-activate-$id" run || finish kind=failed code=INTERNAL service=0
+  service "varve-activate-$id" run || call_off
   fault spawned
 }
 

@@ -1,8 +1,18 @@
 # --- what changes the system; the caller holds run.lock ----------------------------------------------------------------
 
 bounded() { # like the command, but not longer than an activation may take
-  timeout -k 10 "$((activation / 100 + 1))" "$@" < /dev/null >> "$record/log" 2>&1 6>&-
+  find_sink
+  timeout -k 10 "$((activation / 100 + 1))" "$@" < /dev/null >> "$sink" 2>&1 6>&-
 }
+
+# Where a program may say what it does, into $sink: one that finds the disk full when it has something to say may die of it,
+# switch-to-configuration in the middle of the way back. Room is taken beforehand, where the file system can.
+find_sink() {
+  sink=$record/log
+  fallocate --keep-size --offset "$(stat -c %s "$sink" 2> /dev/null || echo 0)" --length 262144 "$sink" && return
+  head -c 262144 /dev/zero > "$record/room" || sink=/dev/null
+  rm -f "$record/room"
+} 2> /dev/null
 
 # The exit status of a system's switch-to-configuration. While somebody else holds its lock (11) it is tried again, for as
 # long as an activation may take: what was confirmed must not be undone, and what is undone must not stay half-way, for that.
@@ -60,8 +70,14 @@ set_default() {
   switch_to "$toplevel" boot
 }
 
-# Back to the recorded profile generation, or at least to its store path.
+# Back to the recorded profile generation, or at least to its store path; durably.
 restore_default() {
+  set_back_default
+  was_set_back=$?
+  make_durable
+  return $was_set_back
+}
+set_back_default() {
   if [ "$(readlink -e "$profiles/system")" != "$profile" ]; then
     newer=$(readlink "$profiles/system")
     newer=${newer#system-} newer=${newer%-link}

@@ -70,7 +70,11 @@ find_missing() {
 
 service() { # unit, verb: outlives us, the connection and whoever is at its other end
   if has_systemd; then
+    # The watchdog has to outlive even what kills it: nobody else ends what nobody confirms.
+    restart=no
+    [ "$2" = watchdog ] && restart=on-failure
     systemd-run --quiet --collect --no-ask-password --unit="$1" --service-type=exec \
+      --property=Restart=$restart --property=RestartSec=1 --property=StartLimitIntervalSec=0 \
       --property=KillMode=control-group --property=TimeoutStopSec=10 --property=SendSIGKILL=yes \
       /bin/sh "$guard" "$2" "$id" < /dev/null > /dev/null
   else

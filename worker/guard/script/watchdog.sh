@@ -57,7 +57,11 @@ watchdog() {
     # Somebody else may have decided just now. Where nobody can (a full disk), it is time to go back all the same.
     if [ -z "$decision" ] && ! decide rolling-back "$late" && [ -e "$record/decision" ]; then continue; fi
     # Ours to end, unless it was already on its way back: then it had its time too.
-    [ "$mode" = dry-activate ] || find_event rolling-back || journal rolling-back "$late"
+    # A reboot that has not begun is not gone back on: it is given up.
+    case $mode:$action in
+      dry-activate:* | *:reboot) ;;
+      *) find_event rolling-back || journal rolling-back "$late" ;;
+    esac
     stop_activation 8>&-
     flock -w 30 8 || {
       finish "kind=stuck lock=1 $late"
@@ -117,6 +121,7 @@ after_reboot() {
   if [ -n "$touched" ] && [ "$booted" = "$toplevel" ]; then
     [ "$(readlink -e "$profiles/system")" = "$toplevel" ] ||
       bounded nix-env --profile "$profiles/system" --set "$toplevel"
+    make_durable
     if [ "$decision" = confirmed ] || [ "$action" = finalise ]; then finish kind=succeeded; else finish kind=awaiting-reboot; fi
     return
   fi

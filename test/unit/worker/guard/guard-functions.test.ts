@@ -78,6 +78,36 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
     expect(inGuard(shell, script)).toBe('3100 code=UNCONFIRMED evidence=0 died=1\n');
   });
 
+  it('takes a reboot that was given up for over, whoever booted the host before its end was written', () => {
+    const record = mkdtempSync(join(tmpdir(), 'varve-guard-'));
+    onTestFinished(() => rmSync(record, { recursive: true }));
+    writeFileSync(
+      join(record, 'journal'),
+      '1 started\n2 rebooting\n3 given-up code=REBOOT_FAILED evidence=0\n',
+    );
+    writeFileSync(join(record, 'decision'), 'rolling-back code=REBOOT_FAILED evidence=0\n');
+    const script = `record=${record} toplevel=/nix/store/new previous=/nix/store/old decision=rolling-back
+      parent_of() { echo /nix/store/new; }
+      make_default() { echo "boots $1"; }; end_reboot() { echo "ended: $*"; }; go_back() { echo "went back"; }
+      after_boot`;
+    expect(inGuard(shell, script)).toBe(
+      'boots /nix/store/new\nended: kind=failed code=REBOOT_FAILED evidence=0\n',
+    );
+  });
+
+  it('calls off what may have been started all the same, and says that it ended only where nobody is at it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'varve-guard-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'journal'), '1 started\n');
+    const script = `id=d000001 record=${folder} live=${folder} state=${folder}
+      finish() { echo "ended: $*"; }
+      call_off; cat "$record/decision"
+      (exec 7>> "$state/run.lock"; flock 7; flock() { return 1; }; call_off)`;
+    expect(inGuard(shell, script)).toBe(
+      'ended: kind=failed code=INTERNAL service=0\nrolling-back code=INTERNAL evidence=0 service=0\n',
+    );
+  });
+
   it('finds the entry of GRUB that boots a system, in a submenu too', () => {
     const entry = (name: string): string => `menuentry "NixOS ${name}" --class nixos {
       search --set=drive1 --fs-uuid 0
