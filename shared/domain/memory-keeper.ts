@@ -6,6 +6,7 @@ import { type Draft, change, hostOf } from './memory-draft.ts';
 import { type Memory, failureAgainst, isAct, lasts } from './memory.ts';
 import type { Release } from './observation.ts';
 import { scopeText } from './policy.ts';
+import { sharedHosts } from './released-hosts.ts';
 
 const rememberedActs = 1_000;
 const rememberedApprovals = 100;
@@ -67,7 +68,8 @@ function learn(draft: Draft, fact: Fact): void {
     case 'release':
       // The first complete release of a key is final.
       if (!draft.releases.has(fact.release.key)) {
-        draft.releases.set(fact.release.key, sharing(draft.lastRelease, fact.release));
+        const hosts = sharedHosts(fact.release.hosts, draft.lastRelease?.hosts);
+        draft.releases.set(fact.release.key, { ...fact.release, hosts });
         // The one host of a testing branch is nothing to compare a whole fleet with.
         if (!learnTested(draft, fact.release)) draft.lastRelease = draft.releases.get(fact.release.key);
         draft.evaluationMs.set(fact.release.key, fact.durationMs);
@@ -133,20 +135,6 @@ function learn(draft: Draft, fact: Fact): void {
       if (fact.host !== undefined) change(draft, fact.host, { mayReplace: fact.drift });
       return;
   }
-}
-
-/** All releases are kept, and most commits change few hosts: what is the same is in memory once. */
-function sharing(before: Release | undefined, release: Release): Release {
-  if (before === undefined) return release;
-  const hosts = new Map(
-    [...release.hosts].map(([host, released]) => {
-      const known = before.hosts.get(host);
-      if (known?.toplevel !== released.toplevel || known.drvPath !== released.drvPath)
-        return [host, released];
-      return [host, known];
-    }),
-  );
-  return { ...release, hosts };
 }
 
 function learnHold(draft: Draft, fact: FactOf<'hold' | 'hold-lifted'>): void {

@@ -231,7 +231,7 @@ find_troubled() { # into $failed, $restarting, and those of both that were not s
   find_baseline
   troubled=$(systemctl list-units --state=failed,auto-restart --full --plain --no-legend --no-pager 2> /dev/null)
   while read -r unit load active sub rest; do
-    [ -n "$unit" ] || continue
+    case $unit in '' | varve-activate-* | varve-watchdog-* | varve-reboot-*) continue ;; esac
     if [ "$active" = failed ]; then failed="$failed $unit"; else restarting="$restarting $unit"; fi
     [ -z "$baseline" ] || was_troubled "$unit" || newly_failed="$newly_failed $unit"
   done << END

@@ -9,7 +9,12 @@ case $verb in
     revive
     follow
     ;;
-  run | watchdog) "$verb" "${2:-}" ;;
+  run) run "${2:-}" ;;
+  watchdog)
+    watchdog "${2:-}"
+    # Whatever the last thing was that it looked at: only what died is started again.
+    exit 0
+    ;;
   revive)
     load "${2:-}"
     revive

@@ -45,8 +45,7 @@ revive() {
     [ $((now - at)) -lt 300 ] || break
     sleep 0.1
   done
-  # Whoever holds it is at it. Its watchdog may have died all the same; there is only one unit of that name.
-  has_systemd || (
+  (
     exec 8>> "$state/run.lock"
     flock -n 8
   ) || return 0

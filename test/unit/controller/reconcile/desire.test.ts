@@ -6,7 +6,7 @@ import {
   aFailure,
   aFleet,
   anObservation,
-  aRelease,
+  releaseKey,
   aSpec,
   observed,
   released,
@@ -55,7 +55,8 @@ describe('what is wanted', () => {
     });
     const failure = aFailure({ code: 'MANIFEST_INVALID' });
     const unreadable: ReadManifest = { revision: broken.revision, manifest: { kind: 'invalid', failure } };
-    const good = { kind: 'ready', observation, fleet, release: aRelease('A', { web1: 'A' }) };
+    const release = memory.releases.get(releaseKey('A'));
+    const good = { kind: 'ready', observation, fleet, release };
     expect(desire(memory, unreadable, undefined, reading(fleet))).toEqual({
       kind: 'blocked',
       observation: broken,
