@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 import { phases, type Deployment } from '../../shared/domain/deployment.ts';
 import { FleetError } from '../../shared/domain/errors.ts';
 import type { DeploymentId, HostName, Revision } from '../../shared/domain/names.ts';
@@ -48,21 +50,27 @@ export function hostHistory(context: ViewContext, host: HostName, limit: number)
   };
 }
 
+/** So many hosts are looked at in one go: who leads has a lease to renew beside that. */
+const mostAtOnce = 10_000;
+
 /** The fleet's observations and what people did, newest first. */
-export function fleetHistory(context: ViewContext, limit: number): FleetHistory {
+export async function fleetHistory(context: ViewContext, limit: number): Promise<FleetHistory> {
   const { memory } = context;
   const outcomes = outcomesByHost(memory);
-  return {
-    observations: memory.observations
-      .slice(-limit)
-      .toReversed()
-      .map((observation) => ({
-        observation,
-        release: releaseView(context, observation.n),
-        ...summaryOf(context, observation, outcomes),
-      })),
-    acts: memory.acts.slice(-limit).toReversed().map(actOf),
-  };
+  const observations: FleetHistory['observations'][number][] = [];
+  let looked = 0;
+  for (const observation of memory.observations.slice(-limit).toReversed()) {
+    observations.push({
+      observation,
+      release: releaseView(context, observation.n),
+      ...summaryOf(context, observation, outcomes),
+    });
+    looked += memory.hosts.size;
+    if (looked < mostAtOnce) continue;
+    looked = 0;
+    await setImmediate();
+  }
+  return { observations, acts: memory.acts.slice(-limit).toReversed().map(actOf) };
 }
 
 /** The last that an observation meant for each host, with what is said of that now. */

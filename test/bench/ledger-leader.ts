@@ -45,19 +45,20 @@ async function takeOffice(dir: string): Promise<Office> {
   globalThis.gc?.();
   const heapMiB = process.memoryUsage().heapUsed / mib;
   const logMs = await timed(() => git.ok(['log', '-20', ledgerRef], { cwd: dir }));
-  const [shortHistoryMs, longHistoryMs] = [asked(keeper.memory, 20), asked(keeper.memory, 1_000)];
+  const shortHistoryMs = await asked(keeper.memory, 20);
+  const longHistoryMs = await asked(keeper.memory, 1_000);
   await ledger.close();
   return { loadMs, appendMs, logMs, shortHistoryMs, longHistoryMs, residentMiB, heapMiB };
 }
 
 /** How long a history takes that was asked for before: the first one fills the index. */
-function asked(memory: Memory, limit: number): number {
+async function asked(memory: Memory, limit: number): Promise<number> {
   const source = { observed: undefined, failure: undefined } as never;
   const context = { at: 0, memory, source, last: undefined, activity: () => undefined };
   const took: number[] = [];
   for (let run = 0; run < 6; run += 1) {
     const began = performance.now();
-    fleetHistory(context, limit);
+    await fleetHistory(context, limit);
     if (run > 0) took.push(performance.now() - began);
   }
   return median(took);

@@ -93,12 +93,12 @@ describe('the outcomes by host', () => {
 });
 
 describe("a fleet's history", () => {
-  it('counts what is said last of each host', () => {
-    fc.assert(
-      fc.property(fc.array(anEnd, { maxLength: 30 }), (ends) => {
+  it('counts what is said last of each host', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anEnd, { maxLength: 30 }), async (ends) => {
         const context = viewing(remembering(...base, ...ends));
         const byHost = outcomesByHost(context.memory);
-        const { observations: summaries } = fleetHistory(context, 100);
+        const { observations: summaries } = await fleetHistory(context, 100);
         expect(summaries.map(({ observation }) => observation.n)).toEqual([6, 5, 4, 3, 2, 1]);
         for (const [i, { hosts }] of summaries.entries()) {
           const observation = context.memory.observations.at(-1 - i);
@@ -123,7 +123,7 @@ describe("a fleet's history", () => {
     );
   });
 
-  it('says how long an observation took until its last host had ended', () => {
+  it('says how long an observation took until its last host had ended', async () => {
     const context = viewing(
       remembering(
         ...base,
@@ -132,10 +132,25 @@ describe("a fleet's history", () => {
         ended('web2', 1, 'A', 'succeeded', 2_500),
       ),
     );
-    const first = fleetHistory(context, 100).observations.at(-1);
+    const first = (await fleetHistory(context, 100)).observations.at(-1);
     // The repeated attempt counts for web2, and db1 had none.
     expect(first?.durationMs).toBe(1_500);
     expect(first?.hosts).toMatchObject({ total: 3, succeeded: 2, failed: 0 });
+  });
+
+  it('of many hosts lets others do something meanwhile: who leads has a lease to renew', async () => {
+    const hosts = Array.from({ length: 4_000 }, (_, i) => adopted(`h${i}`, toplevel('A', `h${i}`)));
+    const context = viewing(remembering(...base, ...hosts));
+    let turns = 0;
+    let asking = true;
+    const turn = (): void => {
+      turns += 1;
+      if (asking) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await fleetHistory(context, 100);
+    asking = false;
+    expect(turns).toBeGreaterThan(1);
   });
 });
 

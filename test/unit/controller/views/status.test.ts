@@ -63,7 +63,7 @@ describe('what people said', () => {
     const shown = (name: string) => hostHistory(stage.view, host(name), 10).acts.map(({ text }) => text);
     expect(shown('web1')).toEqual(['the sale', 'adopted']);
     expect(shown('canary1')).toEqual(['firmware', 'adopted']);
-    expect(fleetHistory(stage.view, 10).acts.slice(0, 2)).toMatchObject([
+    expect((await fleetHistory(stage.view, 10)).acts.slice(0, 2)).toMatchObject([
       { act: 'hold', host: 'canary1', by: 'ada' },
       { act: 'hold', scope: 'shop', by: 'ada', until: 99_999 },
     ]);
