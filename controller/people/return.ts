@@ -95,10 +95,11 @@ function before(
       `name another generation with --to; \`varve hold ${host}\` keeps it there`,
     );
   }
-  const goesBackTo =
-    unconfirmedOn(remembered) === undefined ? remembered.before : (remembered.confirmed ?? remembered.before);
+  const confirmed = unconfirmedOn(remembered) === undefined ? undefined : remembered.confirmed;
   const found =
-    ran.findLast(({ toplevel }) => toplevel === goesBackTo?.toplevel) ??
+    [confirmed, remembered.before]
+      .map((known) => ran.findLast(({ toplevel }) => toplevel === known?.toplevel))
+      .find((known) => known !== undefined) ??
     ran.find(({ toplevel, observation }) => observation === 0 && toplevel !== remembered.confirmed?.toplevel);
   if (found !== undefined) return found;
   throw refusal(

@@ -1,4 +1,5 @@
 import { hostsOf, returningBy } from '../../shared/domain/desired.ts';
+import { lasts } from '../../shared/domain/memory.ts';
 import { isHostName, type HostName } from '../../shared/domain/names.ts';
 import { fleetWord, type Scope } from '../../shared/domain/policy.ts';
 import type { ViewContext } from '../views/context.ts';
@@ -6,7 +7,8 @@ import { knownGroups, knownHosts, noSuch, noSuchHost } from '../views/names.ts';
 
 /**
  * What a word is about: the fleet, a host, or a group. Only what is known: a typing error must not sit in the ledger
- * for ever. A host that the repository does not name any more keeps no group from its name.
+ * for ever. A host that the repository does not name any more keeps no group from its name, unless it is held: its hold has
+ * to be lifted first.
  * @throws FleetError NOT_FOUND
  */
 export function scopeOf(context: ViewContext, word: string): Scope {
@@ -25,7 +27,9 @@ export function scopeOf(context: ViewContext, word: string): Scope {
   );
 }
 
-function isNamed({ last }: ViewContext, host: HostName): boolean {
+function isNamed({ last, memory, at }: ViewContext, host: HostName): boolean {
+  const hold = memory.hosts.get(host)?.hold;
+  if (hold !== undefined && lasts(hold, at)) return true;
   return last !== undefined && hostsOf(returningBy(last.desired)).has(host);
 }
 

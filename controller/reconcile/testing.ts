@@ -18,10 +18,10 @@ export function testingFacts(
 ): readonly FactOf<'testing'>[] {
   if (sighting?.look.testing === undefined || desired.kind === 'unknown' || desired.fleet === undefined)
     return [];
-  const { testing, revision: onto } = sighting.look;
+  const { testing, unread = [], revision: onto } = sighting.look;
   if (desired.observation.revision !== onto) return [];
   const facts: FactOf<'testing'>[] = [];
-  const there = new Set(testing.map(({ host }) => host));
+  const there = new Set([...testing.map(({ host }) => host), ...unread]);
   for (const [host, remembered] of memory.hosts) {
     if (remembered.testing !== undefined && !there.has(host)) {
       facts.push({ kind: 'testing', at: now, host, branch: undefined });

@@ -89,7 +89,7 @@ export function createWatcher(deps: WatcherDeps): Watcher {
       read = { revision: look.revision, manifest };
       sighting = { look, read };
     } else if (look.testing !== undefined) {
-      sighting = { ...sighting, look: { ...sighting.look, testing: look.testing } };
+      sighting = { ...sighting, look: { ...sighting.look, testing: look.testing, unread: look.unread } };
     }
     state = { kind: 'ok', at: begunAt, revision: look.revision };
   }

@@ -95,8 +95,8 @@ export function createMirrorSource(deps: {
     const { tree, author, subject } = await mirror.commit(revision);
     last = { revision, tree };
     const isDescendant = await descends(revision, since, signal);
-    const testing = await tests.read(heads.testing, revision, signal);
-    return { kind: 'seen', revision, tree, descends: isDescendant, author, subject, testing };
+    const tested = await tests.read(heads.testing, revision, signal);
+    return { kind: 'seen', revision, tree, descends: isDescendant, author, subject, ...tested };
   }
 
   async function manifestOf(tree: Tree): Promise<Manifest> {

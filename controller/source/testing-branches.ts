@@ -2,18 +2,20 @@ import { failureOf } from '../../shared/domain/errors.ts';
 import type { HostName, Revision, Tree } from '../../shared/domain/names.ts';
 import type { TestingBranch } from '../../shared/domain/testing.ts';
 import type { Logger } from '../../shared/platform/logger.ts';
-import type { Manifest } from '../../shared/platform/ports/source.ts';
+import type { Look, Manifest } from '../../shared/platform/ports/source.ts';
 import type { Mirror } from './mirror.ts';
 import type { Remote } from './remote.ts';
 
+type Seen = Extract<Look, { readonly kind: 'seen' }>;
+
 /** Reads the testing branches of one listing. */
 export interface TestingReader {
-  /** `undefined`: they could not be had this time. */
+  /** `testing: undefined`: they could not be had this time. */
   read(
     listed: ReadonlyMap<HostName, Revision>,
     tracked: Revision,
     signal: AbortSignal | undefined,
-  ): Promise<readonly TestingBranch[] | undefined>;
+  ): Promise<Pick<Seen, 'testing' | 'unread'>>;
 }
 
 export interface TestingReaderDeps {
@@ -117,35 +119,29 @@ export function createTestingReader(deps: TestingReaderDeps): TestingReader {
     return missed;
   }
 
-  /** What the branch of each host was when it was read last. */
-  function readBefore(): ReadonlyMap<HostName, Revision> {
-    return new Map([...known.values()].map(({ host, revision }) => [host, revision]));
-  }
-
   return {
     async read(listed, tracked, signal) {
       const name = (host: HostName, revision: Revision): string => `${host} ${revision} ${tracked}`;
       try {
         const fresh = new Map([...listed].filter(([host, revision]) => !known.has(name(host, revision))));
         const lacking = await bring(fresh, signal);
-        const earlier = readBefore();
         const next = new Map<string, TestingBranch>();
-        for (const [host, now] of listed) {
-          const revision = lacking.has(host) ? earlier.get(host) : now;
-          if (revision === undefined) continue;
+        for (const [host, revision] of listed) {
+          if (lacking.has(host)) continue;
           const key = name(host, revision);
           const before = known.get(key);
           // A branch that moved since it was listed is read by the next look.
-          if (before === undefined && !(await mirror.holds(revision))) return undefined;
+          if (before === undefined && !(await mirror.holds(revision))) return { testing: undefined };
           if (before === undefined) await mirror.pin(revision);
           next.set(key, before ?? (await branch(host, revision, tracked)));
         }
         known = next;
         for (const key of aside.keys()) if (!isListed(key, listed)) aside.delete(key);
-        return [...next.values()].toSorted((a, b) => (a.host < b.host ? -1 : 1));
+        const testing = [...next.values()].toSorted((a, b) => (a.host < b.host ? -1 : 1));
+        return { testing, unread: [...lacking] };
       } catch (thrown) {
         deps.logger.warn({ err: thrown, failure: failureOf(thrown) }, 'testing branches not read');
-        return undefined;
+        return { testing: undefined };
       }
     },
   };

@@ -9,7 +9,7 @@ import type { Ssh } from '../ssh/ssh.ts';
 import { askBefore, notReady } from './before.ts';
 import { confirm } from './confirm.ts';
 import { callGuard, startRequest } from './guard-client.ts';
-import { type RunNamedCommand, drain, undrain } from './reboot-hooks.ts';
+import { type Hooks, type RunNamedCommand, createHooks } from './reboot-hooks.ts';
 import { type RecordView, createRecordView } from './record-view.ts';
 import { type Witness, createWitness, isHostsFault } from './witness.ts';
 
@@ -36,7 +36,8 @@ const graceMs = 30_000;
  * acknowledged: whatever connection survives the switch.
  */
 export function createActivate(deps: ActivateDeps): Steps['activate'] {
-  const activate: Steps['activate'] = async (deployment, context, onEvent) => {
+  return async (deployment, context, onEvent) => {
+    const hooks = createHooks(deps, deployment, context);
     const events = createEventChain(onEvent, context);
     const over = new AbortController();
     const signal = AbortSignal.any([context.signal, over.signal]);
@@ -62,38 +63,24 @@ export function createActivate(deps: ActivateDeps): Steps['activate'] {
       },
     });
 
-    let unready = '';
-    const lastFailure = await followToTheEnd(deps, deployment, record, witness, signal, (problem) => {
-      unready = problem;
-      context.log(`left alone for now: ${problem}`);
+    let leftAlone: Failure | undefined;
+    const lastFailure = await followToTheEnd(deps, deployment, record, witness, signal, hooks, (why) => {
+      leftAlone = why;
+      context.log(`left alone for now: ${why.message}`);
     });
     await confirmation;
     clearTimeout(lastWords);
     over.abort();
     await events.settled();
     if (record.refused !== undefined) {
-      const refused = record.refused.code === 'NOT_READY' ? notReady(unready) : record.refused;
+      const refused = (record.refused.code === 'NOT_READY' ? leftAlone : undefined) ?? record.refused;
       // It did not get as far as looking whether it knows this deployment: it may have started it for another worker.
-      return isUndecided(refused)
-        ? { kind: 'unknown', failure: refused }
-        : { kind: 'refused', failure: refused };
+      if (isUndecided(refused)) return { kind: 'unknown', failure: refused };
+      return hooks.after({ kind: 'refused', failure: refused });
     }
     const end = record.end(isWitnessed(deployment, record, witness));
-    return end === undefined
-      ? { kind: 'unknown', failure: unknown(lastFailure) }
-      : { kind: 'ended', end, previous: record.previous };
-  };
-  return async (deployment, context, onEvent) => {
-    if (deployment.action !== 'reboot') return activate(deployment, context, onEvent);
-    const refused = await drain(deps, deployment, context);
-    if (refused !== undefined) return refused;
-    const outcome = await activate(deployment, context, onEvent);
-    // A host that could not go back is for people; who knows what it would do with work.
-    if (outcome.kind === 'unknown' || (outcome.kind === 'ended' && outcome.end.kind === 'stuck'))
-      return outcome;
-    const flaw = await undrain(deps, deployment, context);
-    const succeeded = outcome.kind === 'ended' && outcome.end.kind === 'succeeded';
-    return succeeded && flaw !== undefined ? { ...outcome, end: { kind: 'succeeded', flaw } } : outcome;
+    if (end === undefined) return { kind: 'unknown', failure: unknown(lastFailure) };
+    return hooks.after({ kind: 'ended', end, previous: record.previous });
   };
 }
 
@@ -112,7 +99,9 @@ function isWitnessed(deployment: Deployment, record: RecordView, witness: Witnes
 
 /** How long the host may be about it before its confirmation is due, in milliseconds, and back again. */
 function awayMs({ reboot, timeouts }: Deployment): number {
-  return reboot === undefined ? 3 * timeouts.activationMs : 2 * reboot.deadlineMs + 3 * timeouts.activationMs;
+  const { activationMs } = timeouts;
+  if (reboot === undefined) return 3 * activationMs;
+  return (reboot.drain?.timeoutMs ?? 0) + 2 * reboot.deadlineMs + 3 * activationMs;
 }
 
 /** Keeps one stream open, over whichever connection works, until the record ends or its last deadline is long past. */
@@ -122,7 +111,8 @@ async function followToTheEnd(
   record: RecordView,
   witness: Witness,
   signal: AbortSignal,
-  onUnready: (problem: string) => void,
+  hooks: Hooks,
+  onLeftAlone: (why: Failure) => void,
 ): Promise<Failure | undefined> {
   const until = deps.clock.now() + awayMs(deployment) + deployment.timeouts.confirmMs + graceMs;
   let failure: Failure | undefined;
@@ -134,7 +124,7 @@ async function followToTheEnd(
         ...(record.exists ? { deadlineMs: reconnectDeadlineMs } : {}),
       });
       try {
-        await send(deps, deployment, record, session, signal, onUnready);
+        await send(deps, deployment, record, session, signal, hooks, onLeftAlone);
       } catch (thrown) {
         failure = failureOf(thrown);
         // One that dies unnoticed is missed only after a while: had it lived when the switch ended, it would have said so.
@@ -166,18 +156,21 @@ async function send(
   record: RecordView,
   session: Session,
   signal: AbortSignal,
-  onUnready: (problem: string) => void,
+  hooks: Hooks,
+  onLeftAlone: (why: Failure) => void,
 ): Promise<void> {
   const { activationMs, confirmMs } = deployment.timeouts;
   const deadlineMs = activationMs + confirmMs + (deployment.reboot?.deadlineMs ?? 0) + graceMs;
   const readiness = await askBefore(deps.checks, deployment, record, session, { deadlineMs, signal });
   if (readiness.kind === 'known') return;
   const { problem } = readiness;
-  if (problem !== undefined) onUnready(problem);
+  const unready = problem === undefined ? undefined : notReady(problem);
+  const leftAlone = unready ?? (record.exists ? undefined : await hooks.before(session));
+  if (leftAlone !== undefined) onLeftAlone(leftAlone);
   await deps.faultPoint('before-guard-send');
   const call = callGuard(session, {
     verb: 'start',
-    request: startRequest(deployment, problem === undefined),
+    request: startRequest(deployment, leftAlone === undefined),
     deadlineMs,
     signal,
     onAnswer: record.open(),

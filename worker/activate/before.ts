@@ -3,6 +3,7 @@ import type { Failure } from '../../shared/domain/errors.ts';
 import { type Checks, type Problem, firstProblem } from '../checks/checks.ts';
 import type { Session } from '../ssh/session.ts';
 import { callGuard } from './guard-client.ts';
+import { hasBegunToDrain } from './reboot-hooks.ts';
 import type { RecordView } from './record-view.ts';
 
 /** Whether a host is to be left alone for now: the checks that come before an activation. */
@@ -12,7 +13,7 @@ export type Readiness =
 
 /**
  * Asks the checks that come before an activation, unless the host knows the deployment: what has begun is not
- * judged by how the host was before. Nor is a host by how it is once it was drained: then they were asked before that.
+ * judged by how the host was before, nor by how it is once it is being drained.
  * @throws FleetError when the connection is lost
  */
 export async function askBefore(
@@ -22,8 +23,21 @@ export async function askBefore(
   session: Session,
   options: { readonly deadlineMs: number; readonly signal: AbortSignal },
 ): Promise<Readiness> {
-  if (!hasBefore(deployment) || deployment.reboot?.drain !== undefined || record.exists) {
-    return { kind: 'new', problem: undefined };
+  const before = deployment.checks.filter((check) => check.before);
+  if (before.length === 0 || record.exists) return { kind: 'new', problem: undefined };
+  const ask = async (): Promise<Readiness> => {
+    const { host, toplevel, id, timeouts } = deployment;
+    const subject = { host, session, toplevel, deployment: id };
+    const until = performance.now() + timeouts.confirmMs;
+    const problem = await firstProblem(
+      options.signal,
+      before.map((check) => (signal) => checks.passes(check, subject, { patient: false, until, signal })),
+    );
+    return { kind: 'new', problem };
+  };
+  if (deployment.reboot?.drain !== undefined) {
+    const begun = await hasBegunToDrain(session, deployment, options.signal);
+    return begun ? { kind: 'new', problem: undefined } : ask();
   }
   let known = true;
   const feed = record.open();
@@ -37,28 +51,7 @@ export async function askBefore(
     },
   });
   if (known) return { kind: 'known' };
-  return { kind: 'new', problem: await problemBefore(checks, deployment, session, options.signal) };
-}
-
-export function hasBefore({ checks }: Deployment): boolean {
-  return checks.some(({ before }) => before);
-}
-
-/** The first of the checks that come before an activation that says no. @throws FleetError when the connection is lost */
-export function problemBefore(
-  checks: Checks,
-  { host, toplevel, id, timeouts, checks: asked }: Deployment,
-  session: Session,
-  signal: AbortSignal,
-): Promise<Problem> {
-  const subject = { host, session, toplevel, deployment: id };
-  const until = performance.now() + timeouts.confirmMs;
-  return firstProblem(
-    signal,
-    asked
-      .filter(({ before }) => before)
-      .map((check) => (stop) => checks.passes(check, subject, { patient: false, until, signal: stop })),
-  );
+  return ask();
 }
 
 /** The host was left alone; nothing is held against the toplevel. */

@@ -24,6 +24,8 @@ export type GuardAnswer =
   | { readonly kind: 'healthy' }
   /** A hook was not run: what it comes before has begun. */
   | { readonly kind: 'known' }
+  /** The hook before a reboot was begun before. */
+  | { readonly kind: 'draining' }
   | { readonly kind: 'unhealthy'; readonly text: string }
   | { readonly kind: 'refused'; readonly failure: Failure };
 
@@ -108,7 +110,8 @@ function parseAnswer(line: string): GuardAnswer | undefined {
     case 'healthy':
       return { kind: 'healthy' };
     case 'known':
-      return { kind: 'known' };
+    case 'draining':
+      return { kind };
     case 'unhealthy':
       return { kind: 'unhealthy', text: rest };
     case 'refused':

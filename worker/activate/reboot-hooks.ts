@@ -4,10 +4,8 @@ import { type Connection, sameConnection } from '../../shared/domain/fleet.ts';
 import type { Hook } from '../../shared/domain/policy.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
 import type { ActivateOutcome, StepContext } from '../../shared/platform/ports/steps.ts';
-import type { Checks } from '../checks/checks.ts';
 import type { Session } from '../ssh/session.ts';
 import type { Ssh } from '../ssh/ssh.ts';
-import { hasBefore, notReady, problemBefore } from './before.ts';
 import { callGuard, type GuardAnswer, type GuardCall } from './guard-client.ts';
 
 /**
@@ -26,7 +24,6 @@ export type RunNamedCommand = (
 
 export interface RebootHookDeps {
   readonly ssh: Ssh;
-  readonly checks: Checks;
   readonly clock: Clock;
   readonly runNamedCommand: RunNamedCommand;
 }
@@ -41,31 +38,56 @@ const connectDeadlineMs = 10_000;
 const undrainTries = 3;
 const pauseMs = 1_000;
 
-/**
- * Takes work off a host before it is rebooted; gives the outcome where it must not be rebooted. A host that has a record
- * of the deployment was drained before: that is asked first, and then the checks that come before an activation, which
- * would not say the same of it once it is drained. What cannot be found out is `unknown`, and tried again.
- */
-export async function drain(
-  deps: RebootHookDeps,
-  deployment: Deployment,
-  context: StepContext,
-): Promise<ActivateOutcome | undefined> {
-  const hook = deployment.reboot?.drain;
-  if (hook === undefined) return undefined;
-  try {
-    let said = await askFirst(deps, deployment, context.signal);
-    if (said.kind === 'done') said = await runHook(deps, deployment, hook, 'drain', context);
-    if (said.kind !== 'failed') return undefined;
-    context.log(`not rebooted: ${said.why.message}`);
-    return { kind: 'refused', failure: said.why };
-  } catch (thrown) {
-    return { kind: 'unknown', failure: failureOf(thrown) };
-  }
+/** What goes before a reboot, and after it; nothing around other activations. */
+export interface Hooks {
+  /**
+   * Takes work off a host that has not begun; gives why it must be left alone.
+   * @throws FleetError when the connection is lost: it may be drained, or not
+   */
+  before(session: Session): Promise<Failure | undefined>;
+  /** Gives the host its work back, unless nobody knows whether it is up again, or nothing was taken. */
+  after(outcome: ActivateOutcome): Promise<ActivateOutcome>;
 }
 
-/** Gives a host its work back, whether it was rebooted or not. The failure is for people: it undoes nothing. */
-export async function undrain(
+export function createHooks(deps: RebootHookDeps, deployment: Deployment, context: StepContext): Hooks {
+  const hook = deployment.reboot?.drain;
+  let began = false;
+  let drained = hook === undefined;
+  return {
+    async before(session) {
+      if (hook === undefined || drained) return undefined;
+      began = true;
+      const said = await runHook(deps, deployment, hook, 'drain', context, session);
+      drained = said.kind !== 'failed';
+      return said.kind === 'failed' ? said.why : undefined;
+    },
+    async after(outcome) {
+      // A host that could not go back is for people; who knows what it would do with work.
+      if (outcome.kind === 'unknown' || (outcome.kind === 'ended' && outcome.end.kind === 'stuck'))
+        return outcome;
+      if (outcome.kind === 'refused' && !began) return outcome;
+      const flaw = await undrain(deps, deployment, context);
+      const succeeded = outcome.kind === 'ended' && outcome.end.kind === 'succeeded';
+      return succeeded && flaw !== undefined ? { ...outcome, end: { kind: 'succeeded', flaw } } : outcome;
+    },
+  };
+}
+
+/**
+ * Whether the drain before this reboot has begun, by whichever worker: from then on the host is not judged by how it is.
+ * @throws FleetError when the connection is lost
+ */
+export async function hasBegunToDrain(
+  session: Session,
+  deployment: Deployment,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const answer = await askGuard(session, deployment, [['action', 'reboot']], 0, signal);
+  return answer?.kind === 'known' || answer?.kind === 'draining';
+}
+
+/** The failure is for people: it undoes nothing. */
+async function undrain(
   deps: RebootHookDeps,
   deployment: Deployment,
   context: StepContext,
@@ -88,19 +110,19 @@ export async function undrain(
   return failure;
 }
 
+/** The guard runs it, as it does the commands among the health checks; without a command it only says what it knows. */
 async function runHook(
   deps: RebootHookDeps,
   deployment: Deployment,
   hook: Hook,
   what: 'drain' | 'undrain',
   context: StepContext,
+  session?: Session,
 ): Promise<Said> {
   const { signal } = context;
   context.log(`${what}: ${hook.kind === 'command' ? hook.command.join(' ') : hook.name}`);
   if (what === 'drain' || hook.kind === 'command') {
-    const said = await overSession(deps, deployment, what, signal, (session) =>
-      callHook(session, deployment, hook, what, signal),
-    );
+    const said = meaning(what, await onHost(deps, deployment, hook, what, signal, session));
     if (hook.kind === 'command' || said.kind !== 'done') return said;
   }
   const subject = {
@@ -113,62 +135,50 @@ async function runHook(
   return problem === undefined ? { kind: 'done' } : hookFailed(what, problem);
 }
 
-/** Whether it is to be left alone: then it is not drained either. */
-async function askFirst(deps: RebootHookDeps, deployment: Deployment, signal: AbortSignal): Promise<Said> {
-  if (!hasBefore(deployment)) return { kind: 'done' };
-  return overSession(deps, deployment, 'drain', signal, async (session) => {
-    const said = await callHook(session, deployment, undefined, 'drain', signal);
-    if (said.kind !== 'done') return said;
-    const problem = await problemBefore(deps.checks, deployment, session, signal);
-    return problem === undefined ? said : { kind: 'failed', why: notReady(problem) };
-  });
-}
-
-async function overSession<Result>(
+async function onHost(
   { ssh }: RebootHookDeps,
   deployment: Deployment,
+  hook: Hook,
   what: 'drain' | 'undrain',
   signal: AbortSignal,
-  act: (session: Session) => Promise<Result>,
-): Promise<Result> {
-  const session = await ssh.firstReachable(waysTo(deployment, what), {
-    signal,
-    deadlineMs: connectDeadlineMs,
-  });
+  open: Session | undefined,
+): Promise<GuardAnswer | undefined> {
+  const request: [string, string | number][] =
+    what === 'drain'
+      ? [
+          ['action', 'reboot'],
+          ['drains', 1],
+        ]
+      : [];
+  if (hook.kind === 'command') {
+    request.push(['seconds', Math.max(1, Math.ceil(hook.timeoutMs / 1_000))]);
+    for (const word of hook.command) request.push(['argument', word]);
+  }
+  if (open !== undefined) return askGuard(open, deployment, request, hook.timeoutMs, signal);
+  const session = await ssh.firstReachable(waysBack(deployment), { signal, deadlineMs: connectDeadlineMs });
   try {
-    return await act(session);
+    return await askGuard(session, deployment, request, hook.timeoutMs, signal);
   } finally {
     session.close();
   }
 }
 
-/** The guard runs it, as it does the commands among the health checks; without a command it only says what it knows. */
-async function callHook(
+async function askGuard(
   session: Session,
-  deployment: Deployment,
-  hook: Hook | undefined,
-  what: 'drain' | 'undrain',
+  { id, owner }: Deployment,
+  request: GuardCall['request'],
+  timeoutMs: number,
   signal: AbortSignal,
-): Promise<Said> {
-  const request: [string, string | number][] = [
-    ['deployment', deployment.id],
-    ['owner', deployment.owner],
-  ];
-  if (what === 'drain') request.push(['action', 'reboot']);
-  if (hook?.kind === 'command') {
-    request.push(['seconds', Math.max(1, Math.ceil(hook.timeoutMs / 1_000))]);
-    for (const word of hook.command) request.push(['argument', word]);
-  }
+): Promise<GuardAnswer | undefined> {
   let answer: GuardAnswer | undefined;
-  const call: GuardCall = {
+  await callGuard(session, {
     verb: 'hook',
-    request,
-    deadlineMs: (hook?.timeoutMs ?? 0) + 30_000,
+    request: [['deployment', id], ['owner', owner], ...request],
+    deadlineMs: timeoutMs + 30_000,
     signal,
     onAnswer: (each) => void (answer = each),
-  };
-  await callGuard(session, call);
-  return meaning(what, answer);
+  });
+  return answer;
 }
 
 function meaning(what: 'drain' | 'undrain', answer: GuardAnswer | undefined): Said {
@@ -201,9 +211,7 @@ function hookFailed(what: 'drain' | 'undrain', problem: string): Said {
   };
 }
 
-/** The system before is what answers before the reboot; afterwards it is likelier the new one. */
-function waysTo({ known, next }: Deployment, what: 'drain' | 'undrain'): readonly Connection[] {
-  const others = known.filter((connection) => !sameConnection(connection, next));
-  if (what === 'undrain') return [next, ...others];
-  return known.length > 0 ? [...known, next] : [next];
+/** After a reboot it is likelier the new system that answers. */
+function waysBack({ known, next }: Deployment): readonly Connection[] {
+  return [next, ...known.filter((connection) => !sameConnection(connection, next))];
 }

@@ -106,6 +106,7 @@ export function createRecordView(deps: RecordViewDeps): RecordView {
         case 'healthy':
         case 'unhealthy':
         case 'known':
+        case 'draining':
           return;
       }
     };

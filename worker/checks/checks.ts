@@ -1,4 +1,5 @@
 import { type Check, type CheckResult, checkName } from '../../shared/domain/check.ts';
+import { FleetError } from '../../shared/domain/errors.ts';
 import type { DeploymentId, HostName, StorePath } from '../../shared/domain/names.ts';
 import type { Run } from '../../shared/platform/exec.ts';
 import type { Clock } from '../../shared/platform/ports/clock.ts';
@@ -94,13 +95,25 @@ export function createChecks(deps: ChecksDeps): Checks {
   async function result(check: Check, subject: Subject, signal: AbortSignal): Promise<CheckResult> {
     const { intervalMs, timeoutMs } = check;
     const name = checkName(check);
-    let problem = await ask(check, subject, timeoutMs, signal);
+    let problem = await askAtRest();
     if (problem !== undefined) {
       await clock.sleep(Math.min(intervalMs, longestSecondThoughtMs), signal);
-      problem = await ask(check, subject, timeoutMs, signal);
+      problem = await askAtRest();
     }
     if (problem === undefined) return { name, healthy: true, intervalMs };
     return { name, healthy: false, message: problem, intervalMs };
+
+    /** A host that is there, and lets nobody ask (it takes too few commands at once), is not lost. */
+    async function askAtRest(): Promise<Problem> {
+      try {
+        return await ask(check, subject, timeoutMs, signal);
+      } catch (thrown) {
+        const isThere =
+          thrown instanceof FleetError && thrown.code === 'HOST_UNREACHABLE' && subject.session.isOpen();
+        if (isThere) return `${name}: ${thrown.message}`;
+        throw thrown;
+      }
+    }
   }
 
   return {
@@ -126,7 +139,15 @@ export function createChecks(deps: ChecksDeps): Checks {
         await clock.sleep(pauseMs, signal);
       }
     },
-    results: (checks, subject, signal) => Promise.all(checks.map((check) => result(check, subject, signal))),
+    async results(checks, subject, signal) {
+      const stop = new AbortController();
+      const either = AbortSignal.any([signal, stop.signal]);
+      try {
+        return await Promise.all(checks.map((check) => result(check, subject, either)));
+      } finally {
+        stop.abort();
+      }
+    },
   };
 }
 

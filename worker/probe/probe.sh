@@ -46,6 +46,8 @@ is_free() { # lock file
 is_held() { # lock file
   [ -e "$1" ] || return 1
   set -- $(stat -c '%d %i' "$1") "$(stat -f -c %T "$1")"
+  # It may go in between.
+  [ $# = 3 ] || return 1
   place=":$2"
   # Other file systems have the same numbers. Not all of them tell the kernel and `stat` the same name, but this one does.
   [ "$3" = tmpfs ] && place=$(printf '%02x:%02x:%d' $(($1 >> 8 & 0xfff)) $(($1 & 0xff | $1 >> 12 & 0xfff00)) "$2")

@@ -41,14 +41,9 @@ export function tidyOf(
 ): Tidy | undefined {
   const { spec, remembered, contact } = view;
   if (spec === undefined || remembered === undefined || contact?.kind !== 'reached') return undefined;
-  const { report, askedAt } = contact;
-  // A host that only tests or tries a system is in sync as well: its profile is not what is wanted.
-  const rests =
-    verdict?.kind === 'in-sync' &&
-    verdict.deployment === undefined &&
-    report.current === verdict.toplevel &&
-    report.profile === verdict.toplevel;
+  const rests = verdict?.kind === 'in-sync' && verdict.deployment === undefined;
   if (!rests || memory.suspended !== undefined || holdAt(memory, spec, now) !== undefined) return undefined;
+  const { report, askedAt } = contact;
   const { profile, profileGeneration: generation, tidied, collectedAgoMs } = report;
   if (isUnsettled(report, remembered, memory) || profile === undefined || generation === undefined) {
     return undefined;
@@ -57,8 +52,10 @@ export function tidyOf(
   if (tidied !== undefined && waitsAgain(tidied, since)) return undefined;
   const { keep, collectGarbage } = spec.retention;
   const needed = new Set([...neededOn(remembered), ...present(report)]);
-  const generations = surplus(report.generations, keep, generation, needed);
-  const bootMenu = (tidied?.failures ?? 0) > 0;
+  // A host that only tests or tries what is wanted is in sync as well: the rest of what it has is none of ours.
+  const isWhole = report.current === verdict.toplevel && profile === verdict.toplevel;
+  const generations = isWhole ? surplus(report.generations, keep, generation, needed) : [];
+  const bootMenu = isWhole && (tidied?.failures ?? 0) > 0;
   const collects = collectGarbage && (collectedAgoMs === undefined || collectedAgoMs + since >= dayMs);
   if (generations.length === 0 && !bootMenu && !collects) return undefined;
   return { profile, generation, generations, bootMenu, collectGarbage: collects };

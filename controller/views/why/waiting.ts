@@ -109,6 +109,7 @@ function waveLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
   }
   const closed = lateHosts(context, name)
     .filter(({ waitsFor }) => waitsFor === 'approval')
+    .slice(0, mostNamed)
     .flatMap(({ host }) => closedGates(context, host));
   for (const gate of new Set(closed.map(({ kind, name: word }) => `${kind} ${word}`))) {
     links.push({ statement: `${gate} takes a person's approval: \`varve approve ${gate.split(' ')[1]}\`` });
@@ -150,7 +151,11 @@ function failedLinks(context: ViewContext): readonly WhyLink[] {
 /** Before the ledger has it, or where its rollout was one of before and long ago, nobody knows. */
 function failedAt({ memory }: ViewContext, wave: string): number | undefined {
   return memory.acts.findLast(
-    (act) => act.kind === 'rollout' && act.change.kind === 'wave-failed' && act.change.wave === wave,
+    (act) =>
+      act.kind === 'rollout' &&
+      act.observation === memory.rollout?.observation &&
+      act.change.kind === 'wave-failed' &&
+      act.change.wave === wave,
   )?.at;
 }
 

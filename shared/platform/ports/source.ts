@@ -1,6 +1,6 @@
 import type { Failure } from '../../domain/errors.ts';
 import type { Fleet } from '../../domain/fleet.ts';
-import type { Revision, Tree } from '../../domain/names.ts';
+import type { HostName, Revision, Tree } from '../../domain/names.ts';
 import type { TestingBranch } from '../../domain/testing.ts';
 
 /** What one look at the tracked ref found. */
@@ -15,6 +15,8 @@ export type Look =
       readonly subject: string;
       /** The branches `testing/<host>`, by host; `undefined`: this look could not read them. */
       readonly testing: readonly TestingBranch[] | undefined;
+      /** Hosts whose branch is there, and what it is now could not be had. */
+      readonly unread?: readonly HostName[] | undefined;
     }
   /** Unreachable, refused, ref gone …: hosts keep what they have. */
   | { readonly kind: 'failing'; readonly failure: Failure };

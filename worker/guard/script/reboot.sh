@@ -77,7 +77,7 @@ watch_next_boot() {
   unit=varve-reboot-$id.service
   mkdir -p "$next_units/sysinit.target.wants" && printf '%s\n' \
     '[Unit]' 'Description=Varve: confirms or undoes a reboot' 'DefaultDependencies=no' 'IgnoreOnIsolate=yes' \
-    'StartLimitIntervalSec=0' \
+    'StartLimitIntervalSec=600' 'StartLimitBurst=300' \
     'After=local-fs.target' 'Conflicts=shutdown.target' 'Before=shutdown.target' \
     '[Service]' 'Type=exec' "ExecStart=/bin/sh $guard watchdog $id" 'KillMode=control-group' 'TimeoutStopSec=10' \
     'Restart=on-failure' 'RestartSec=1' \
@@ -104,6 +104,10 @@ give_up() { # key=value... of the reason
 
 # The run is over, in the boot that is to end: it is on its way down, or was ended by somebody.
 before_boot() {
+  find_event given-up && {
+    give_up "$said"
+    return
+  }
   find_event rebooting || {
     give_up code=UNCONFIRMED evidence=0 died=1
     return
@@ -227,6 +231,18 @@ hook() {
     printf 'known\n'
     exit 0
   }
+  # Whoever asks says whether the drain is to begin: from then on the host must not be judged by how it is.
+  if [ "$action" = reboot ]; then
+    begun=''
+    [ -r "$state/drain" ] && read -r begun < "$state/drain"
+    if [ -n "$drains" ]; then
+      printf '%s\n' "$id" > "$state/drain.new" && sync "$state/drain.new" && mv -f "$state/drain.new" "$state/drain" &&
+        sync "$state" || refuse DISK_FULL
+    elif [ "$begun" = "$id" ]; then
+      printf 'draining\n'
+      exit 0
+    fi
+  fi
   [ -z "$seconds" ] || run_hook
   printf 'healthy\n'
 }

@@ -73,7 +73,7 @@ is_text() {
 # Everything that a caller may say. What is not listed, or does not look like it should, is refused.
 read_request() {
   id='' toplevel='' owner='' epoch='' counter='' mode='' action='' activation='' confirm='' window='' code='' text=''
-  settle=0 unit_failures=new unready='' seconds='' arguments=''
+  settle=0 unit_failures=new unready='' seconds='' arguments='' drains=''
   while IFS= read -r line; do
     key=${line%%=*} value=${line#*=}
     case $key in
@@ -90,6 +90,7 @@ read_request() {
       settle) is_number "$value" && settle=$((value / 10)) ;;
       units) case $value in new | any | ignore) unit_failures=$value ;; *) false ;; esac ;;
       unready) [ "$value" = 1 ] && unready=1 ;;
+      drains) [ "$value" = 1 ] && drains=1 ;;
       code) case $value in CHECK_FAILED | UNITS_FAILED) code=$value ;; *) false ;; esac ;;
       seconds) is_number "$value" && seconds=$value ;;
       argument) is_text "$value" && arguments="$arguments$value

@@ -76,7 +76,8 @@ service() { # unit, verb: outlives us, the connection and whoever is at its othe
     restart=no
     [ "$2" = watchdog ] && restart=on-failure
     systemd-run --quiet --collect --no-ask-password --unit="$1" --service-type=exec \
-      --property=Restart=$restart --property=RestartSec=1 --property=StartLimitIntervalSec=0 \
+      --property=Restart=$restart --property=RestartSec=1 \
+      --property=StartLimitIntervalSec=600 --property=StartLimitBurst=300 \
       --property=KillMode=control-group --property=TimeoutStopSec=10 --property=SendSIGKILL=yes \
       /bin/sh "$guard" "$2" "$id" < /dev/null > /dev/null
   else

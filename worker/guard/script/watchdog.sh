@@ -3,7 +3,10 @@
 # Until when the present part may last, into $deadline, and what it means if it does not end, into $late.
 find_deadline() {
   decided
-  if find_event rolling-back; then
+  if find_event given-up; then
+    # One step, which may first wait for somebody else's lock.
+    deadline=$((at + 3 * activation + 2500)) late=$said
+  elif find_event rolling-back; then
     # Three steps, each of which may first wait for somebody else's lock; and units that are started again.
     deadline=$((at + 6 * activation + 12000)) late=$said
   elif find_event default; then

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { FleetError } from '../../../../shared/domain/errors.ts';
-import { adopted, host, toplevel } from '../../../support/builders.ts';
+import type { Fact } from '../../../../shared/domain/facts.ts';
+import { parseDeploymentId } from '../../../../shared/domain/names.ts';
+import { aDeployment, adopted, anOutcome, host, toplevel } from '../../../support/builders.ts';
 import { createPeople } from '../../../support/people-stage.ts';
 import { aPolicy, aWave, Stage } from '../../../support/rollout-stage.ts';
 
@@ -333,6 +335,36 @@ describe('an emergency rollback', () => {
         expect(stage.runs()).toBe('web1 B');
       },
     );
+
+    it('goes to what it runs where what was confirmed last only waits for its reboot', async () => {
+      const stage = new Stage({ web1: { mode: 'boot' } }, aPolicy([aWave('all')]));
+      const reached = (phase: 'succeeded' | 'awaiting-reboot', letter: string, n: number): Fact =>
+        anOutcome(
+          aDeployment({
+            id: parseDeploymentId(`d00000${n}`),
+            observation: n,
+            toplevel: toplevel(letter, 'web1'),
+            mode: phase === 'succeeded' ? 'switch' : 'boot',
+          }),
+          { phase, at: stage.now, previous: toplevel(letter === 'B' ? 'A' : 'B', 'web1') },
+        );
+      stage.commit('B');
+      stage.learn(reached('succeeded', 'B', 2));
+      stage.drift('web1', 'B');
+      stage.commit('C');
+      stage.learn(reached('awaiting-reboot', 'C', 3));
+      stage.commit('D');
+      const under = aDeployment({
+        id: parseDeploymentId('d000004'),
+        observation: 4,
+        toplevel: toplevel('D', 'web1'),
+      });
+      const { aim } = anOutcome(under);
+      stage.learn({ kind: 'intent', at: stage.now, aim, connection: under.next, reason: 'x', createdAt: 1 });
+      stage.pass();
+      const { to } = await createPeople(stage).rollback(web1, { reason: 'down', revert: false }, 'ada');
+      expect(to.toplevel).toBe(toplevel('B', 'web1'));
+    });
 
     it('may name that by its generation, although the last probe found it there', async () => {
       const people = createPeople(unconfirmed('under way'));

@@ -2,12 +2,16 @@ import { describe, expect, it } from 'vitest';
 
 import { FleetError } from '../../../../shared/domain/errors.ts';
 import type { Hook } from '../../../../shared/domain/policy.ts';
-import { createRun } from '../../../../shared/platform/exec.ts';
+import type { ActivateOutcome } from '../../../../shared/platform/ports/steps.ts';
 import { createSystemClock } from '../../../../shared/platform/system-clock.ts';
-import { drain, undrain, type RunNamedCommand } from '../../../../worker/activate/reboot-hooks.ts';
-import { createChecks } from '../../../../worker/checks/checks.ts';
+import {
+  createHooks,
+  hasBegunToDrain,
+  type RebootHookDeps,
+  type RunNamedCommand,
+} from '../../../../worker/activate/reboot-hooks.ts';
 import type { Ssh } from '../../../../worker/ssh/ssh.ts';
-import { aCheck, aDeployment, connection } from '../../../support/builders.ts';
+import { aDeployment, connection } from '../../../support/builders.ts';
 
 const named: Hook = { kind: 'worker-command', name: 'drain-it', timeoutMs: 1_000 };
 const onHost: Hook = { kind: 'command', command: ['drain', '--now'], timeoutMs: 2_500 };
@@ -41,13 +45,8 @@ function world(answer: string | undefined, runNamedCommand: RunNamedCommand = as
     ownKeys: async () => new Set(),
     close() {},
   };
-  const clock = createSystemClock();
-  const commands = new Map([
-    ['says-yes', { argv: ['true'] as const, timeoutMs: 5_000 }],
-    ['says-no', { argv: ['sh', '-c', 'echo quarantined; exit 1'] as const, timeoutMs: 5_000 }],
-  ]);
-  const checks = createChecks({ clock, run: createRun(), commands });
-  return { sent, deps: { ssh, checks, clock, runNamedCommand } };
+  const deps: RebootHookDeps = { ssh, clock: createSystemClock(), runNamedCommand };
+  return { sent, session, deps };
 }
 
 const context = { signal: new AbortController().signal, log() {}, progress() {} };
@@ -57,12 +56,21 @@ const rebooting = (hooks: { readonly drain?: Hook; readonly undrain?: Hook }) =>
     reboot: { deadlineMs: 60_000, drain: undefined, undrain: undefined, ...hooks },
   });
 
+const ended: ActivateOutcome = { kind: 'ended', end: { kind: 'succeeded' }, previous: undefined };
+const refused: ActivateOutcome = {
+  kind: 'refused',
+  failure: { code: 'NOT_READY', disposition: 'transient', message: 'it is quarantined' },
+};
+
 describe('draining', () => {
+  const drain = ({ deps, session }: ReturnType<typeof world>, hook: Hook) =>
+    createHooks(deps, rebooting({ drain: hook }), context).before(session);
+
   it('runs a command on the host by its guard, word by word', async () => {
-    const { deps, sent } = world('healthy');
-    expect(await drain(deps, rebooting({ drain: onHost }), context)).toBeUndefined();
-    expect(sent[0]).toMatch(/^hook\n/);
-    expect(sent[0]).toContain('action=reboot\nseconds=3\nargument=drain\nargument=--now\n');
+    const there = world('healthy');
+    expect(await drain(there, onHost)).toBeUndefined();
+    expect(there.sent[0]).toMatch(/^hook\n/);
+    expect(there.sent[0]).toContain('action=reboot\ndrains=1\nseconds=3\nargument=drain\nargument=--now\n');
   });
 
   it('runs a command of the worker once the host said that nothing has begun', async () => {
@@ -71,67 +79,92 @@ describe('draining', () => {
       asked.push(`${name} ${host}`);
       return undefined;
     };
-    expect(await drain(world('healthy', run).deps, rebooting({ drain: named }), context)).toBeUndefined();
-    expect(await drain(world('known', run).deps, rebooting({ drain: named }), context)).toBeUndefined();
+    expect(await drain(world('healthy', run), named)).toBeUndefined();
+    expect(await drain(world('known', run), named)).toBeUndefined();
     expect(asked).toEqual(['drain-it web1']);
   });
 
-  it('refuses the reboot where it fails, or where nobody knows the command', async () => {
-    const refused = (message: string) => ({
-      kind: 'refused',
-      failure: { code: 'NOT_READY', disposition: 'transient', message: expect.stringContaining(message) },
+  it('says why the host is left alone where it fails, or where nobody knows the command', async () => {
+    const notReady = (message: string) => ({
+      code: 'NOT_READY',
+      disposition: 'transient',
+      message: expect.stringContaining(message) as string,
     });
-    const busy = world('unhealthy still busy').deps;
-    expect(await drain(busy, rebooting({ drain: onHost }), context)).toMatchObject(refused('still busy'));
-    const unknown = world('healthy', async () => 'no worker command is named drain-it').deps;
-    expect(await drain(unknown, rebooting({ drain: named }), context)).toMatchObject(
-      refused('no worker command is named drain-it'),
-    );
-  });
-
-  it('does nothing to a host that a check wants left alone, and asks none of one whose reboot has begun', async () => {
-    const asks = (name: string) => ({
-      ...rebooting({ drain: onHost }),
-      checks: [aCheck({ kind: 'worker', name }, { before: true })],
-    });
-    const quarantined = world('healthy');
-    expect(await drain(quarantined.deps, asks('says-no'), context)).toMatchObject({
-      kind: 'refused',
-      failure: { code: 'NOT_READY', message: expect.stringContaining('quarantined') as string },
-    });
-    expect(quarantined.sent.join('')).not.toContain('argument=');
-    const ready = world('healthy');
-    expect(await drain(ready.deps, asks('says-yes'), context)).toBeUndefined();
-    expect(ready.sent.at(-1)).toContain('argument=drain');
-    expect(await drain(world('known').deps, asks('says-no'), context)).toBeUndefined();
+    expect(await drain(world('unhealthy still busy'), onHost)).toMatchObject(notReady('still busy'));
+    const nobody = world('healthy', async () => 'no worker command is named drain-it');
+    expect(await drain(nobody, named)).toMatchObject(notReady('no worker command is named drain-it'));
   });
 
   it('decides nothing where its worker is to end over a command', async () => {
     const cancelled = new FleetError({ code: 'CANCELLED', disposition: 'transient', message: 'cancelled' });
-    const { deps } = world('healthy', () => Promise.reject(cancelled));
-    expect(await drain(deps, rebooting({ drain: named }), context)).toMatchObject({ kind: 'unknown' });
+    await expect(
+      drain(
+        world('healthy', () => Promise.reject(cancelled)),
+        named,
+      ),
+    ).rejects.toBe(cancelled);
   });
 
-  it('decides nothing about a host that does not answer: its reboot may be under way', async () => {
-    expect(await drain(world(undefined).deps, rebooting({ drain: onHost }), context)).toMatchObject({
-      kind: 'unknown',
-      failure: { code: 'HOST_UNREACHABLE' },
-    });
+  it('is done once for an activation, however often that connects', async () => {
+    const { deps, session, sent } = world('healthy');
+    const hooks = createHooks(deps, rebooting({ drain: onHost }), context);
+    await hooks.before(session);
+    await hooks.before(session);
+    expect(sent).toHaveLength(1);
+  });
+
+  it.each([
+    ['healthy', false],
+    ['draining', true],
+    ['known', true],
+  ])('of which the host says `%s` has begun: %s', async (answer, expected) => {
+    const { session, sent } = world(answer);
+    expect(await hasBegunToDrain(session, rebooting({ drain: onHost }), context.signal)).toBe(expected);
+    expect(sent[0]).not.toMatch(/drains|argument/);
   });
 });
 
 describe('undraining', () => {
   it('asks nothing of a host where the worker does it', async () => {
     const { deps, sent } = world('healthy', async () => undefined);
-    expect(await undrain(deps, rebooting({ undrain: named }), context)).toBeUndefined();
+    expect(await createHooks(deps, rebooting({ undrain: named }), context).after(ended)).toEqual(ended);
     expect(sent).toEqual([]);
   });
 
   it('tells what failed, with what to do', async () => {
     const { deps } = world('unhealthy it is cordoned');
-    expect(await undrain(deps, rebooting({ undrain: onHost }), context)).toMatchObject({
-      code: 'NOT_READY',
-      hint: 'give the host its work back by hand',
+    expect(await createHooks(deps, rebooting({ undrain: onHost }), context).after(ended)).toMatchObject({
+      end: { kind: 'succeeded', flaw: { code: 'NOT_READY', hint: 'give the host its work back by hand' } },
     });
+  });
+
+  it('gives back what was taken, or may have been, and nothing to a host that was left alone', async () => {
+    const given: string[] = [];
+    const run: RunNamedCommand = async (name) => {
+      given.push(name);
+      return name === 'drain-it' ? 'it is still busy' : undefined;
+    };
+    const there = world('healthy', run);
+    const undrain: Hook = { kind: 'worker-command', name: 'undrain-it', timeoutMs: 1_000 };
+    await createHooks(there.deps, rebooting({ drain: named, undrain }), context).after(refused);
+    expect(given).toEqual([]);
+    const begun = createHooks(there.deps, rebooting({ drain: named, undrain }), context);
+    expect(await begun.before(there.session)).toBeDefined();
+    expect(await begun.after(refused)).toEqual(refused);
+    expect(given).toEqual(['drain-it', 'undrain-it']);
+  });
+
+  it.each<ActivateOutcome>([
+    { kind: 'unknown', failure: { code: 'OUTCOME_UNKNOWN', disposition: 'transient', message: 'who knows' } },
+    {
+      kind: 'ended',
+      end: { kind: 'stuck', failure: { code: 'ROLL_BACK_FAILED', disposition: 'stalled', message: 'stuck' } },
+      previous: undefined,
+    },
+  ])('does nothing after an outcome that is $kind', async (outcome) => {
+    const { deps, sent } = world('healthy');
+    const hooks = createHooks(deps, rebooting({ undrain: onHost }), context);
+    expect(await hooks.after(outcome)).toBe(outcome);
+    expect(sent).toEqual([]);
   });
 });

@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest';
 
 import type { Bounds, CheckPace } from '../../../../shared/domain/check.ts';
 import { FleetError } from '../../../../shared/domain/errors.ts';
-import { createRun } from '../../../../shared/platform/exec.ts';
+import { createRun, type Run } from '../../../../shared/platform/exec.ts';
 import { createSystemClock } from '../../../../shared/platform/system-clock.ts';
 import { createChecks, firstProblem } from '../../../../worker/checks/checks.ts';
 import type { Session } from '../../../../worker/ssh/session.ts';
 import { aCheck, connection, host, toplevel } from '../../../support/builders.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { aPage } from './servers.ts';
 
 const checks = createChecks({ clock: createSystemClock(), run: createRun(), commands: new Map() });
@@ -142,9 +143,30 @@ describe('who asks and cannot know', () => {
   const lost = new FleetError({ code: 'HOST_UNREACHABLE', disposition: 'transient', message: 'it was cut' });
   const unreachable = () => {
     const { session, ...rest } = subject();
-    return { ...rest, session: { ...session, exec: () => Promise.reject(lost) } };
+    return { ...rest, session: { ...session, isOpen: () => false, exec: () => Promise.reject(lost) } };
   };
   const unit = aCheck({ kind: 'unit', name: 'web.service' });
+
+  it('is told of a host that is there and lets nobody ask', async () => {
+    const { session, ...rest } = unreachable();
+    const there = { ...rest, session: { ...session, isOpen: () => true } };
+    expect(await checks.results([{ ...unit, intervalMs: 1 }], there, signal)).toMatchObject([
+      { healthy: false, message: expect.stringContaining('it was cut') as string },
+    ]);
+  });
+
+  it('ends what else it asks once the connection is lost', async () => {
+    const commands = new Map([['sleeps', { argv: ['sleep', '60'] as const, timeoutMs: 60_000 }]]);
+    let running = 0;
+    const run: Run = async (argv, options) => {
+      running += 1;
+      return createRun({ graceMs: 10 })(argv, options).finally(() => (running -= 1));
+    };
+    const others = createChecks({ clock: createSystemClock(), run, commands });
+    const sleeps = aCheck({ kind: 'worker', name: 'sleeps' }, { timeoutMs: 60_000 });
+    await expect(others.results([sleeps, unit], unreachable(), signal)).rejects.toBe(lost);
+    await eventually(() => running === 0, { what: 'the end of the other', deadlineMs: 5_000 });
+  });
 
   it('says nothing of the health of a host that the connection to was lost', async () => {
     await expect(checks.results([unit], unreachable(), signal)).rejects.toBe(lost);

@@ -95,6 +95,39 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
     );
   });
 
+  it('gives a reboot up to its end where whoever did that died over it, and does not hurry', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'varve-guard-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(
+      join(folder, 'journal'),
+      '1 started\n2 rebooting\n100 given-up code=REBOOT_FAILED evidence=0\n',
+    );
+    writeFileSync(join(folder, 'decision'), 'rolling-back code=REBOOT_FAILED evidence=0\n');
+    const script = `record=${folder} confirm=10 activation=1000 action=reboot toplevel=/nix/store/new window=100
+      find_deadline; echo "$deadline"
+      make_default() { echo "boots $1"; }; end_reboot() { echo "ended: $*"; }; before_boot`;
+    expect(inGuard(shell, script)).toBe(
+      '5600\nboots /nix/store/new\nended: kind=failed code=REBOOT_FAILED evidence=0\n',
+    );
+  });
+
+  it('says of a drain that it has begun from when it was to begin, to whoever asks about that reboot', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'varve-guard-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'owner'), 'varve\n');
+    const hook = (id: string, more = ''): string =>
+      inGuard(
+        shell,
+        // The host's own programs are not here.
+        `mv() { /bin/mv "$@"; }; sync() { :; }; state=${folder} records=${folder}/records; hook`,
+        `deployment=${id}\nowner=varve\naction=reboot\n${more}`,
+      );
+    expect(hook('d000001')).toBe('healthy\n');
+    expect(hook('d000001', 'drains=1\n')).toBe('healthy\n');
+    expect(hook('d000001')).toBe('draining\n');
+    expect(hook('d000002')).toBe('healthy\n');
+  });
+
   it('calls off what may have been started all the same, and says that it ended only where nobody is at it', () => {
     const folder = mkdtempSync(join(tmpdir(), 'varve-guard-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -191,6 +191,12 @@ describe('tidyOf', () => {
     expect(collects({ retention: { keep: 1, collectGarbage: false } })).toBeUndefined();
   });
 
+  it('has garbage collected as well where what is wanted is only tested or tried, and no generation taken', () => {
+    const given: Given = { letters: 'ABCDE', retention: { keep: 1, collectGarbage: true } };
+    const trying = tidied({ ...given, verdict: { toplevel: toplevel('F') } });
+    expect(trying).toMatchObject({ generations: [], bootMenu: false, collectGarbage: true });
+  });
+
   const anyLetter = fc.constantFrom('A', 'B', 'C', 'D', 'E', 'F', 'G', 'H');
   const histories = fc.record({
     letters: fc.array(anyLetter, { minLength: 1, maxLength: 30 }),
