@@ -82,7 +82,9 @@ export function createGateChecks(deps: {
 
   function goesBackWithWave(host: HostName, toplevel: StorePath): boolean {
     const pin = withWave.get(host);
-    return pin?.to.toplevel === toplevel && pin.from === wanted.knownOn(host);
+    // A host that the last release did not have, and that is named again, is as it was before that.
+    const now = wanted.knownOn(host) ?? pin?.from;
+    return pin?.to.toplevel === toplevel && pin.from === now;
   }
 
   function checkIntent({ at, aim }: FactOf<'intent'>): void {

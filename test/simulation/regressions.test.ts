@@ -64,6 +64,14 @@ test.each([
     'what a store that was set back had delivered again, in vain, was said to have failed while the host had begun it',
   ],
   ['709', 'every wave passed while everything was suspended, and soaked for no time'],
+  [
+    '321335',
+    'a wave passed without a host that was rebooted before what it ran was made lasting: it was taken for one that had drifted',
+  ],
+  [
+    '349965',
+    'a host that went back with its wave, was not named any more and then was again, was to stay, for all that the check knew',
+  ],
   ['2927', 'a host that was rebooted in vain counted as drifted from what it was not booted with'],
 ])('seed %s: %s', async (seed) => {
   const result = await simulate({ seed, traced: true });

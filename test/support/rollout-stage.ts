@@ -192,19 +192,25 @@ export class Stage {
     return [...this.memory.hosts].filter(([, { openIntents }]) => openIntents.size > 0).map(([name]) => name);
   }
 
-  /** An activation ends: it worked, or the host is back on what it ran before, or stuck in between. */
-  end(name: string, how: 'ok' | 'failed' | 'stuck' | 'unconfirmed' = 'ok'): void {
+  /**
+   * An activation ends: it worked, or the host is back on what it ran before, or stuck in between; or what it was to make
+   * lasting had been replaced before it began.
+   */
+  end(name: string, how: 'ok' | 'failed' | 'stuck' | 'unconfirmed' | 'replaced' = 'ok'): void {
     const host = hostName(name);
     const deployment = this.#live.get(host);
     if (deployment === undefined) throw new Error(`nothing is under way on ${name}`);
     this.now += 10;
     this.#live.delete(host);
-    const failure = how === 'ok' ? undefined : aFailure({ message: `${name} broke` });
+    const replaced = { code: 'DRIFTED', disposition: 'transient' } as const;
+    const why = { message: `${name} broke`, ...(how === 'replaced' ? replaced : {}) };
+    const failure = how === 'ok' ? undefined : aFailure(why);
     const phase = {
       ok: 'succeeded',
       failed: 'rolled-back',
       stuck: 'stuck',
       unconfirmed: 'unconfirmed',
+      replaced: 'failed',
     } as const;
     const evidence = how === 'failed' || how === 'stuck';
     this.learn(anOutcome(deployment, { at: this.now, phase: phase[how], failure, evidence }));

@@ -49,7 +49,7 @@ export function standingOf(view: WantedView, verdict: Verdict): Standing {
       // Its window may be weeks away.
       if (verdict.waitsFor === 'window' && verdict.action === 'reboot') return done;
       // Left alone by a check of its own, or changed by somebody else: not the release's doing.
-      return verdict.waitsFor === 'check' || verdict.code === 'DRIFTED'
+      return verdict.waitsFor === 'check' || isDrift(verdict, remembered)
         ? { kind: 'out', why: verdict.reason }
         : moving;
     case 'deliver':
@@ -70,6 +70,11 @@ export function standingOf(view: WantedView, verdict: Verdict): Standing {
     case 'orphaned':
       return { kind: 'out', why: verdict.reason };
   }
+}
+
+/** Not: what was to be made lasting there had been replaced before it was begun, by a reboot, say. That is tried again. */
+function isDrift({ code, toplevel }: Verdict, remembered: HostMemory | undefined): boolean {
+  return code === 'DRIFTED' && remembered?.confirmed?.toplevel === toplevel;
 }
 
 /** It failed by evidence with what is wanted there: that the host is away, held or tests by now takes nothing back. */

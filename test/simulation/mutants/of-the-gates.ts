@@ -86,8 +86,8 @@ export const gateMutants: readonly Mutant[] = [
   {
     name: 'order: wait for a host that a check keeps alone',
     file: `${plan}/standing.ts`,
-    from: "return verdict.waitsFor === 'check' || verdict.code === 'DRIFTED'",
-    to: "return verdict.code === 'DRIFTED'",
+    from: "return verdict.waitsFor === 'check' || isDrift(verdict, remembered)",
+    to: 'return isDrift(verdict, remembered)',
   },
   {
     name: 'order: wait for the reboot of a host that a check keeps from it',

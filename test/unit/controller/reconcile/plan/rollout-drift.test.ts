@@ -65,3 +65,19 @@ describe('drift that is to be healed', () => {
     expect(stage.settle()).toEqual(['web1']);
   });
 });
+
+it('what had been replaced before it was made lasting is tried again, and its wave waits for it', () => {
+  const stage = new Stage(
+    { canary: { wave: 'canary' }, web1: { wave: 'rest' } },
+    aPolicy([aWave('canary'), aWave('rest')]),
+  );
+  stage.commit('B');
+  expect(stage.settle()).toEqual(['canary']);
+  // The host was rebooted, say, into what had been set for that.
+  stage.end('canary', 'replaced');
+  expect(stage.settle()).toEqual([]);
+  expect(stage.pass().get('canary')).toMatchObject({ kind: 'wait', waitsFor: 'back-off', code: 'DRIFTED' });
+  expect(stage.pass().get('web1')).toMatchObject({ waitsFor: 'wave' });
+  stage.now += 60_000;
+  expect(stage.settle()).toEqual(['canary']);
+});
