@@ -138,7 +138,7 @@ export function createTestingReader(deps: TestingReaderDeps): TestingReader {
         known = next;
         for (const key of aside.keys()) if (!isListed(key, listed)) aside.delete(key);
         const testing = [...next.values()].toSorted((a, b) => (a.host < b.host ? -1 : 1));
-        return { testing, unread: [...lacking] };
+        return lacking.size === 0 ? { testing } : { testing, unread: [...lacking] };
       } catch (thrown) {
         deps.logger.warn({ err: thrown, failure: failureOf(thrown) }, 'testing branches not read');
         return { testing: undefined };
