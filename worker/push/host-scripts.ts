@@ -81,14 +81,18 @@ const endOurs = `end_ours() {
  * Ends what runs for a push that nobody waits for any more: a daemon holds the lock of the path that it is given, and the
  * next push would wait for it. A line that has died is told by the empty line that cannot be said; one that only seems to
  * be there, by nothing having come for longer than the worker is patient (which says so sooner). A daemon that has died
- * is told too, by the end of it all. Whether something has come is seen by the reader having slept and been woken: how
+ * is told too, by the end of it all; one that was done is not: whoever has waited for it ends this first. Whether something has come is seen by the reader having slept and been woken: how
  * much it has read is known to some kernels only.
  */
 const watchOver = `(
   trap "" PIPE
   quiet=0
   before=
-  while sleep 2 2> /dev/null && echo >&2 && kill -0 $daemon 2> /dev/null && [ $quiet -lt "$patience" ]; do
+  while sleep 2 2> /dev/null && echo >&2 && [ $quiet -lt "$patience" ]; do
+    kill -0 $daemon 2> /dev/null || {
+      sleep 2 2> /dev/null
+      break
+    }
     now=$(grep ctxt /proc/$reader/status 2> /dev/null)
     quiet=$((quiet + 2))
     [ "$now" = "$before" ] || quiet=0
@@ -130,8 +134,9 @@ wait $reader || exit 1
 if [ "$how" = zstd ]; then
   ${goodbye} >&3 || exit 1
   wait $daemon
+  end_ours $watcher
 else
-  end_ours $daemon
+  end_ours $watcher $daemon
 fi
 exec 3>&-
 printf %s "$wanted" | as_root`,
