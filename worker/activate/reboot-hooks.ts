@@ -59,7 +59,10 @@ export function createHooks(deps: RebootHookDeps, deployment: Deployment, contex
       began = true;
       const said = await runHook(deps, deployment, hook, 'drain', context, session);
       drained = said.kind !== 'failed';
-      return said.kind === 'failed' ? said.why : undefined;
+      if (said.kind !== 'failed') return undefined;
+      // A host that lets us do nothing (another Varve owns it) has lost nothing either.
+      began = said.why.code === 'NOT_READY';
+      return said.why;
     },
     async after(outcome) {
       // A host that could not go back is for people; who knows what it would do with work.

@@ -154,6 +154,17 @@ describe('undraining', () => {
     expect(given).toEqual(['drain-it', 'undrain-it']);
   });
 
+  it('does nothing to a host that has let nothing be done to it', async () => {
+    const given: string[] = [];
+    const run: RunNamedCommand = async (name) => void given.push(name);
+    const anothers = world('refused OWNED_BY owner=another', run);
+    const undrain: Hook = { kind: 'worker-command', name: 'undrain-it', timeoutMs: 1_000 };
+    const hooks = createHooks(anothers.deps, rebooting({ drain: named, undrain }), context);
+    expect(await hooks.before(anothers.session)).toMatchObject({ code: 'OWNED_BY' });
+    await hooks.after(refused);
+    expect(given).toEqual([]);
+  });
+
   it.each<ActivateOutcome>([
     { kind: 'unknown', failure: { code: 'OUTCOME_UNKNOWN', disposition: 'transient', message: 'who knows' } },
     {
