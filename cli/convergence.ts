@@ -11,7 +11,8 @@ export type Convergence =
 
 /**
  * Pure. `revision`: what is waited for; without it, the newest observation. `observed`: it was seen at some time.
- * Hosts that are held, orphaned or test a branch are left alone and do not count. A host counts as stalled only when no other host moves.
+ * Hosts that are held, orphaned or test a branch are left alone and do not count. A host counts as stalled only when no
+ * other host moves.
  */
 export function convergence(
   status: Status,

@@ -15,7 +15,7 @@ export function scopeOf(context: ViewContext, word: string): Scope {
   if (word === fleetWord) return { kind: 'fleet' };
   const hosts = knownHosts(context);
   const groups = knownGroups(context);
-  if (isHostName(word) && hosts.has(word) && !(groups.has(word) && !isNamed(context, word))) {
+  if (isHostName(word) && hosts.has(word) && (!groups.has(word) || isNamed(context, word))) {
     return { kind: 'host', host: word };
   }
   if (groups.has(word)) return { kind: 'group', group: word };

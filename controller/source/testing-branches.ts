@@ -19,8 +19,8 @@ export interface TestingReader {
 }
 
 export interface TestingReaderDeps {
-  readonly mirror: Mirror;
-  readonly remote: Remote;
+  readonly mirror: Pick<Mirror, 'pinned' | 'pin' | 'holds' | 'descends' | 'commit'>;
+  readonly remote: Pick<Remote, 'fetchTesting'>;
   readonly logger: Logger;
   readonly manifest: (tree: Tree) => Promise<Manifest>;
   /** Milliseconds; default: `usualPatience`. */

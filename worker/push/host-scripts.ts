@@ -81,8 +81,8 @@ const endOurs = `end_ours() {
  * Ends what runs for a push that nobody waits for any more: a daemon holds the lock of the path that it is given, and the
  * next push would wait for it. A line that has died is told by the empty line that cannot be said; one that only seems to
  * be there, by nothing having come for longer than the worker is patient (which says so sooner). A daemon that has died
- * is told too, by the end of it all; one that was done is not: whoever has waited for it ends this first. Whether something has come is seen by the reader having slept and been woken: how
- * much it has read is known to some kernels only.
+ * is told too, by the end of it all; one that was done is not: whoever has waited for it ends this first. Whether something
+ * has come is seen by the reader having slept and been woken: how much it has read is known to some kernels only.
  */
 const watchOver = `(
   trap "" PIPE

@@ -111,9 +111,10 @@ function waveLinks(context: ViewContext, spec: HostSpec): readonly WhyLink[] {
     .filter(({ waitsFor }) => waitsFor === 'approval')
     .slice(0, mostNamed)
     .flatMap(({ host }) => closedGates(context, host));
-  for (const gate of new Set(closed.map(({ kind, name: word }) => `${kind} ${word}`))) {
-    links.push({ statement: `${gate} takes a person's approval: \`varve approve ${gate.split(' ')[1]}\`` });
-  }
+  const statements = closed.map(
+    (gate) => `${gate.kind} ${gate.name} takes a person's approval: \`varve approve ${gate.name}\``,
+  );
+  for (const statement of new Set(statements)) links.push({ statement });
   return links;
 }
 

@@ -2,10 +2,7 @@ import { execFileSync } from 'node:child_process';
 
 import { describe, expect, it } from 'vitest';
 
-import { guardBytes } from '../../../worker/guard/guard-path.ts';
-
-// The functions of the guard without what calls them.
-const functions = Buffer.from(guardBytes).toString('utf8').split('\nverb=')[0] ?? '';
+import { guardFunctions } from '../../support/guard-functions.ts';
 
 /** Runs a script with the guard's functions, where the record is on a file system of its own that has no room left. */
 function onFullDisk(shell: string, script: string): string {
@@ -16,7 +13,7 @@ function onFullDisk(shell: string, script: string): string {
   const filled = inside.replaceAll('FILL', 'head -c 1M /dev/zero > "$record/filler" || :');
   return execFileSync(
     'unshare',
-    ['--mount', '--propagation=private', shell, '-c', `${functions}\n${filled}`],
+    ['--mount', '--propagation=private', shell, '-c', `${guardFunctions}\n${filled}`],
     {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],

@@ -5,18 +5,15 @@ import { join } from 'node:path';
 
 import { expect, it, onTestFinished } from 'vitest';
 
-import { guardBytes } from '../../../worker/guard/guard-path.ts';
+import { guardFunctions } from '../../support/guard-functions.ts';
 import { busyboxPath } from '../../hosts/fleet-files.ts';
-
-// The functions of the guard without what calls them.
-const functions = Buffer.from(guardBytes).toString('utf8').split('\nverb=')[0] ?? '';
 
 it('what a reboot makes lasting is lasting, also on a machine whose boot loader is not under /boot', () => {
   const root = mkdtempSync(join(tmpdir(), 'varve-root-'));
   onTestFinished(() => rmSync(root, { recursive: true }));
   copyFileSync(busyboxPath, join(root, 'busybox'));
   const script = 'profiles=/nowhere; make_durable && echo lasting';
-  const said = execFileSync('chroot', [root, '/busybox', 'sh', '-uc', `${functions}\n${script}`], {
+  const said = execFileSync('chroot', [root, '/busybox', 'sh', '-uc', `${guardFunctions}\n${script}`], {
     encoding: 'utf8',
   });
   expect(said).toBe('lasting\n');

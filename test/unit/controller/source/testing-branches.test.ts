@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest';
 
-import type { Mirror } from '../../../../controller/source/mirror.ts';
-import type { Remote } from '../../../../controller/source/remote.ts';
-import { createTestingReader } from '../../../../controller/source/testing-branches.ts';
+import {
+  createTestingReader,
+  type TestingReaderDeps,
+} from '../../../../controller/source/testing-branches.ts';
 import { FleetError } from '../../../../shared/domain/errors.ts';
 import { parseRevision, parseTree, type HostName, type Revision } from '../../../../shared/domain/names.ts';
 import { silentLogger } from '../../../../shared/platform/logger.ts';
-import { host, sha } from '../../../support/builders.ts';
+import { aFleet, host, sha } from '../../../support/builders.ts';
 
 const tracked = parseRevision(sha('tracked'));
 const tree = parseTree(sha('tree'));
@@ -18,14 +19,14 @@ function world(bad: Partial<Record<string, 'fails' | 'hangs'>>) {
   const here = new Set<Revision>([tracked]);
   const asked: string[] = [];
   let listed = new Map<HostName, Revision>();
-  const mirror = {
+  const mirror: TestingReaderDeps['mirror'] = {
     pinned: async (revision: Revision) => here.has(revision),
     holds: async (revision: Revision) => here.has(revision),
     pin: async () => {},
     descends: async () => 'yes',
     commit: async () => ({ tree, parents: [tracked], author: 'Ada', subject: '' }),
-  } as unknown as Mirror;
-  const remote = {
+  };
+  const remote: TestingReaderDeps['remote'] = {
     async fetchTesting(hosts: readonly HostName[], signal?: AbortSignal) {
       asked.push(hosts.join(' '));
       const how = hosts.map((name) => bad[name]).find((each) => each !== undefined);
@@ -38,12 +39,12 @@ function world(bad: Partial<Record<string, 'fails' | 'hangs'>>) {
       }
       for (const name of hosts) here.add(listed.get(name) ?? tracked);
     },
-  } as unknown as Remote;
+  };
   const reader = createTestingReader({
     mirror,
     remote,
     logger: silentLogger,
-    manifest: async () => ({ kind: 'none' }) as never,
+    manifest: async () => ({ kind: 'fleet', fleet: aFleet([]) }),
     patience: { fetchMs: 20, lookMs: 1_000, asideMs: 60_000 },
   });
   return {

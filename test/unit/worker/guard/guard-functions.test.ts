@@ -5,19 +5,22 @@ import { join } from 'node:path';
 
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { guardBytes } from '../../../../worker/guard/guard-path.ts';
-
-// The functions of the guard without what calls them.
-const functions = Buffer.from(guardBytes).toString('utf8').split('\nverb=')[0] ?? '';
+import { guardFunctions } from '../../../support/guard-functions.ts';
 
 const inGuard = (shell: string, script: string, input = ''): string =>
-  execFileSync(shell, ['-c', `${functions}\n${script}`], { input, encoding: 'utf8' });
+  execFileSync(shell, ['-c', `${guardFunctions}\n${script}`], { input, encoding: 'utf8' });
+
+function aFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'varve-guard-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
 
 describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
   const judge = (check: string, values: readonly string[]): readonly string[] =>
     values.filter(
       (value) =>
-        execFileSync(shell, ['-c', `${functions}\n${check} "$1" && echo yes || echo no`, 'sh', value], {
+        execFileSync(shell, ['-c', `${guardFunctions}\n${check} "$1" && echo yes || echo no`, 'sh', value], {
           encoding: 'utf8',
         }) === 'yes\n',
     );
@@ -60,8 +63,7 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
   });
 
   it('wakes who waits for a decision that somebody made and did not live to tell', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'varve-guard-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = aFolder();
     writeFileSync(join(folder, 'decision'), 'confirmed\n');
     const script = `read_request() { :; }; load() { :; }; follow() { :; }
       id=d000001 record=${folder} live=${folder}; mkfifo "$live/$id.run"; exec 6<> "$live/$id.run"
@@ -70,8 +72,7 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
   });
 
   it('gives a confirmation that is not carried out a time to end at, however often it looks', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'varve-guard-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = aFolder();
     writeFileSync(join(folder, 'decision'), 'confirmed\n');
     writeFileSync(join(folder, 'journal'), '90 switching\n100 switched code=0\n');
     const script = `record=${folder} confirm=1000 activation=2000 action=activate; find_deadline; echo "$deadline $late"`;
@@ -79,8 +80,7 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
   });
 
   it('takes a reboot that was given up for over, whoever booted the host before its end was written', () => {
-    const record = mkdtempSync(join(tmpdir(), 'varve-guard-'));
-    onTestFinished(() => rmSync(record, { recursive: true }));
+    const record = aFolder();
     writeFileSync(
       join(record, 'journal'),
       '1 started\n2 rebooting\n3 given-up code=REBOOT_FAILED evidence=0\n',
@@ -96,8 +96,7 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
   });
 
   it('gives a reboot up to its end where whoever did that died over it, and does not hurry', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'varve-guard-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = aFolder();
     writeFileSync(
       join(folder, 'journal'),
       '1 started\n2 rebooting\n100 given-up code=REBOOT_FAILED evidence=0\n',
@@ -112,8 +111,7 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
   });
 
   it('says of a drain that it has begun from when it was to begin, to whoever asks about that reboot', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'varve-guard-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = aFolder();
     writeFileSync(join(folder, 'owner'), 'varve\n');
     const hook = (id: string, more = ''): string =>
       inGuard(
@@ -129,8 +127,7 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
   });
 
   it('calls off what may have been started all the same, and says that it ended only where nobody is at it', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'varve-guard-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = aFolder();
     writeFileSync(join(folder, 'journal'), '1 started\n');
     const script = `id=d000001 record=${folder} live=${folder} state=${folder}
       finish() { echo "ended: $*"; }
@@ -170,7 +167,7 @@ describe.for(['dash', 'bash'])('in %s, the guard', (shell) => {
         writeFileSync(join(folder, name, 'switch-inhibitors'), text);
       }
       const script = `previous=$1/old running=$1/new record=$1; find_inhibitor; echo "<$inhibitor>"`;
-      return execFileSync(shell, ['-c', `${functions}\n${script}`, 'sh', folder], {
+      return execFileSync(shell, ['-c', `${guardFunctions}\n${script}`, 'sh', folder], {
         encoding: 'utf8',
       }).trim();
     };
